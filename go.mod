@@ -1,0 +1,3 @@
+module cirro
+
+go 1.26

@@ -1,0 +1,122 @@
+// Package sandbox runs functions: it makes execution environments (a jail with a runtime inside),
+// keeps them while they are warm, speaks Lambda's Runtime, Extensions and Telemetry APIs with what
+// runs inside, and replaces what crashes or times out.
+//
+// Whether an invocation may run (concurrency, versions, permissions) is decided by its caller; the
+// walls are package jail's.
+package sandbox
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"time"
+)
+
+// Spec says all that an environment of one version of a function is made from. Environments of equal
+// Specs (by ID) are interchangeable.
+type Spec struct {
+	ID       string // names this version of this configuration: changes with any change of the function
+	ARN      string // of the function, with the version: arn:aws:lambda:us-east-1:000000000000:function:f:1
+	Function string
+	Version  string // "$LATEST" or a number
+	Account  string
+	Region   string
+
+	Runtime string   // "python3.12", "nodejs20.x", "provided.al2023", …
+	Handler string   //
+	Code    string   // host directory of the unpacked package; becomes /var/task
+	Layers  []string // host directories, in order; merged they become /opt
+
+	Environment map[string]string
+	Memory      int           // MB
+	Tmp         int           // MB
+	Timeout     time.Duration // of one invocation
+
+	LogFormat           string // "Text" or "JSON"
+	ApplicationLogLevel string
+	SystemLogLevel      string
+	LogGroup            string
+	Tracing             string // "Active" or "PassThrough"
+	InitializationType  string // "on-demand" or "provisioned-concurrency"
+	Tenant              string // of a function isolated by tenant, "" else
+
+	// Credentials are asked for whenever an environment starts.
+	Credentials func() Credentials
+}
+
+// Credentials are what the function's own calls to the platform are signed with.
+type Credentials struct{ AccessKeyID, SecretAccessKey, SessionToken string }
+
+// Invocation is one call of a function.
+type Invocation struct {
+	RequestID     string
+	InvokedARN    string // as the caller named it, with version or alias
+	Payload       []byte
+	ClientContext string // JSON, "" for none
+	Identity      string // Cognito identity as JSON, "" for none
+	TraceID       string // "" to make one
+	TailLog       bool   // keep the last 4 KB of the log in Result.LogTail
+	Tenant        string
+
+	// Stream, where not nil, receives the response as it is made; Result.Payload is then nil. Start is
+	// called once before the first byte, with the content type the function gave; what it returns is
+	// written to and flushed at every chunk.
+	Stream func(contentType string) io.Writer
+}
+
+// Result is how an invocation ended.
+type Result struct {
+	Payload       []byte
+	ContentType   string
+	FunctionError string // "" for success, "Unhandled" or "Handled" as in X-Amz-Function-Error
+	LogTail       []byte
+	Duration      time.Duration
+	Billed        time.Duration
+	Init          time.Duration // 0 when the environment was warm
+	MemoryUsed    int           // MB, the environment's peak
+	TraceID       string
+	// StreamError is set where the response broke off after its first byte.
+	StreamError *StreamError
+}
+
+// StreamError is the error that a streamed response ended with.
+type StreamError struct{ Type, Details string }
+
+// Log receives what environments print. Its methods must not block for long; records of one stream
+// arrive in order.
+type Log interface {
+	// Stream opens a log stream for a new environment.
+	Stream(s *Spec, name string) LogStream
+}
+
+// LogStream is the log of one environment.
+type LogStream interface {
+	// Put appends one record: a line that the function printed (without its end) or a line of the
+	// platform's (START, END, REPORT).
+	Put(at time.Time, message string)
+	// Close says that no more comes.
+	Close()
+}
+
+// Runner runs functions. *Fleet is the one of this package.
+type Runner interface {
+	// Invoke runs one invocation in an environment of s that is idle, or in a new one. An error is
+	// the platform's own failure: what the function does wrong is in the Result.
+	Invoke(ctx context.Context, s *Spec, inv *Invocation) (*Result, error)
+	// Prepare starts environments ahead until n of them are ready, and keeps them; 0 lets them go.
+	Prepare(ctx context.Context, s *Spec, n int) (ready int, err error)
+	// Retire ends the environments of the Spec with the given ID as they become idle.
+	Retire(id string)
+	// Close ends them all: extensions get their SHUTDOWN event and its time.
+	Close() error
+}
+
+// Options are what a Fleet is made with.
+type Options struct {
+	Dir      string        // for what environments need on disk
+	Endpoint http.Handler  // answers inside every environment at AWS_ENDPOINT_URL
+	Log      Log           //
+	IdleFor  time.Duration // after which an idle environment ends; 0 for the default
+	Runtimes string        // directory with what managed runtimes carry (boto3, …); "" to look beside the program
+}

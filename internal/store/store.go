@@ -1,0 +1,141 @@
+// Package store is where everything that Cirro acknowledges is kept: an ordered, transactional
+// key-value space and durable queues, in one interface that an embedded and a distributed
+// implementation share (see the subpackages, and storetest for what each must do).
+//
+// It knows bytes, keys and messages; what they mean belongs to the services.
+package store
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"time"
+)
+
+// ErrNotFound is what Get answers for a key that is not there.
+var ErrNotFound = errors.New("store: not found")
+
+// ErrLeaseLost is what a queue answers for a lease that has ended: acknowledged, expired and taken by
+// another, or purged.
+var ErrLeaseLost = errors.New("store: lease lost")
+
+// ErrClosed is the answer to any call after Close.
+var ErrClosed = errors.New("store: closed")
+
+// MaxKey and MaxValue bound what a key and a value may hold, in bytes.
+const (
+	MaxKey   = 2 << 10
+	MaxValue = 16 << 20
+)
+
+// Store is the two primitives. All its methods are safe for concurrent use.
+type Store interface {
+	// View calls f with a consistent snapshot that shows every transaction acknowledged before the
+	// call, and nothing that could still be lost in a crash.
+	View(ctx context.Context, f func(Reader) error) error
+
+	// Update calls f in a serializable transaction and returns nil once what it wrote is durable.
+	// Where f fails, nothing is written and its error is returned. On a conflict with another
+	// transaction f is called again, so it must have no effect but on its Tx. The slices it passes to
+	// the Tx must not be changed afterwards.
+	Update(ctx context.Context, f func(Tx) error) error
+
+	// Receive leases up to o.Max messages that are ready, waiting up to o.Wait for the first. A leased
+	// message is invisible to others until it is acknowledged or its lease ends. It returns no
+	// messages and no error when the wait is over. Messages of one group are leased in order, and
+	// none while an earlier one of the group is leased or delayed.
+	Receive(ctx context.Context, queue string, o ReceiveOptions) ([]Message, error)
+
+	// Stats counts a queue's messages. A queue that never had any has none.
+	Stats(ctx context.Context, queue string) (Stats, error)
+
+	// Close waits for the transactions under way and closes the store.
+	Close() error
+}
+
+// KV is one key with its value. Its slices are valid until the next step of the range.
+type KV struct{ Key, Value []byte }
+
+// Range selects the keys from Start (inclusive) to End (exclusive; nil for no bound).
+type Range struct {
+	Start, End []byte
+	Reverse    bool
+	Limit      int // at most so many; 0 for all
+}
+
+// Reader reads in a transaction or a snapshot.
+type Reader interface {
+	// Get returns a key's value, or ErrNotFound. The slice is the caller's.
+	Get(key []byte) ([]byte, error)
+	// Range walks the keys of r in order.
+	Range(r Range) iter.Seq2[KV, error]
+}
+
+// Tx is a transaction. Its reads see its own writes. It must not be used after f returns, nor by more
+// than one goroutine at a time.
+type Tx interface {
+	Reader
+	Set(key, value []byte) error
+	Delete(key []byte) error
+	// DeleteRange deletes the keys from start (inclusive) to end (exclusive).
+	DeleteRange(start, end []byte) error
+
+	// Enqueue adds a message to a queue, made by its first message. The message becomes visible when
+	// the transaction commits. Where m.Dedup names a message enqueued within m.DedupWindow, that
+	// message's id is returned and nothing is added.
+	Enqueue(queue string, m NewMessage) (id string, err error)
+	// Ack removes a leased message. ErrLeaseLost says that it went to another since.
+	Ack(m Lease) error
+	// Extend lets the lease end in d from now instead: 0 makes the message ready at once.
+	Extend(m Lease, d time.Duration) error
+	// Purge removes all of a queue's messages, leased ones too, but not its memory of deduplication.
+	Purge(queue string) error
+	// Drop removes the queue and all that is known of it.
+	Drop(queue string) error
+}
+
+// NewMessage is a message to enqueue.
+type NewMessage struct {
+	Body        []byte
+	Delay       time.Duration // before it is ready
+	Group       string        // messages of one group are leased one batch at a time, in order; "" for none
+	Dedup       string        // "" for no deduplication
+	DedupWindow time.Duration // how long Dedup is remembered
+	Retention   time.Duration // after which it disappears unread; 0 for never
+}
+
+// Lease names a leased message.
+type Lease struct {
+	Queue string
+	ID    string
+	Token string // of this lease; another lease of the same message has another
+}
+
+// Message is a leased message.
+type Message struct {
+	Lease
+	Body         []byte
+	Group        string
+	Sequence     uint64    // grows with the order of enqueueing in the queue
+	Enqueued     time.Time //
+	FirstLeased  time.Time // of all its leases
+	Deliveries   int       // leases so far, this one included
+	LeaseExpires time.Time
+}
+
+// ReceiveOptions says how to lease.
+type ReceiveOptions struct {
+	Max   int           // messages, at least 1
+	Lease time.Duration // how long the lease lasts; at least 1 ms
+	Wait  time.Duration // for the first message; 0 not to wait
+	// MaxDeliveries, where above 0, moves a message that had so many leases to the queue DeadLetter
+	// instead of leasing it again, in one transaction, keeping its id and time.
+	MaxDeliveries int
+	DeadLetter    string
+}
+
+// Stats counts a queue's messages: ready to be leased, delayed, and leased.
+type Stats struct {
+	Ready, Delayed, Leased int
+	Oldest                 time.Time // when the oldest of them was enqueued; zero for none
+}
