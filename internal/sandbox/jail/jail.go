@@ -17,9 +17,9 @@ type Mode string
 
 // The modes: made as root; made in a user namespace by an unprivileged user; none at all.
 const (
-	Root     Mode = "root"
+	AsRoot   Mode = "root"
 	Rootless Mode = "rootless"
-	Process  Mode = "process"
+	Unwalled Mode = "process"
 )
 
 // Host makes jails on this machine. Open makes one.
