@@ -1,0 +1,24 @@
+// Package blob keeps bodies: deployment packages, objects, whatever is too large for the store. What
+// they mean, and which are still needed, belongs to the services.
+package blob
+
+import (
+	"context"
+	"errors"
+	"io"
+)
+
+// ErrNotFound is the answer for a body that is not there.
+var ErrNotFound = errors.New("blob: not found")
+
+// Store keeps bodies under keys of the form "lambda/code/ab12…": path elements of letters, digits,
+// '.', '_' and '-', parted by '/'.
+type Store interface {
+	// Put streams a body into the store and returns once it is durable. A body under the same key is
+	// replaced as a whole: a reader sees the old or the new one, and a crash leaves no half of either.
+	Put(ctx context.Context, key string, body io.Reader) (size int64, err error)
+	// Get opens a body for reading, or answers ErrNotFound.
+	Get(ctx context.Context, key string) (body io.ReadSeekCloser, size int64, err error)
+	// Delete removes a body; one that is not there is no error.
+	Delete(ctx context.Context, key string) error
+}
