@@ -58,7 +58,10 @@ var (
 	InternalFailure     = &ErrorType{Code: "InternalFailure", Status: http.StatusInternalServerError, Server: true}
 	ValidationException = &ErrorType{Code: "ValidationException", Status: http.StatusBadRequest}
 	AccessDenied        = &ErrorType{Code: "AccessDeniedException", Status: http.StatusForbidden}
-	NotImplemented      = &ErrorType{Code: "NotImplemented", Status: http.StatusNotImplemented, Server: true}
+	// ValidationError and QueryAccessDenied are the names in services of the query protocol.
+	ValidationError   = &ErrorType{Code: "ValidationError", Status: http.StatusBadRequest}
+	QueryAccessDenied = &ErrorType{Code: "AccessDenied", Status: http.StatusForbidden}
+	NotImplemented    = &ErrorType{Code: "NotImplemented", Status: http.StatusNotImplemented, Server: true}
 )
 
 // Unimplemented is the answer to an operation that the platform does not have.
