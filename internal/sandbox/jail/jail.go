@@ -55,8 +55,8 @@ type Limits struct {
 
 // Command is a program to run inside. Its standard input is empty.
 type Command struct {
-	Path   string // inside
-	Args   []string
+	Path   string   // inside
+	Args   []string // what follows the program's name
 	Env    []string
 	Dir    string // inside
 	Stdout *os.File

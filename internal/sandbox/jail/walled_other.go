@@ -1,0 +1,13 @@
+//go:build !linux
+
+package jail
+
+import (
+	"fmt"
+	"runtime"
+)
+
+// openWalled refuses: the walls are made of what the Linux kernel alone has.
+func openWalled(string, Options) (Host, error) {
+	return nil, fmt.Errorf("jails need Linux; this is %s", runtime.GOOS)
+}
