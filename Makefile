@@ -1,0 +1,82 @@
+# Bare `make` lists the targets. CONTRIBUTING.md says when to use which.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# The real interpreter: a shim of a version manager costs 90 ms a start.
+PYTHON ?= $(shell python3 -c 'import sys; print(sys.executable)')
+VENV   := .venv
+BIN    := bin/cirro
+GOFILES = $(shell git ls-files -co --exclude-standard '*.go')
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+.PHONY: run
+run: build $(VENV)/stamp ## Build, start, deploy examples/orders, try it, keep serving
+	@exec $(VENV)/bin/python scripts/run.py
+
+.PHONY: build
+build: $(BIN) bin/runtimes/stamp ## Build bin/cirro and fetch what managed runtimes carry
+
+.PHONY: $(BIN)
+$(BIN):
+	@CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $@ ./cmd/cirro
+
+bin/runtimes/stamp: runtimes/python/requirements.txt
+	@scripts/fetch-runtimes "$(PYTHON)" bin/runtimes
+	@touch $@
+
+$(VENV)/stamp: test/requirements.txt
+	@"$(PYTHON)" -m venv $(VENV)
+	@$(VENV)/bin/pip install -q --disable-pip-version-check --require-hashes -r test/requirements.txt
+	@touch $@
+
+.PHONY: test
+test: system-packages build $(VENV)/stamp test-go test-aws ## Run all tests but the long ones
+
+.PHONY: system-packages
+system-packages: ## Install the system packages that tests need (as root), or name them
+	@scripts/system-packages
+
+.PHONY: test-go
+test-go: ## Run the Go tests: units, protocols, walls, vet, staticcheck
+	go test ./...
+
+.PHONY: test-aws
+test-aws: build $(VENV)/stamp ## Run the tests with AWS's own clients against bin/cirro
+	$(VENV)/bin/python -m pytest test/aws
+
+.PHONY: acceptance
+acceptance: build $(VENV)/stamp ## Run the acceptance tests that should pass by now, where they lie beside the checkout
+	@scripts/acceptance
+
+.PHONY: race
+race: ## Run the packages with concurrency under the race detector
+	go test -race ./internal/store/... ./internal/sandbox/... ./internal/service/... ./internal/endpoint/... ./internal/platform/...
+
+.PHONY: long
+long: build ## The long modes: 200 rounds of SIGKILL, and a minute of fuzzing for each parser
+	CIRRO_LONG=1 go test -timeout 60m ./internal/...
+	scripts/fuzz 1m
+
+.PHONY: bench
+bench: build $(VENV)/stamp ## Measure side by side with the peers and print a table
+	$(VENV)/bin/python bench/run.py
+
+.PHONY: generate
+generate: ## Write internal/awsapi again from AWS's models
+	go generate ./internal/awsapi
+
+.PHONY: lock
+lock: $(VENV)/stamp ## Write the locked requirements again
+	@scripts/lock
+
+.PHONY: fmt
+fmt: ## Format the Go code
+	gofmt -w $(GOFILES)
+
+.PHONY: clean
+clean: ## Remove what was built and installed here
+	rm -rf bin $(VENV) .cirro .cache

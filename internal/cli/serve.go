@@ -1,0 +1,73 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"cirro/internal/platform"
+)
+
+// serve runs the platform.
+type serve struct {
+	Listen   string        `help:"Address to listen on." default:"127.0.0.1:4566" env:"CIRRO_LISTEN"`
+	Data     string        `help:"Directory that holds everything. Default: ~/.local/share/cirro." type:"path" env:"CIRRO_DATA"`
+	Auth     bool          `help:"Verify signatures. Needed to listen anywhere but on loopback." env:"CIRRO_AUTH"`
+	RootKey  string        `help:"Access key id of the root user, with --auth." env:"CIRRO_ROOT_ACCESS_KEY_ID"`
+	RootPass string        `help:"Its secret, better given in the environment." name:"root-secret" env:"CIRRO_ROOT_SECRET_ACCESS_KEY"`
+	Runtimes string        `help:"Directory with what managed runtimes carry (boto3). Default: runtimes beside the program." type:"path" env:"CIRRO_RUNTIMES"`
+	Idle     time.Duration `help:"How long an idle execution environment is kept." default:"10m" env:"CIRRO_IDLE"`
+	Isolate  string        `help:"How functions are walled in: auto, root, rootless or none." enum:"auto,root,rootless,none" default:"auto" env:"CIRRO_ISOLATION"`
+	Retry    float64       `help:"Scale of the delays between attempts of asynchronous invocations; 0.01 for tests." default:"1" env:"CIRRO_RETRY_SCALE"`
+	LogLevel slog.Level    `help:"Least level of the platform's own log, on standard error." default:"warn" env:"CIRRO_LOG_LEVEL"`
+}
+
+// Run serves until SIGTERM or SIGINT.
+func (c *serve) Run(t *terminal) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	data, err := c.dataDir()
+	if err != nil {
+		return err
+	}
+	p, err := platform.Start(ctx, platform.Options{
+		Listen: c.Listen, Data: data, Auth: c.Auth, RootKeyID: c.RootKey, RootSecret: c.RootPass,
+		Runtimes: c.Runtimes, IdleFor: c.Idle, Isolation: c.Isolate, RetryScale: c.Retry,
+		Log: slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: c.LogLevel})),
+	})
+	if err != nil {
+		return err
+	}
+	for _, w := range p.Warnings() {
+		fmt.Fprintf(t.err, "cirro: warning: %s\n", w)
+	}
+	fmt.Fprintf(t.out, "cirro: ready at %s (data in %s, isolation %s)\n", p.URL(), data, p.Isolation())
+	select {
+	case <-ctx.Done():
+	case err = <-p.Failed():
+	}
+	stop() // a second signal ends the program at once
+	if closeErr := p.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+func (c *serve) dataDir() (string, error) {
+	if c.Data != "" {
+		return c.Data, nil
+	}
+	if dir := os.Getenv("XDG_DATA_HOME"); dir != "" {
+		return filepath.Join(dir, "cirro"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("no --data given, and %w", err)
+	}
+	return filepath.Join(home, ".local", "share", "cirro"), nil
+}

@@ -1,0 +1,29 @@
+package platform
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"cirro/internal/identity"
+	"cirro/internal/sandbox"
+)
+
+// functionSession is how long a function's credentials are valid; environments live shorter.
+const functionSession = 12 * time.Hour
+
+// sessionCredentials gives each execution environment credentials of its function's role, as if it
+// had assumed it. The session is named after the function, as on AWS.
+func sessionCredentials(a *identity.Authority) func(ctx context.Context, account, roleARN, session string) sandbox.Credentials {
+	return func(_ context.Context, account, roleARN, session string) sandbox.Credentials {
+		role := roleARN[strings.LastIndexByte(roleARN, '/')+1:]
+		c := a.Issue(identity.Session{
+			Account: account,
+			ARN:     fmt.Sprintf("arn:aws:sts::%s:assumed-role/%s/%s", account, role, session),
+			UserID:  "AROA" + strings.ToUpper(role) + ":" + session,
+			Expires: time.Now().Add(functionSession),
+		})
+		return sandbox.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}
+	}
+}

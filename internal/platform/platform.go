@@ -1,0 +1,214 @@
+// Package platform is the composition root: it builds every part, starts them in order and stops them
+// in the reverse order. It is the one package that knows all others; it holds no behaviour of its own.
+package platform
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	apigatewayapi "cirro/internal/awsapi/apigateway"
+	iamapi "cirro/internal/awsapi/iam"
+	lambdaapi "cirro/internal/awsapi/lambda"
+	logsapi "cirro/internal/awsapi/logs"
+	stsapi "cirro/internal/awsapi/sts"
+	"cirro/internal/blob/dir"
+	"cirro/internal/endpoint"
+	"cirro/internal/identity"
+	"cirro/internal/sandbox"
+	"cirro/internal/sandbox/jail"
+	"cirro/internal/service/apigateway"
+	"cirro/internal/service/iam"
+	"cirro/internal/service/lambda"
+	"cirro/internal/service/logs"
+	"cirro/internal/service/sts"
+	"cirro/internal/store"
+	"cirro/internal/store/pebble"
+)
+
+// Options say how to run the platform.
+type Options struct {
+	Listen string // host:port
+	Data   string // directory; made if missing
+	Auth   bool   // verify signatures
+	// RootKeyID and RootSecret are the root user's access key where Auth is set.
+	RootKeyID, RootSecret string
+	Runtimes              string        // what managed runtimes carry; "" to look beside the program
+	IdleFor               time.Duration // of an execution environment
+	Isolation             string        // auto, root, rootless or none
+	RetryScale            float64       // of the delays of asynchronous invocations
+	Log                   *slog.Logger
+}
+
+// Platform is a running platform.
+type Platform struct {
+	listener net.Listener
+	server   *http.Server
+	failed   chan error
+	jails    jail.Host
+	closers  []func() error // in the order of starting
+}
+
+// Start starts the platform and returns when it serves.
+func Start(ctx context.Context, o Options) (_ *Platform, err error) {
+	if err := checkListen(o); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(o.Data, 0o700); err != nil {
+		return nil, err
+	}
+	p := &Platform{failed: make(chan error, 1)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.Close())
+		}
+	}()
+	// The address first: that another server holds it is the likeliest failure, and costs nothing yet.
+	if p.listener, err = net.Listen("tcp", o.Listen); err != nil {
+		return nil, err
+	}
+	p.onClose(p.listener.Close)
+	front, err := p.build(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	p.server = &http.Server{Handler: front, ReadHeaderTimeout: 30 * time.Second, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug)}
+	p.onClose(p.shutdown)
+	go func() {
+		if err := p.server.Serve(p.listener); !errors.Is(err, http.ErrServerClosed) {
+			p.failed <- err
+		}
+	}()
+	return p, nil
+}
+
+// checkListen refuses to serve the network without authentication.
+func checkListen(o Options) error {
+	host, _, err := net.SplitHostPort(o.Listen)
+	if err != nil {
+		return fmt.Errorf("--listen %q: %w", o.Listen, err)
+	}
+	ip := net.ParseIP(host)
+	if loopback := host == "localhost" || ip != nil && ip.IsLoopback(); !loopback && !o.Auth {
+		return fmt.Errorf("--listen %q is reachable from the network, where everybody could run code: "+
+			"switch authentication on with --auth, or listen on 127.0.0.1", o.Listen)
+	}
+	if o.Auth && (o.RootKeyID == "" || o.RootSecret == "") {
+		return errors.New("--auth needs a root access key: set CIRRO_ROOT_ACCESS_KEY_ID and CIRRO_ROOT_SECRET_ACCESS_KEY")
+	}
+	return nil
+}
+
+// build makes the parts, each from those before it.
+func (p *Platform) build(ctx context.Context, o Options) (*endpoint.Endpoint, error) {
+	jails, opening := make(chan jail.Host, 1), make(chan error, 1)
+	go func() { // probing the kernel takes a while and needs nothing else
+		h, err := jail.Open(filepath.Join(o.Data, "jails"), jail.Options{Mode: isolationMode(o.Isolation)})
+		opening <- err
+		jails <- h
+	}()
+	st, err := pebble.Open(filepath.Join(o.Data, "store"), pebble.Options{})
+	if err != nil {
+		err = errors.Join(err, <-opening)
+		if h := <-jails; h != nil {
+			err = errors.Join(err, h.Close())
+		}
+		return nil, err
+	}
+	p.onClose(st.Close)
+	if err := <-opening; err != nil {
+		return nil, err
+	}
+	p.jails = <-jails
+	p.onClose(p.jails.Close)
+
+	authority, err := identity.New(ctx, st, identity.Options{RootKeyID: o.RootKeyID, RootSecret: o.RootSecret})
+	if err != nil {
+		return nil, err
+	}
+	front := endpoint.New(endpoint.Options{Identify: authority.Identify, Verify: o.Auth, Log: o.Log})
+	return front, p.services(ctx, o, st, authority, front)
+}
+
+func (p *Platform) services(ctx context.Context, o Options, st store.Store, authority *identity.Authority, front *endpoint.Endpoint) error {
+	logService, err := logs.New(logs.Deps{Store: st, Caller: front, Log: o.Log})
+	if err != nil {
+		return err
+	}
+	p.onClose(logService.Close)
+	functionLog := newFunctionLog(logService, o.Log)
+	p.onClose(functionLog.Close)
+	fleet, err := sandbox.New(sandbox.Options{Jails: p.jails, Dir: filepath.Join(o.Data, "sandboxes"), Endpoint: front,
+		Log: functionLog, IdleFor: o.IdleFor, Runtimes: o.Runtimes})
+	if err != nil {
+		return err
+	}
+	p.onClose(fleet.Close)
+	blobs, err := dir.Open(filepath.Join(o.Data, "blobs"))
+	if err != nil {
+		return err
+	}
+	functions, err := lambda.New(lambda.Deps{Store: st, Blobs: blobs, Dir: filepath.Join(o.Data, "functions"), Caller: front,
+		Runner: fleet, Credentials: sessionCredentials(authority), RetryScale: o.RetryScale, Log: o.Log})
+	if err != nil {
+		return err
+	}
+	p.onClose(functions.Close)
+	gateway, err := apigateway.New(apigateway.Deps{Store: st, Caller: front, Log: o.Log})
+	if err != nil {
+		return err
+	}
+	front.Register(&logsapi.Service, logService)
+	front.Register(&lambdaapi.Service, functions)
+	front.Register(&apigatewayapi.Service, gateway)
+	front.Register(&iamapi.Service, iam.New(st))
+	front.Register(&stsapi.Service, sts.New(authority, front))
+	front.Mount(isHealth, http.HandlerFunc(health))
+	front.Mount(gateway.Match, gateway)
+	front.Mount(functions.Match, functions)
+	logService.Start(ctx)
+	functions.Start(ctx)
+	return nil
+}
+
+func (p *Platform) onClose(f func() error) { p.closers = append(p.closers, f) }
+
+// shutdown lets the requests under way end, for a while.
+func (p *Platform) shutdown() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := p.server.Shutdown(ctx); err != nil {
+		return p.server.Close()
+	}
+	return nil
+}
+
+// Close stops the parts in the reverse order of their start.
+func (p *Platform) Close() error {
+	var errs []error
+	for i := len(p.closers) - 1; i >= 0; i-- {
+		if err := p.closers[i](); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	p.closers = nil
+	return errors.Join(errs...)
+}
+
+// URL is where the platform serves.
+func (p *Platform) URL() string { return "http://" + p.listener.Addr().String() }
+
+// Failed receives the error that ended serving, if one does.
+func (p *Platform) Failed() <-chan error { return p.failed }
+
+// Isolation names how functions are walled in.
+func (p *Platform) Isolation() string { return string(p.jails.Mode()) }
+
+// Warnings says what protection this machine lacks.
+func (p *Platform) Warnings() []string { return p.jails.Warnings() }

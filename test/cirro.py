@@ -1,0 +1,51 @@
+"""Starts and stops the real bin/cirro for tests, examples and benchmarks."""
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import threading
+
+ROOT = pathlib.Path(__file__).parent.parent
+BINARY = pathlib.Path(os.environ.get("CIRRO_BINARY", ROOT / "bin" / "cirro"))
+
+
+class Cirro:
+    """One `cirro serve` over a data directory, on a free port of loopback.
+
+    It can be killed and started again over the same data: what it acknowledged must still be there.
+    """
+
+    def __init__(self, data, *args, listen="127.0.0.1:0", env=None):
+        self.data, self.args, self.listen, self.env = data, args, listen, env or {}
+        self.process = self.url = None
+
+    def start(self):
+        env = {**os.environ, "CIRRO_RETRY_SCALE": "0.01", **self.env}
+        self.process = subprocess.Popen(
+            [BINARY, "serve", "--listen", self.listen, "--data", self.data, *self.args],
+            stdout=subprocess.PIPE, text=True, env=env)
+        line = self.process.stdout.readline()
+        ready = re.match(r"cirro: ready at (http://\S+)", line)
+        if not ready:
+            self.process.wait(10)
+            raise RuntimeError(f"cirro did not start: {line!r}, exit status {self.process.returncode}")
+        self.url = ready.group(1)
+        self.listen = self.url.removeprefix("http://")  # the same address after a restart
+        threading.Thread(target=self.process.stdout.read, daemon=True).start()
+        return self
+
+    def stop(self, sig=signal.SIGTERM):
+        """End it and return its exit status; SIGKILL for a crash."""
+        self.process.send_signal(sig)
+        return self.process.wait(30)
+
+    def restart(self, sig=signal.SIGTERM):
+        self.stop(sig)
+        return self.start()
+
+    __enter__ = start
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.stop()
