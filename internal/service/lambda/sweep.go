@@ -1,0 +1,5 @@
+package lambda
+
+import "context"
+
+func (s *Service) sweepAll(ctx context.Context) {}
