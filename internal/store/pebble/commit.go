@@ -1,0 +1,53 @@
+package pebble
+
+import (
+	"errors"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// errConflict refuses a transaction that read what another has written since.
+var errConflict = errors.New("store: conflict")
+
+// commit is the step that ends a transaction.
+type commit struct {
+	tx        *transaction
+	onApplied func()
+	outcome   chan error
+}
+
+func (c *commit) prepare(b *pebble.Batch, number uint64) error {
+	s, tx := c.tx.s, c.tx
+	if !tx.reads.none() && s.history.changed(&tx.reads) {
+		return errConflict
+	}
+	s.history.record(number, &tx.overlay)
+	return tx.overlay.write(b)
+}
+
+func (c *commit) refused(err error) { c.outcome <- err }
+
+func (c *commit) applied() { c.onApplied() }
+
+func (c *commit) published(err error) { c.outcome <- err }
+
+func (c *commit) durable() bool { return true }
+
+// write adds the overlay's writes to a batch.
+func (o *overlay) write(b *pebble.Batch) error {
+	for _, d := range o.deleted {
+		if err := b.DeleteRange(d.start, d.end, nil); err != nil {
+			return err
+		}
+	}
+	var err error
+	o.points.Scan(func(key string, w write) bool {
+		if w.delete {
+			err = b.Delete([]byte(key), nil)
+		} else {
+			err = b.Set([]byte(key), w.value, nil)
+		}
+		return err == nil
+	})
+	return err
+}

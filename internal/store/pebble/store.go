@@ -1,0 +1,154 @@
+package pebble
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"cirro/internal/store"
+)
+
+// format is the version of the keys and values in the database. A store of a later version is refused.
+const format = "1"
+
+// Store is a store.Store in a directory.
+type Store struct {
+	db        *pebble.DB
+	lock      *pebble.Lock
+	history   *history
+	committer *committer
+	contended chan struct{} // holds the turn of the transactions that lost often
+	use
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open opens the store in dir, which it makes where it is missing. It fails where another process has
+// it open, and where a newer Cirro wrote it.
+func Open(dir string, o Options) (*Store, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	lock, err := pebble.LockDirectory(dir, vfs.Default)
+	if err != nil {
+		return nil, fmt.Errorf("store: %s is in use by another process: %w", dir, err)
+	}
+	s, err := open(dir, lock, o)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("store: %s: %w", dir, err), lock.Close())
+	}
+	return s, nil
+}
+
+func open(dir string, lock *pebble.Lock, o Options) (*Store, error) {
+	p := o.pebble()
+	p.Lock = lock
+	db, err := pebble.Open(dir, p)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkFormat(db); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	s := &Store{
+		db:        db,
+		lock:      lock,
+		history:   newHistory(),
+		committer: newCommitter(db),
+		contended: make(chan struct{}, 1),
+	}
+	s.use.idle.L = &s.use.mu
+	return s, nil
+}
+
+// checkFormat refuses a store of another version, and marks a new one.
+func checkFormat(db *pebble.DB) error {
+	found, closer, err := db.Get([]byte{formatSpace})
+	if errors.Is(err, pebble.ErrNotFound) {
+		return db.Set([]byte{formatSpace}, []byte(format), pebble.Sync)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = closer.Close() }()
+	if !bytes.Equal(found, []byte(format)) {
+		return fmt.Errorf("written by a newer version of Cirro: its format is %q, this version knows %q", found, format)
+	}
+	return nil
+}
+
+// View calls f with a snapshot; see store.Store.
+func (s *Store) View(ctx context.Context, f func(store.Reader) error) error {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.leave()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	v := &view{snapshot{s: s, ctx: ctx}}
+	defer func() { _ = v.close() }() // it was only read
+	return f(v)
+}
+
+// awaitDurable returns when everything of r that is written is on disk.
+func (s *Store) awaitDurable(r *reads) {
+	durable := s.committer.durability.last.Load()
+	if r.none() || s.history.newest.Load() <= durable {
+		return
+	}
+	s.committer.durability.await(s.history.touched(r, durable))
+}
+
+// Close waits for what is under way and closes the store; see store.Store.
+func (s *Store) Close() error {
+	if !s.use.end() {
+		return store.ErrClosed
+	}
+	s.committer.close()
+	return errors.Join(s.db.Close(), s.lock.Close())
+}
+
+// use counts the calls under way.
+type use struct {
+	mu     sync.Mutex
+	idle   sync.Cond
+	calls  int
+	closed bool
+}
+
+func (u *use) enter() error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.closed {
+		return store.ErrClosed
+	}
+	u.calls++
+	return nil
+}
+
+func (u *use) leave() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.calls--; u.calls == 0 && u.closed {
+		u.idle.Broadcast()
+	}
+}
+
+// end lets nobody enter any more, and returns when all have left. The first call answers true.
+func (u *use) end() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	first := !u.closed
+	u.closed = true
+	for u.calls > 0 {
+		u.idle.Wait()
+	}
+	return first
+}

@@ -1,0 +1,39 @@
+package pebble
+
+import (
+	"iter"
+
+	"cirro/internal/store"
+)
+
+// view is the Reader that View gives to its function. It answers nothing that is not yet on disk.
+type view struct{ snapshot }
+
+func (v *view) Get(key []byte) ([]byte, error) {
+	k, err := dataKey(key)
+	if err != nil {
+		return nil, err
+	}
+	value, err := v.get(k)
+	v.s.awaitDurable(&reads{keys: [][]byte{k}})
+	return value, err
+}
+
+func (v *view) Range(r store.Range) iter.Seq2[store.KV, error] {
+	return func(yield func(store.KV, error) bool) {
+		s := dataSpan(r)
+		v.open()
+		v.s.awaitDurable(&reads{spans: []span{s}})
+		n := 0
+		for kv, err := range v.walk(new(overlay), s, r.Reverse) {
+			if err != nil {
+				yield(kv, err)
+				return
+			}
+			kv.Key = kv.Key[1:]
+			if n++; !yield(kv, nil) || n == r.Limit {
+				return
+			}
+		}
+	}
+}
