@@ -39,8 +39,13 @@ func DeleteAccessKey(tx store.Tx, id string) error { return tx.Delete(accessKeyK
 // AccessKey looks an access key up.
 func (a *Authority) AccessKey(ctx context.Context, id string) (k AccessKey, found bool, err error) {
 	err = a.store.View(ctx, func(r store.Reader) error {
-		k, found, err = store.GetRecord[AccessKey](r, accessKeyKey(id))
+		k, found, err = FindAccessKey(r, id)
 		return err
 	})
 	return k, found, err
+}
+
+// FindAccessKey reads an access key in a transaction.
+func FindAccessKey(r store.Reader, id string) (k AccessKey, found bool, err error) {
+	return store.GetRecord[AccessKey](r, accessKeyKey(id))
 }
