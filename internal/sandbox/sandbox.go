@@ -11,6 +11,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"cirro/internal/sandbox/jail"
 )
 
 // Spec says all that an environment of one version of a function is made from. Environments of equal
@@ -118,5 +120,6 @@ type Options struct {
 	Endpoint http.Handler  // answers inside every environment at AWS_ENDPOINT_URL
 	Log      Log           //
 	IdleFor  time.Duration // after which an idle environment ends; 0 for the default
-	Runtimes string        // directory with what managed runtimes carry (boto3, …); "" to look beside the program
+	Runtimes string        // directory with what managed runtimes carry: a directory of packages for each of "python3.12", …; "" to look beside the program
+	Jail     jail.Host     // makes the jails; it is not closed with the Fleet
 }

@@ -1,0 +1,174 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"cirro/internal/sandbox/family"
+	"cirro/internal/sandbox/jail"
+	"cirro/internal/sandbox/runtimeapi"
+)
+
+// environment is one execution environment: a jail with a runtime and extensions in it. It runs one
+// invocation at a time.
+type environment struct {
+	fleet   *Fleet
+	spec    *Spec
+	shelf   *shelf // nil until it belongs to one
+	journal *journal
+
+	jail     jail.Jail
+	server   *http.Server
+	runtime  *runtimeapi.Runtime
+	process  jail.Process // the runtime's
+	exited   chan struct{}
+	exit     jail.Exit
+	printing []*output // of the runtime, and of each extension
+
+	initTook  time.Duration // until an invocation's REPORT has told it
+	idleSince time.Time
+	endOnce   sync.Once
+	ended     chan struct{}
+}
+
+// place makes an environment out of a jail: its limits, its code, and the APIs that answer inside.
+// Nothing runs yet.
+func (f *Fleet) place(ctx context.Context, s *Spec, j jail.Jail, log *journal) (*environment, error) {
+	binds := []jail.Bind{{Source: s.Code, Target: family.Task}}
+	opt, err := f.merged(s.Layers)
+	if err != nil {
+		return nil, err
+	}
+	if opt != "" {
+		binds = append(binds, jail.Bind{Source: opt, Target: family.Opt})
+	}
+	if err := j.Assign(ctx, limits(s), binds); err != nil {
+		return nil, err
+	}
+	e := &environment{
+		fleet: f, spec: s, journal: log, jail: j,
+		runtime: runtimeapi.New(),
+		exited:  make(chan struct{}),
+		ended:   make(chan struct{}),
+	}
+	e.server = &http.Server{Handler: e}
+	go e.server.Serve(j.Listener(0))
+	if f.endpoint != nil {
+		go f.endpoint.Serve(j.Listener(1))
+	}
+	return e, nil
+}
+
+// limits are an environment's limits as Lambda's: a vCPU for each 1,769 MB, 1,024 processes and
+// threads, 1,024 open files.
+// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+func limits(s *Spec) jail.Limits {
+	const mib = 1 << 20
+	return jail.Limits{
+		Memory: int64(s.Memory) * mib,
+		CPU:    float64(s.Memory) / 1769,
+		Pids:   1024,
+		Tmp:    int64(max(s.Tmp, 512)) * mib,
+		Files:  1024,
+	}
+}
+
+// ServeHTTP answers the processes inside: the Runtime, Extensions and Telemetry APIs.
+func (e *environment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, runtimeapi.Prefix) {
+		e.runtime.ServeHTTP(w, r)
+		return
+	}
+	http.NotFound(w, r)
+}
+
+// run starts the runtime's program.
+func (e *environment) run(r *family.Runtime) error {
+	env := variables(e.spec, r, e.journal.name)
+	path, args := r.Path, r.Args
+	if wrapper := e.spec.Environment["AWS_LAMBDA_EXEC_WRAPPER"]; wrapper != "" && r.Path != "" {
+		path, args = wrapper, append([]string{r.Path}, args...)
+	}
+	out, err := newOutput(func(record string) { e.journal.printed("function", record) })
+	if err != nil {
+		return err
+	}
+	e.printing = append(e.printing, out)
+	p, err := e.jail.Start(jail.Command{
+		Path: path, Args: args, Env: env, Dir: family.Task,
+		Stdout: out.write, Stderr: out.write,
+	})
+	out.started()
+	if err != nil {
+		return err
+	}
+	e.process = p
+	go func() {
+		e.exit = p.Wait()
+		close(e.exited)
+	}()
+	return nil
+}
+
+// alive says whether the runtime still runs.
+func (e *environment) alive() bool {
+	select {
+	case <-e.exited:
+		return false
+	default:
+		return true
+	}
+}
+
+// drain puts all that was printed until now into the log.
+func (e *environment) drain() {
+	for _, o := range e.printing {
+		o.drain()
+	}
+}
+
+// memory is the most memory that the environment used, in MB.
+func (e *environment) memory() (mb int, killed bool) {
+	u, err := e.jail.Usage()
+	if err != nil {
+		return 0, false
+	}
+	const mib = 1 << 20
+	return min(int((u.MemoryPeak+mib-1)/mib), e.spec.Memory), u.OOMKills > 0
+}
+
+// destroy kills what runs inside and removes the environment. Its log stays open.
+func (e *environment) destroy() {
+	e.endOnce.Do(func() {
+		e.runtime.Close()
+		err := e.jail.Close()
+		e.server.Close()
+		e.drain()
+		for _, o := range e.printing {
+			o.close()
+		}
+		e.fleet.forget(e)
+		if err != nil && !errors.Is(err, context.Canceled) {
+			e.journal.line("The environment could not be removed: " + err.Error())
+		}
+		close(e.ended)
+	})
+	<-e.ended
+}
+
+// remember and forget keep the list of what Close has to end.
+func (f *Fleet) remember(e *environment) {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	f.live[e] = struct{}{}
+}
+
+func (f *Fleet) forget(e *environment) {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	delete(f.live, e)
+}

@@ -1,0 +1,241 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"cirro/internal/sandbox/family"
+	"cirro/internal/sandbox/jail"
+	"cirro/internal/sandbox/node"
+	"cirro/internal/sandbox/provided"
+	"cirro/internal/sandbox/python"
+)
+
+// defaultIdle is how long an environment is kept that nobody uses.
+const defaultIdle = 7 * time.Minute
+
+// errClosed answers what comes after Close.
+var errClosed = errors.New("the fleet of environments is closed")
+
+// Fleet is all environments of this process. It is a Runner, and may be used by many at once.
+type Fleet struct {
+	options  Options
+	families map[string]family.Family // by the letters that a runtime's name begins with
+
+	endpoint *http.Server // answers inside every environment, nil for none
+
+	shelves sync.Map // of *shelf, by Spec.ID
+	merging sync.Mutex
+	stop    chan struct{}
+	running sync.WaitGroup // invocations, starts and the reaper
+
+	lock   sync.Mutex
+	closed bool
+	live   map[*environment]struct{}
+}
+
+var _ Runner = (*Fleet)(nil)
+
+// New makes a Fleet. It starts nothing but the reaper of idle environments; Close ends it. Options.Jail
+// stays its owner's.
+func New(o Options) (*Fleet, error) {
+	if o.Jail == nil {
+		return nil, errors.New("sandbox: Options.Jail is missing")
+	}
+	if o.IdleFor <= 0 {
+		o.IdleFor = defaultIdle
+	}
+	if o.Runtimes == "" {
+		o.Runtimes = besideProgram()
+	}
+	boot := filepath.Join(o.Dir, "boot")
+	if err := os.MkdirAll(boot, 0o755); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Join(o.Dir, "layers"), 0o755); err != nil {
+		return nil, err
+	}
+	f := &Fleet{
+		options: o,
+		families: map[string]family.Family{
+			"python":   python.New(filepath.Join(boot, "python"), o.Runtimes),
+			"nodejs":   node.New(filepath.Join(boot, "node")),
+			"provided": provided.New(),
+		},
+		stop: make(chan struct{}),
+		live: map[*environment]struct{}{},
+	}
+	if o.Endpoint != nil {
+		f.endpoint = &http.Server{Handler: o.Endpoint}
+	}
+	f.running.Add(1)
+	go f.reap()
+	return f, nil
+}
+
+// besideProgram is where the files of managed runtimes are that came with the program.
+func besideProgram() string {
+	path, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	if path, err = filepath.EvalSymlinks(path); err != nil {
+		return ""
+	}
+	return filepath.Join(filepath.Dir(path), "runtimes")
+}
+
+// runtime finds how a runtime is run on this machine.
+func (f *Fleet) runtime(name string) (*family.Runtime, error) {
+	letters := strings.TrimRight(name, "0123456789.x")
+	fam := f.families[letters]
+	if strings.HasPrefix(name, "provided") {
+		fam = f.families["provided"]
+	}
+	if fam == nil {
+		return nil, fmt.Errorf("the runtime %s cannot be run", name)
+	}
+	return fam.Find(name)
+}
+
+// Invoke implements Runner.
+func (f *Fleet) Invoke(ctx context.Context, s *Spec, inv *Invocation) (*Result, error) {
+	if !f.enter() {
+		return nil, errClosed
+	}
+	defer f.running.Done()
+	if e := f.shelf(s.ID).take(); e != nil {
+		return e.invoke(ctx, inv)
+	}
+	return f.coldInvoke(ctx, s, inv)
+}
+
+// enter counts a user of the fleet in, unless it is closed.
+func (f *Fleet) enter() bool {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	if f.closed {
+		return false
+	}
+	f.running.Add(1)
+	return true
+}
+
+// Prepare implements Runner.
+func (f *Fleet) Prepare(ctx context.Context, s *Spec, n int) (int, error) {
+	if !f.enter() {
+		return 0, errClosed
+	}
+	defer f.running.Done()
+	sh := f.shelf(s.ID)
+	missing := sh.keep(n)
+	errs := make([]error, missing)
+	var wg sync.WaitGroup
+	for i := range missing {
+		wg.Go(func() { errs[i] = f.prepareOne(ctx, s, sh) })
+	}
+	wg.Wait()
+	return min(n, sh.count()), errors.Join(errs...)
+}
+
+func (f *Fleet) prepareOne(ctx context.Context, s *Spec, sh *shelf) error {
+	e, failed, err := f.open(ctx, s, nil, phaseInit, initLimit)
+	if err != nil {
+		return err
+	}
+	if failed != nil {
+		failed.journal.close()
+		return fmt.Errorf("initialization failed: %s: %s", failed.Type, failed.Body)
+	}
+	sh.put(e)
+	return nil
+}
+
+// Retire implements Runner.
+func (f *Fleet) Retire(id string) {
+	v, ok := f.shelves.LoadAndDelete(id)
+	if !ok {
+		return
+	}
+	for _, e := range v.(*shelf).retire() {
+		f.end(e)
+	}
+}
+
+// end shuts an environment down without waiting for it.
+func (f *Fleet) end(e *environment) {
+	go e.shutDown(spindown)
+}
+
+// Close implements Runner.
+func (f *Fleet) Close() error {
+	f.lock.Lock()
+	if f.closed {
+		f.lock.Unlock()
+		return nil
+	}
+	f.closed = true
+	f.lock.Unlock()
+	close(f.stop)
+	var wg sync.WaitGroup
+	f.lock.Lock()
+	for e := range f.live {
+		wg.Go(func() { e.shutDown(spindown) })
+	}
+	f.lock.Unlock()
+	wg.Wait()
+	f.running.Wait()
+	if f.endpoint != nil {
+		return f.endpoint.Close()
+	}
+	return nil
+}
+
+// shelf returns the shelf of a Spec.
+func (f *Fleet) shelf(id string) *shelf {
+	if v, ok := f.shelves.Load(id); ok {
+		return v.(*shelf)
+	}
+	v, _ := f.shelves.LoadOrStore(id, &shelf{fleet: f})
+	return v.(*shelf)
+}
+
+// reap ends environments that were idle for too long.
+func (f *Fleet) reap() {
+	defer f.running.Done()
+	tick := time.NewTicker(max(f.options.IdleFor/8, 10*time.Millisecond))
+	defer tick.Stop()
+	for {
+		select {
+		case <-f.stop:
+			return
+		case now := <-tick.C:
+			f.shelves.Range(func(_, v any) bool {
+				for _, e := range v.(*shelf).expired(now.Add(-f.options.IdleFor)) {
+					f.end(e)
+				}
+				return true
+			})
+		}
+	}
+}
+
+// jail makes a jail for a runtime, in which nothing runs yet. What it does depends on the runtime
+// alone, not on the function: jails can be made ahead.
+func (f *Fleet) jail(ctx context.Context, r *family.Runtime) (jail.Jail, error) {
+	return f.options.Jail.New(ctx, jail.Config{
+		Binds:     r.Binds,
+		Listeners: []string{runtimeAddress, endpointAddress},
+		Hostname:  hostname(),
+	})
+}
+
+// hostname is what an environment calls itself: AWS's are link-local addresses too.
+func hostname() string { return "169-254-10-1" }

@@ -1,0 +1,206 @@
+package sandbox
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"cirro/internal/sandbox/runtimeapi"
+	"cirro/internal/sandbox/telemetryapi"
+)
+
+// initLimit is how long an initialization may take.
+// https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib
+const initLimit = 10 * time.Second
+
+// The phases that an initialization may happen in: ahead of an invocation, or as a part of one after
+// the first attempt failed.
+const (
+	phaseInit   = "init"
+	phaseInvoke = "invoke"
+)
+
+// initFailure is how an initialization failed.
+type initFailure struct {
+	Type    string
+	Body    []byte // as the caller of the function sees it; "" where the request's id belongs into it
+	message string // without the request's id, where Body is ""
+	timeout bool
+	took    time.Duration
+	memory  int
+	journal *journal // for the next attempt
+}
+
+// open makes an environment and initializes it. A failure of the function's is an initFailure; then
+// nothing is left but the log.
+func (f *Fleet) open(ctx context.Context, s *Spec, log *journal, phase string, limit time.Duration) (*environment, *initFailure, error) {
+	r, err := f.runtime(s.Runtime)
+	if err != nil {
+		return nil, nil, err
+	}
+	j, err := f.jail(ctx, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	if log == nil {
+		log = newJournal(s, f.options.Log)
+	}
+	e, err := f.place(ctx, s, j, log)
+	if err != nil {
+		j.Close()
+		log.close()
+		return nil, nil, err
+	}
+	f.remember(e)
+	began := time.Now()
+	e.logInitStart(r.Version, r.Warning, phase)
+	if failed := e.initialize(r.Path, limit, func() error { return e.run(r) }); failed != nil {
+		failed.took = time.Since(began)
+		failed.memory, _ = e.memory()
+		e.destroy()
+		e.logInitDone(phase, failed)
+		failed.journal = log
+		return nil, failed, nil
+	}
+	e.initTook = time.Since(began)
+	e.logInitDone(phase, nil)
+	return e, nil, nil
+}
+
+// initialize starts the runtime and waits until it asks for its first invocation.
+func (e *environment) initialize(path string, limit time.Duration, run func() error) *initFailure {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	if err := run(); err != nil {
+		return &initFailure{Type: "Runtime.InvalidEntrypoint", message: err.Error()}
+	}
+	select {
+	case <-e.runtime.Ready():
+		return nil
+	case f := <-e.runtime.InitFailed():
+		e.awaitExit()
+		return &initFailure{Type: f.Type, Body: f.Body}
+	case <-e.exited:
+		select {
+		case f := <-e.runtime.InitFailed():
+			return &initFailure{Type: f.Type, Body: f.Body}
+		default:
+			return &initFailure{Type: "Runtime.ExitError", message: e.exitMessage()}
+		}
+	case <-timer.C:
+		return &initFailure{
+			Type: "Sandbox.Timedout", timeout: true,
+			message: fmt.Sprintf("Task timed out after %.2f seconds", limit.Seconds()),
+		}
+	}
+}
+
+// awaitExit gives a runtime that reported its failure time to end by itself, so that its last words
+// are in the log.
+func (e *environment) awaitExit() {
+	timer := time.NewTimer(200 * time.Millisecond)
+	defer timer.Stop()
+	select {
+	case <-e.exited:
+	case <-timer.C:
+	}
+}
+
+// exitMessage says how the runtime's program ended, as AWS does.
+func (e *environment) exitMessage() string {
+	switch x := e.exit; {
+	case x.Signal != "":
+		return "Runtime exited with error: signal: " + x.Signal
+	case x.Code != 0:
+		return fmt.Sprintf("Runtime exited with error: exit status %d", x.Code)
+	default:
+		return "Runtime exited without providing a reason"
+	}
+}
+
+// body is the failure as the caller of an invocation sees it.
+func (f *initFailure) body(requestID string) []byte {
+	if f.Body != nil {
+		return f.Body
+	}
+	return failureBody(f.Type, requestID, f.message)
+}
+
+// failureBody is an error of the platform's about an invocation.
+func failureBody(kind, requestID, message string) []byte {
+	return runtimeapi.ErrorBody(kind, "RequestId: "+requestID+" Error: "+message)
+}
+
+func (e *environment) initType() string {
+	if e.spec.InitializationType != "" {
+		return e.spec.InitializationType
+	}
+	return "on-demand"
+}
+
+func (e *environment) logInitStart(version, warning, phase string) {
+	s := e.spec
+	arn := ""
+	if version != "" {
+		arn = "arn:aws:lambda:" + s.Region + "::runtime:" + version
+	}
+	var text func() string
+	if phase == phaseInit {
+		text = func() string {
+			line := "INIT_START Runtime Version: " + version + "\tRuntime Version ARN: " + arn
+			return line
+		}
+		if version == "" {
+			text = nil
+		}
+	}
+	e.journal.event(telemetryapi.InitStart, "INFO", func() any {
+		return telemetryapi.InitStartRecord{
+			InitializationType: e.initType(), Phase: phase, RuntimeVersion: version, RuntimeVersionARN: arn,
+			FunctionName: s.Function, FunctionVersion: s.Version,
+			InstanceID: e.journal.name, InstanceMaxMemory: s.Memory << 20,
+		}
+	}, text)
+	if warning != "" {
+		e.journal.warn(warning)
+	}
+}
+
+// logInitDone tells how an initialization ended. A successful one is told in text by the REPORT of the
+// first invocation.
+func (e *environment) logInitDone(phase string, failed *initFailure) {
+	record := telemetryapi.InitDoneRecord{InitializationType: e.initType(), Phase: phase, Status: "success"}
+	level, took := "DEBUG", e.initTook
+	var text func() string
+	if failed != nil {
+		level, took = "WARN", failed.took
+		record.Status, record.ErrorType = "error", failed.Type
+		suffix := "\tStatus: error\tError Type: " + failed.Type
+		if failed.timeout {
+			record.Status = "timeout"
+			suffix = "\tStatus: timeout"
+		}
+		text = func() string {
+			return fmt.Sprintf("INIT_REPORT Init Duration: %.2f ms\tPhase: %s%s", telemetryapi.Millis(took), phase, suffix)
+		}
+	}
+	e.journal.event(telemetryapi.InitRuntimeDone, level, func() any { return record }, nil)
+	e.journal.event(telemetryapi.InitReport, level, func() any {
+		r := record
+		r.Metrics = &telemetryapi.Metrics{DurationMs: telemetryapi.Millis(took)}
+		return r
+	}, text)
+}
+
+// warn logs a warning of the platform's.
+func (j *journal) warn(message string) {
+	if !j.json {
+		j.line("[WARNING] " + message)
+		return
+	}
+	b, _ := json.Marshal(map[string]string{
+		"timestamp": time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), "level": "WARN", "message": message,
+	})
+	j.line(string(b))
+}

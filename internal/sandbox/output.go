@@ -1,0 +1,105 @@
+package sandbox
+
+import (
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"syscall"
+)
+
+// output reads what processes of an environment print. Standard output and standard error are one
+// pipe, so that their lines stay in order.
+type output struct {
+	read  *os.File
+	write *os.File
+	ended chan struct{}
+
+	lock   sync.Mutex // held while bytes on their way out of the pipe are not yet in the log
+	lines  splitter
+	buffer [16 * 1024]byte
+}
+
+// pipeSize is how much a pipe holds: what was printed before a moment is within that many bytes.
+const pipeSize = 64 * 1024
+
+// newOutput makes a pipe and starts to read it.
+func newOutput(emit func(record string)) (*output, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	w.Fd() // makes this end block, as programs expect of what they print to
+	o := &output{read: r, write: w, ended: make(chan struct{}), lines: splitter{emit: emit}}
+	go o.follow()
+	return o, nil
+}
+
+// follow reads until the pipe's other end is closed everywhere.
+func (o *output) follow() {
+	defer close(o.ended)
+	conn, err := o.read.SyscallConn()
+	if err != nil {
+		return
+	}
+	conn.Read(func(fd uintptr) bool {
+		for {
+			o.lock.Lock()
+			n, err := o.step(fd)
+			o.lock.Unlock()
+			if errors.Is(err, syscall.EAGAIN) {
+				return false // wait until there is more
+			}
+			if err != nil || n == 0 {
+				return true
+			}
+		}
+	})
+}
+
+// step moves what the pipe has at once into the log.
+func (o *output) step(fd uintptr) (int, error) {
+	for {
+		n, err := syscall.Read(int(fd), o.buffer[:])
+		if errors.Is(err, syscall.EINTR) {
+			continue
+		}
+		if n > 0 {
+			o.lines.Write(o.buffer[:n])
+		}
+		return n, err
+	}
+}
+
+// drain returns when everything that was printed before it was called is in the log, a last line
+// without an end included.
+func (o *output) drain() {
+	conn, err := o.read.SyscallConn()
+	if err != nil {
+		return
+	}
+	o.lock.Lock()
+	defer o.lock.Unlock()
+	conn.Control(func(fd uintptr) {
+		for total := 0; total < pipeSize; {
+			n, err := o.step(fd)
+			if n <= 0 || err != nil {
+				return
+			}
+			total += n
+		}
+	})
+	o.lines.flush(false)
+}
+
+// started closes this side's copy of the end that processes write to, once they have theirs.
+func (o *output) started() { o.write.Close() }
+
+// close ends the reading; what is printed later is lost.
+func (o *output) close() {
+	o.write.Close()
+	o.read.Close()
+	<-o.ended
+}
+
+var _ io.Writer = (*splitter)(nil)

@@ -1,0 +1,159 @@
+// Package python finds Python interpreters on the host and runs Lambda's python3.* runtimes on them.
+//
+// It owns the search and the bootstrap, the Python program that speaks with the Runtime API. It starts
+// no function.
+package python
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"cirro/internal/sandbox/family"
+	"cirro/internal/sandbox/jail"
+)
+
+//go:embed bootstrap.py
+var bootstrap []byte
+
+// Where things are inside. AWS keeps its interpreter at the same place.
+const (
+	home      = "/var/lang"
+	packages  = "/var/packages"
+	frameFile = family.Home + "/bootstrap.py"
+)
+
+// Python is the family of the python3.* runtimes.
+type Python struct {
+	dir      string // for compiled bootstraps
+	packages string // has a directory of packages a version
+
+	lock  sync.Mutex
+	found map[string]*family.Runtime
+	built map[string]*interpreter // by path
+}
+
+// New makes the family. It keeps compiled bootstraps under dir; packages has one directory a version
+// ("python3.12") with what AWS's runtimes carry (boto3), and may be "" or lack some.
+func New(dir, packages string) *Python {
+	return &Python{
+		dir: dir, packages: packages,
+		found: map[string]*family.Runtime{}, built: map[string]*interpreter{},
+	}
+}
+
+// interpreter is one that was tried and works.
+type interpreter struct {
+	Path    string // of the executable, without links
+	Prefix  string
+	Version [3]int
+	boot    string // directory with its compiled bootstrap
+}
+
+// Find implements family.Family.
+func (p *Python) Find(name string) (*family.Runtime, error) {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	if r := p.found[name]; r != nil {
+		return r, nil
+	}
+	var want int
+	if _, err := fmt.Sscanf(name, "python3.%d", &want); err != nil {
+		return nil, fmt.Errorf("%s is no Python runtime", name)
+	}
+	var failures []error
+	for _, c := range candidates(want) {
+		in := p.built[c.path]
+		if in == nil {
+			var err error
+			if in, err = p.build(c.path); err != nil {
+				failures = append(failures, err)
+				continue
+			}
+			p.built[c.path] = in
+		}
+		p.found[name] = p.runtime(name, want, in)
+		return p.found[name], nil
+	}
+	return nil, errors.Join(append([]error{
+		fmt.Errorf("no Python interpreter found for %s: install python3.%d", name, want)}, failures...)...)
+}
+
+// runtime describes how an interpreter runs inside a jail.
+func (p *Python) runtime(name string, want int, in *interpreter) *family.Runtime {
+	version := fmt.Sprintf("python3.%d", in.Version[1])
+	path := in.Path
+	binds := append(family.System(), jail.Bind{Source: in.boot, Target: family.Home})
+	if !family.Under(in.Prefix) {
+		rel, err := filepath.Rel(in.Prefix, in.Path)
+		if err == nil && filepath.IsLocal(rel) {
+			binds = append(binds, jail.Bind{Source: in.Prefix, Target: home})
+			path = filepath.Join(home, rel)
+		}
+	}
+	if dir := filepath.Join(p.packages, version); p.packages != "" && isDir(dir) {
+		binds = append(binds, jail.Bind{Source: dir, Target: packages})
+	}
+	r := &family.Runtime{
+		Binds: binds,
+		Path:  path,
+		// -B: the code is read-only, and compiling into it is tried in vain.
+		Args:    []string{"-B", family.Home + "/bootstrap.pyc", family.Opt, packages},
+		Env:     map[string]string{"PYTHONPATH": family.Home},
+		Version: fmt.Sprintf("python:3.%d.v%d", in.Version[1], in.Version[2]),
+	}
+	if in.Version[1] != want {
+		r.Warning = fmt.Sprintf("%s is not installed on this machine: the function runs on Python %d.%d.%d instead.",
+			name, in.Version[0], in.Version[1], in.Version[2])
+	}
+	return r
+}
+
+// probe prints what an interpreter is, and compiles the bootstrap for it.
+const probe = `
+import json, os, py_compile, sys
+if sys.argv[1]:
+    py_compile.compile(sys.argv[1], cfile=sys.argv[2], dfile=sys.argv[3], doraise=True,
+                       invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+print(json.dumps({"Path": os.path.realpath(sys.executable), "Prefix": os.path.realpath(sys.base_prefix),
+                  "Version": list(sys.version_info[:3])}))
+`
+
+// build tries an interpreter and makes its directory of boot files.
+func (p *Python) build(path string) (*interpreter, error) {
+	sum := sha256.Sum256(append([]byte(path+"\n"), bootstrap...))
+	boot := filepath.Join(p.dir, fmt.Sprintf("%x", sum[:8]))
+	if err := os.MkdirAll(boot, 0o755); err != nil {
+		return nil, err
+	}
+	source := filepath.Join(boot, "bootstrap.py")
+	if err := os.WriteFile(source, bootstrap, 0o644); err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(path, "-I", "-c", probe, source, filepath.Join(boot, "bootstrap.pyc"), frameFile)
+	cmd.Env = []string{"PATH=/usr/bin:/bin"}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("%s does not work: %w: %s", path, err, strings.TrimSpace(stderr.String()))
+	}
+	in := &interpreter{boot: boot}
+	if err := json.Unmarshal(out, in); err != nil {
+		return nil, fmt.Errorf("%s does not work: %w", path, err)
+	}
+	return in, nil
+}
+
+func isDir(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.IsDir()
+}

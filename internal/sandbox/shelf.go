@@ -1,0 +1,108 @@
+package sandbox
+
+import (
+	"sync"
+	"time"
+)
+
+// shelf holds the environments of one Spec. The one used last is taken first, so that the others grow
+// old and end.
+type shelf struct {
+	fleet *Fleet
+
+	lock    sync.Mutex
+	idle    []*environment // the one used last is the last
+	all     int            // idle and busy
+	least   int            // that many are kept although idle
+	retired bool
+}
+
+// take returns an idle environment, or nil.
+func (s *shelf) take() *environment {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	for n := len(s.idle); n > 0; n = len(s.idle) {
+		e := s.idle[n-1]
+		s.idle[n-1] = nil
+		s.idle = s.idle[:n-1]
+		if e.alive() {
+			return e
+		}
+		s.all--
+		s.fleet.end(e)
+	}
+	return nil
+}
+
+// put makes an environment available, a new one or one that take returned.
+func (s *shelf) put(e *environment) {
+	s.lock.Lock()
+	if e.shelf == nil {
+		e.shelf = s
+		s.all++
+	}
+	e.idleSince = time.Now()
+	if s.retired {
+		s.all--
+		s.lock.Unlock()
+		s.fleet.end(e)
+		return
+	}
+	s.idle = append(s.idle, e)
+	s.lock.Unlock()
+}
+
+// adopt counts a new environment that is busy from the start.
+func (s *shelf) adopt(e *environment) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	e.shelf = s
+	s.all++
+}
+
+// lose forgets a busy environment.
+func (s *shelf) lose() {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	s.all--
+}
+
+// keep sets how many environments are kept, and returns how many of them have to be started.
+func (s *shelf) keep(n int) (missing int) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	s.least = n
+	return max(0, n-s.all)
+}
+
+// count is how many environments there are.
+func (s *shelf) count() int {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	return s.all
+}
+
+// retire empties the shelf for good, and returns what was idle.
+func (s *shelf) retire() []*environment {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	s.retired = true
+	idle := s.idle
+	s.idle = nil
+	s.all -= len(idle)
+	return idle
+}
+
+// expired takes out what was last used before a moment, but for those that are kept.
+func (s *shelf) expired(before time.Time) []*environment {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	n := 0
+	for n < len(s.idle) && s.all-n > s.least && s.idle[n].idleSince.Before(before) {
+		n++
+	}
+	old := append([]*environment(nil), s.idle[:n]...)
+	s.idle = append(s.idle[:0], s.idle[n:]...)
+	s.all -= n
+	return old
+}

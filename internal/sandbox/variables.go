@@ -1,0 +1,75 @@
+package sandbox
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"cirro/internal/sandbox/family"
+)
+
+// Addresses that an environment's processes find the platform at.
+const (
+	runtimeAddress  = "127.0.0.1:9001"
+	endpointAddress = "127.0.0.1:4566"
+)
+
+// variables are the environment variables of a runtime and of extensions, as AWS defines them:
+// https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html. Those that AWS lets a
+// function change come before its own, the reserved ones after.
+func variables(s *Spec, r *family.Runtime, logStream string) []string {
+	v := map[string]string{
+		"LANG":                            "en_US.UTF-8",
+		"TZ":                              ":UTC",
+		"PATH":                            "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin",
+		"LD_LIBRARY_PATH":                 "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
+		"AWS_XRAY_CONTEXT_MISSING":        "LOG_ERROR",
+		"AWS_XRAY_DAEMON_ADDRESS":         "169.254.79.129:2000",
+		"AWS_ENDPOINT_URL":                "http://" + endpointAddress,
+		"_AWS_XRAY_DAEMON_ADDRESS":        "169.254.79.129",
+		"_AWS_XRAY_DAEMON_PORT":           "2000",
+		"AWS_LAMBDA_INITIALIZATION_TYPE":  "on-demand",
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(s.Memory),
+	}
+	maps.Copy(v, r.Env)
+	maps.Copy(v, s.Environment)
+	maps.Copy(v, map[string]string{
+		"_HANDLER":                        s.Handler,
+		"AWS_DEFAULT_REGION":              s.Region,
+		"AWS_REGION":                      s.Region,
+		"AWS_LAMBDA_FUNCTION_NAME":        s.Function,
+		"AWS_LAMBDA_FUNCTION_VERSION":     s.Version,
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(s.Memory),
+		"AWS_LAMBDA_LOG_GROUP_NAME":       s.LogGroup,
+		"AWS_LAMBDA_LOG_STREAM_NAME":      logStream,
+		"AWS_LAMBDA_RUNTIME_API":          runtimeAddress,
+		"LAMBDA_TASK_ROOT":                family.Task,
+		"LAMBDA_RUNTIME_DIR":              family.Home,
+	})
+	if s.InitializationType != "" {
+		v["AWS_LAMBDA_INITIALIZATION_TYPE"] = s.InitializationType
+	}
+	if !strings.HasPrefix(s.Runtime, "provided") {
+		v["AWS_EXECUTION_ENV"] = "AWS_Lambda_" + s.Runtime
+	}
+	if s.LogFormat != "" {
+		v["AWS_LAMBDA_LOG_FORMAT"] = s.LogFormat
+	}
+	if s.LogFormat == "JSON" && s.ApplicationLogLevel != "" {
+		v["AWS_LAMBDA_LOG_LEVEL"] = s.ApplicationLogLevel
+	}
+	if s.Credentials != nil {
+		c := s.Credentials()
+		v["AWS_ACCESS_KEY_ID"] = c.AccessKeyID
+		v["AWS_SECRET_ACCESS_KEY"] = c.SecretAccessKey
+		if c.SessionToken != "" {
+			v["AWS_SESSION_TOKEN"] = c.SessionToken
+		}
+	}
+	list := make([]string, 0, len(v))
+	for _, name := range slices.Sorted(maps.Keys(v)) {
+		list = append(list, name+"="+v[name])
+	}
+	return list
+}
