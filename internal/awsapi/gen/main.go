@@ -21,9 +21,12 @@ const modelsModule = "github.com/aws/aws-sdk-go@v1.55.8"
 // services are the packages to write: the Go package name and where its model lies.
 var services = []source{
 	{Package: "apigateway", Model: "apigateway/2015-07-09", Name: "apigateway"},
+	{Package: "events", Model: "events/2015-10-07", Name: "events"},
 	{Package: "iam", Model: "iam/2010-05-08", Name: "iam"},
 	{Package: "lambda", Model: "lambda/2015-03-31", Name: "lambda"},
 	{Package: "logs", Model: "logs/2014-03-28", Name: "logs"},
+	{Package: "sns", Model: "sns/2010-03-31", Name: "sns"},
+	{Package: "sqs", Model: "sqs/2012-11-05", Name: "sqs"},
 	{Package: "sts", Model: "sts/2011-06-15", Name: "sts"},
 }
 
