@@ -46,6 +46,12 @@ func RequestOf(ctx context.Context) *Request {
 	return r
 }
 
+// LookupRequest returns the request that ctx belongs to, if any: work in the background may have none.
+func LookupRequest(ctx context.Context) (*Request, bool) {
+	r, ok := ctx.Value(requestKey{}).(*Request)
+	return r, ok && r != nil
+}
+
 // Caller lets one service call another as its user would, minus the wire: the same validation and the
 // same authorisation. in and out are the operation's generated types. p and the region of the request
 // in ctx say on whose behalf.

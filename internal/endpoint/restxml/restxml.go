@@ -1,0 +1,174 @@
+// Package restxml speaks restXml.
+//
+// https://smithy.io/2.0/aws/protocols/aws-restxml-protocol.html
+package restxml
+
+import (
+	"io"
+	"net/http"
+	"reflect"
+
+	"cirro/internal/awsapi"
+	"cirro/internal/endpoint/markup"
+	"cirro/internal/endpoint/rest"
+	"cirro/internal/endpoint/stream"
+	"cirro/internal/endpoint/wire"
+)
+
+// ContentType is an XML body's.
+const ContentType = "application/xml"
+
+const declaration = `<?xml version="1.0" encoding="UTF-8"?>` + "\n"
+
+// Protocol is restXml.
+type Protocol struct{}
+
+var _ wire.Protocol = Protocol{}
+
+// Decode reads path, query string, headers and body.
+func (Protocol) Decode(x *wire.Exchange, in any) error {
+	v := reflect.ValueOf(in).Elem()
+	plan := x.Operation.InputPlan()
+	if err := rest.Bind(x, v); err != nil {
+		return err
+	}
+	f := plan.PayloadField()
+	switch {
+	case f == nil && plan.BodyMembers() == 0:
+		return nil
+	case x.Stream != nil && f != nil:
+		f.Set(v).Set(reflect.ValueOf(x.Stream))
+		return nil
+	case len(x.Body) == 0:
+		return nil
+	case f != nil && f.Plan.Kind == awsapi.Blob:
+		f.Set(v).SetBytes(x.Body)
+		return nil
+	case f != nil && f.Plan.Kind == awsapi.String:
+		f.Set(v).SetString(string(x.Body))
+		return nil
+	}
+	root, err := markup.Parse(x.Body)
+	if err != nil || root == nil {
+		return err
+	}
+	if f != nil {
+		return markup.Decode(root, f.Plan, f.Set(v))
+	}
+	return markup.Decode(root, plan, v)
+}
+
+// Encode writes status, headers and body.
+func (Protocol) Encode(w http.ResponseWriter, x *wire.Exchange, out any) error {
+	plan := x.Operation.OutputPlan()
+	v := reflect.ValueOf(out).Elem()
+	status := rest.Head(w.Header(), x, plan, v)
+	if f := plan.StreamField(); f != nil {
+		return stream.New(w, x.Service.Plans, payload, "text/xml").Run(f, v, nil)
+	}
+	if f := plan.PayloadField(); f != nil {
+		return encodePayload(w, x, status, f, v)
+	}
+	if plan.BodyMembers() == 0 {
+		return wire.Send(w, status, "", nil)
+	}
+	name := plan.XMLName
+	if name == "" {
+		name = plan.Name
+	}
+	namespace := plan.XMLNamespace
+	if namespace == "" {
+		namespace = x.Service.XMLNamespace
+	}
+	b := wire.NewBuffer()
+	defer b.Free()
+	b.B = append(b.B, declaration...)
+	b.B = markup.Open(b.B, name, "", namespace)
+	b.B = markup.AppendMembers(b.B, plan, v)
+	b.B = markup.Close(b.B, name)
+	return wire.Send(w, status, ContentType, b.B)
+}
+
+func payload(p *wire.Plan, v reflect.Value) []byte {
+	return markup.Append(nil, p.Name, p, v)
+}
+
+func encodePayload(w http.ResponseWriter, x *wire.Exchange, status int, f *wire.Field, out reflect.Value) error {
+	h := w.Header()
+	value, ok := f.Get(out)
+	contentType := ""
+	if _, set := h["Content-Type"]; !set && ok {
+		contentType = ContentType
+		if f.Plan.Kind == awsapi.Blob {
+			contentType = "binary/octet-stream"
+		}
+	}
+	switch {
+	case !ok:
+		return wire.Send(w, status, contentType, nil)
+	case f.Plan.Kind == awsapi.Blob && f.Plan.Type.Kind() == reflect.Interface:
+		if contentType != "" {
+			h["Content-Type"] = []string{contentType}
+		}
+		return rest.Stream(w, status, value.Interface().(io.Reader))
+	case f.Plan.Kind == awsapi.Blob:
+		return wire.Send(w, status, contentType, value.Bytes())
+	case f.Plan.Kind == awsapi.String:
+		return wire.Send(w, status, contentType, []byte(value.String()))
+	}
+	name := f.Plan.XMLName
+	if name == "" {
+		name = f.WireName()
+	}
+	b := wire.NewBuffer()
+	defer b.Free()
+	b.B = append(b.B, declaration...)
+	b.B = markup.Append(b.B, name, f.Plan, value)
+	return wire.Send(w, status, contentType, b.B)
+}
+
+// EncodeError writes S3's bare <Error>, or the <ErrorResponse> of all others.
+func (Protocol) EncodeError(w http.ResponseWriter, x *wire.Exchange, err *awsapi.Error) {
+	if x.Service != nil && x.Service.ID == "S3" {
+		encodeBare(w, x, err)
+		return
+	}
+	EncodeError(w, x, err, ContentType)
+}
+
+func encodeBare(w http.ResponseWriter, x *wire.Exchange, err *awsapi.Error) {
+	rest.ErrorHead(w.Header(), x.Service, err)
+	if x.HTTP.Method == http.MethodHead {
+		_ = wire.Send(w, err.Type.Status, ContentType, nil)
+		return
+	}
+	b := wire.NewBuffer()
+	defer b.Free()
+	b.B = append(b.B, declaration+"<Error>"...)
+	b.B = markup.AppendError(b.B, x.Service, err)
+	b.B = markup.Text(b.B, "RequestId", x.ID)
+	b.B = append(b.B, "</Error>"...)
+	_ = wire.Send(w, err.Type.Status, ContentType, b.B)
+}
+
+// EncodeError writes an <ErrorResponse>, as query does too.
+func EncodeError(w http.ResponseWriter, x *wire.Exchange, err *awsapi.Error, contentType string) {
+	fault, namespace := "Sender", ""
+	if err.Type.Server {
+		fault = "Receiver"
+	}
+	if x.Service != nil {
+		namespace = x.Service.XMLNamespace
+		rest.ErrorHead(w.Header(), x.Service, err)
+	}
+	b := wire.NewBuffer()
+	defer b.Free()
+	b.B = markup.Open(b.B, "ErrorResponse", "", namespace)
+	b.B = append(b.B, "<Error>"...)
+	b.B = markup.Text(b.B, "Type", fault)
+	b.B = markup.AppendError(b.B, x.Service, err)
+	b.B = append(b.B, "</Error>"...)
+	b.B = markup.Text(b.B, "RequestId", x.ID)
+	b.B = append(b.B, "</ErrorResponse>"...)
+	_ = wire.Send(w, err.Type.Status, contentType, b.B)
+}

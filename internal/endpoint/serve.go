@@ -1,0 +1,106 @@
+package endpoint
+
+import (
+	"net"
+	"net/http"
+
+	"cirro/internal/awsapi"
+	"cirro/internal/endpoint/validate"
+	"cirro/internal/endpoint/wire"
+
+	"github.com/google/uuid"
+)
+
+// ServeHTTP answers one request.
+func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	for i := range e.mounts {
+		if e.mounts[i].match(r) {
+			e.mounts[i].handler.ServeHTTP(w, r)
+			return
+		}
+	}
+	x := &wire.Exchange{ID: uuid.NewString(), HTTP: r}
+	w.Header()["X-Amzn-Requestid"] = []string{x.ID}
+	if !e.allowOrigin(w, r) {
+		return
+	}
+	c := credentialOf(r)
+	t, err := e.resolve(x, c)
+	if err != nil {
+		e.fail(w, x, t, err)
+		return
+	}
+	ctx := r.Context()
+	p, err := e.receive(x, c)
+	if err != nil {
+		e.fail(w, x, t, err)
+		return
+	}
+	in := x.Operation.New()
+	if err := t.protocol.Decode(x, in); err != nil {
+		e.fail(w, x, t, err)
+		return
+	}
+	if err := validate.Input(x.Operation, in); err != nil {
+		e.fail(w, x, t, err)
+		return
+	}
+	out, err := guarded(awsapi.WithRequest(ctx, e.request(x, c, p)), x.Operation.Operation, t.service.impl, in)
+	if err != nil {
+		e.fail(w, x, t, err)
+		return
+	}
+	if err := t.protocol.Encode(w, x, output(x.Operation, out)); err != nil && ctx.Err() == nil {
+		e.log.WarnContext(ctx, "a reply was not sent whole",
+			"service", x.Service.Name, "operation", x.Operation.Name, "request", x.ID, "error", err)
+	}
+}
+
+// fail answers with an error.
+func (e *Endpoint) fail(w http.ResponseWriter, x *wire.Exchange, t target, err error) {
+	service, operation := "", ""
+	if x.Service != nil {
+		service = x.Service.Name
+	}
+	if x.Operation != nil {
+		operation = x.Operation.Name
+	}
+	t.protocol.EncodeError(w, x, e.answer(x.HTTP.Context(), err, service, operation, x.ID))
+}
+
+// receive reads the body, or makes its stream ready, and finds out who sent it.
+func (e *Endpoint) receive(x *wire.Exchange, c credential) (awsapi.Principal, error) {
+	p := e.principalOf(x.HTTP.Context(), c)
+	if x.Operation.StreamsInput() {
+		x.Stream = x.HTTP.Body
+		return p, nil
+	}
+	if x.Form != nil {
+		return p, nil
+	}
+	l := limitOf(x.Operation)
+	var err error
+	if x.Body, err = readBody(x.HTTP, l); err != nil {
+		return p, err
+	}
+	return p, inflate(x, l)
+}
+
+// request is what the service is told of the request.
+func (e *Endpoint) request(x *wire.Exchange, c credential, p awsapi.Principal) *awsapi.Request {
+	r := x.HTTP
+	region := c.region
+	if region == "" {
+		region = DefaultRegion
+	}
+	scheme := "http://"
+	if r.TLS != nil {
+		scheme = "https://"
+	}
+	ip, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		ip = r.RemoteAddr
+	}
+	return &awsapi.Request{ID: x.ID, Region: region, Principal: p, SourceIP: ip, UserAgent: r.UserAgent(),
+		Endpoint: scheme + r.Host, Time: e.now(), TraceID: r.Header.Get("X-Amzn-Trace-Id")}
+}
