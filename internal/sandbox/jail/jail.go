@@ -67,6 +67,9 @@ type Command struct {
 type Jail interface {
 	// Assign gives the jail its limits and more binds (code, layers). It is called once, before Start.
 	Assign(ctx context.Context, l Limits, binds []Bind) error
+	// SetCPU changes how many cores the jail's processes get; 0 is as many as there are. A function
+	// may start at full speed and get its share after.
+	SetCPU(cores float64) error
 	// Start runs a program in the jail.
 	Start(c Command) (Process, error)
 	// Listener is the i-th of Config.Listeners.

@@ -1,7 +1,197 @@
 package jail
 
-import "errors"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
 
-func openWalled(string, Options) (Host, error) {
-	return nil, errors.New("the walls are not built yet")
+	"cirro/internal/sandbox/jail/cgroup"
+)
+
+// walledHost makes jails behind the kernel's walls.
+type walledHost struct {
+	mode     Mode
+	owned    *os.File // holds the lock on the directory
+	groups   *cgroup.Manager
+	mounts   opener
+	volumes  *volumes // nil without
+	spawner  *spawner
+	filter   []byte
+	warnings []string
+	serial   atomic.Int64
+
+	lock   sync.Mutex
+	jails  map[*walledJail]struct{}
+	users  []bool // which of the uids from firstUser on are taken
+	closed bool
+}
+
+// openWalled makes a host and proves with a first jail that this machine lets it. What a first time
+// costs is paid then.
+func openWalled(dir string, o Options) (Host, error) {
+	modes := []Mode{o.Mode}
+	if o.Mode == "" {
+		modes = []Mode{AsRoot, Rootless}
+		if os.Geteuid() != 0 {
+			modes = modes[1:]
+		}
+	}
+	var errs []error
+	for _, m := range modes {
+		h, err := openMode(dir, m)
+		if err == nil {
+			return h, nil
+		}
+		errs = append(errs, err)
+	}
+	return nil, errors.Join(errs...)
+}
+
+func openMode(dir string, mode Mode) (*walledHost, error) {
+	if mode == AsRoot && os.Geteuid() != 0 {
+		return nil, errors.New("only root can make jails without user namespaces")
+	}
+	h := &walledHost{mode: mode, jails: map[*walledJail]struct{}{}}
+	err := h.open(dir)
+	if err == nil {
+		err = h.prove()
+	}
+	if err != nil {
+		h.Close()
+		return nil, err
+	}
+	return h, nil
+}
+
+func (h *walledHost) open(dir string) (err error) {
+	if dir, err = filepath.Abs(dir); err != nil {
+		return err
+	}
+	if err = os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	// Only a host that is gone may be cleaned up after.
+	if h.owned, err = os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
+		return err
+	}
+	if err = syscall.Flock(int(h.owned.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return fmt.Errorf("%s is in use by another host: %w", dir, err)
+	}
+	if h.filter, err = seccompFilter(); err != nil {
+		return err
+	}
+	name := fnv.New64a()
+	name.Write([]byte(dir))
+	if h.groups, err = cgroup.Open("cirro-" + strconv.FormatUint(name.Sum64(), 36)); err != nil {
+		return err
+	}
+	h.spawner = startSpawner()
+	if h.mode == AsRoot {
+		h.mounts = localOpener{}
+		h.volumes, err = openVolumes(dir)
+	} else {
+		h.mounts, err = startBroker(h.spawner)
+	}
+	if errors.Is(err, errNoVolumes) {
+		h.warnings = append(h.warnings, "Files in /tmp take memory, "+err.Error()+".")
+		err = nil
+	}
+	h.warn()
+	return err
+}
+
+// warn says what the walls lack.
+func (h *walledHost) warn() {
+	what := map[string]string{"memory": "memory", "cpu": "processor time", "pids": "the number of processes"}
+	for _, c := range h.groups.Missing() {
+		h.warnings = append(h.warnings,
+			"Limits of "+what[c]+" are not enforced: this user may not use the control group controller "+c+".")
+	}
+	if h.mode == Rootless {
+		h.warnings = append(h.warnings, "Files in /tmp take memory, since mounting disk images needs root.")
+		if os.Geteuid() == 0 {
+			h.warnings = append(h.warnings, "Functions run with root's own user id, in a user namespace.")
+		}
+	}
+}
+
+// prove makes a jail and destroys it.
+func (h *walledHost) prove() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	j, err := h.New(ctx, Config{Hostname: "proof", Listeners: []string{"127.0.0.1:1"}})
+	if err != nil {
+		return err
+	}
+	defer j.Close()
+	return j.(*walledJail).assign(ctx, Limits{Memory: 64 << 20, Pids: 16, CPU: 1, Files: 64}, nil)
+}
+
+func (h *walledHost) Mode() Mode         { return h.mode }
+func (h *walledHost) Warnings() []string { return h.warnings }
+
+func (h *walledHost) Close() error {
+	h.lock.Lock()
+	h.closed = true
+	jails := make([]*walledJail, 0, len(h.jails))
+	for j := range h.jails {
+		jails = append(jails, j)
+	}
+	h.lock.Unlock()
+	var errs []error
+	for _, j := range jails {
+		errs = append(errs, j.Close())
+	}
+	if h.mounts != nil {
+		errs = append(errs, h.mounts.close())
+	}
+	if h.volumes != nil {
+		errs = append(errs, h.volumes.close())
+	}
+	if h.groups != nil {
+		errs = append(errs, h.groups.Close())
+	}
+	if h.spawner != nil {
+		h.spawner.close()
+	}
+	if h.owned != nil {
+		h.owned.Close()
+	}
+	return errors.Join(errs...)
+}
+
+// admit counts a jail in, and gives it a uid that no other has.
+func (h *walledHost) admit(j *walledJail) error {
+	h.lock.Lock()
+	defer h.lock.Unlock()
+	if h.closed {
+		return os.ErrClosed
+	}
+	h.jails[j] = struct{}{}
+	for n, taken := range h.users {
+		if !taken {
+			h.users[n], j.user = true, n
+			return nil
+		}
+	}
+	j.user = len(h.users)
+	h.users = append(h.users, true)
+	return nil
+}
+
+func (h *walledHost) release(j *walledJail) {
+	h.lock.Lock()
+	defer h.lock.Unlock()
+	if _, ok := h.jails[j]; ok {
+		delete(h.jails, j)
+		h.users[j.user] = false
+	}
 }

@@ -1,0 +1,215 @@
+package cgroup
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Group is a group of processes.
+type Group struct {
+	place      map[string]place
+	dirs       []string
+	unifiedDir string
+	unified    int // its directory in version 2 as a descriptor, -1 for none
+
+	base int64 // bytes that the group used before it was limited
+}
+
+// Limits bound what a group uses. 0 is no limit.
+type Limits struct {
+	Memory int64   // bytes over what the group uses already
+	CPU    float64 // cores
+	Pids   int     // processes and threads over what the group has already
+}
+
+// Usage is what a group has used.
+type Usage struct {
+	MemoryPeak int64 // bytes over what the group used when it was limited
+	OOMKills   int
+	CPU        time.Duration
+}
+
+// Descriptor is the group of version 2, for a process to be born in; it is -1 where there is none.
+func (g *Group) Descriptor() int { return g.unified }
+
+// Add moves a process that was born in Descriptor into the rest of the group.
+func (g *Group) Add(pid int) error {
+	for _, d := range g.dirs {
+		if d == g.unifiedDir {
+			continue
+		}
+		if err := write(d, "cgroup.procs", strconv.Itoa(pid)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Limit bounds the group.
+func (g *Group) Limit(l Limits) error {
+	if p, ok := g.place[memory]; ok && l.Memory > 0 {
+		if err := g.limitMemory(p, l.Memory); err != nil {
+			return err
+		}
+	}
+	if p, ok := g.place[pids]; ok && l.Pids > 0 {
+		now, _ := number(p.dir, "pids.current")
+		if err := write(p.dir, "pids.max", strconv.FormatInt(now+int64(l.Pids), 10)); err != nil {
+			return err
+		}
+	}
+	return g.LimitCPU(l.CPU)
+}
+
+func (g *Group) limitMemory(p place, bytes int64) error {
+	if p.v2 {
+		g.base, _ = number(p.dir, "memory.current")
+		if err := write(p.dir, "memory.swap.max", "0"); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		return write(p.dir, "memory.max", strconv.FormatInt(g.base+bytes, 10))
+	}
+	g.base, _ = number(p.dir, "memory.usage_in_bytes")
+	limit := strconv.FormatInt(g.base+bytes, 10)
+	if err := write(p.dir, "memory.limit_in_bytes", limit); err != nil {
+		return err
+	}
+	err := write(p.dir, "memory.memsw.limit_in_bytes", limit) // there only where swap is counted
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) {
+		return nil
+	}
+	return err
+}
+
+// period is how often the group's share of the processor is given anew. It is AWS Lambda's own: a
+// small function then waits 20 ms at most for its next share.
+const period = 20 * time.Millisecond
+
+// LimitCPU bounds the processor time that the group gets; 0 lifts the bound.
+func (g *Group) LimitCPU(cores float64) error {
+	p, ok := g.place[cpu]
+	if !ok {
+		return nil
+	}
+	quota := max(int64(cores*float64(period.Microseconds())), 1000) // the kernel's least
+	every := strconv.FormatInt(period.Microseconds(), 10)
+	share := strconv.FormatInt(quota, 10)
+	if p.v2 {
+		if cores <= 0 {
+			share = "max"
+		}
+		return write(p.dir, "cpu.max", share+" "+every)
+	}
+	if cores <= 0 {
+		return write(p.dir, "cpu.cfs_quota_us", "-1")
+	}
+	if err := write(p.dir, "cpu.cfs_period_us", every); err != nil {
+		return err
+	}
+	return write(p.dir, "cpu.cfs_quota_us", share)
+}
+
+// Usage reads what the group has used.
+func (g *Group) Usage() (Usage, error) {
+	var u Usage
+	if p, ok := g.place[memory]; ok {
+		peak, kills := "memory.max_usage_in_bytes", "memory.oom_control"
+		if p.v2 {
+			peak, kills = "memory.peak", "memory.events"
+		}
+		n, err := number(p.dir, peak)
+		if p.v2 && errors.Is(err, os.ErrNotExist) {
+			n, err = number(p.dir, "memory.current") // before Linux 5.19
+		}
+		if err != nil {
+			return u, err
+		}
+		u.MemoryPeak = max(n-g.base, 0)
+		k, err := field(p.dir, kills, "oom_kill")
+		if err != nil {
+			return u, err
+		}
+		u.OOMKills = int(k)
+	}
+	if p, ok := g.place[cpuacct]; ok {
+		var n int64
+		var err error
+		if p.v2 {
+			n, err = field(p.dir, "cpu.stat", "usage_usec")
+			n *= 1000
+		} else {
+			n, err = number(p.dir, "cpuacct.usage")
+		}
+		if err != nil {
+			return u, err
+		}
+		u.CPU = time.Duration(n)
+	}
+	return u, nil
+}
+
+// ErrNoFreezer says that the machine cannot freeze groups.
+var ErrNoFreezer = errors.New("this machine has no freezer for control groups")
+
+// Freeze stops all processes of the group, or lets them go on.
+func (g *Group) Freeze(frozen bool) error {
+	p, ok := g.place[freezer]
+	if !ok {
+		return ErrNoFreezer
+	}
+	if p.v2 {
+		return g.freezeUnified(p, frozen)
+	}
+	if !frozen {
+		return write(p.dir, "freezer.state", "THAWED")
+	}
+	return write(p.dir, "freezer.state", "FROZEN")
+}
+
+func (g *Group) freezeUnified(p place, frozen bool) error {
+	if frozen {
+		return write(p.dir, "cgroup.freeze", "1")
+	}
+	return write(p.dir, "cgroup.freeze", "0")
+}
+
+// Remove removes the group, whose processes have ended.
+func (g *Group) Remove() error {
+	if g.unified >= 0 {
+		syscall.Close(g.unified)
+		g.unified = -1
+	}
+	var errs []error
+	for _, d := range g.dirs {
+		errs = append(errs, remove(d))
+	}
+	return errors.Join(errs...)
+}
+
+// number reads a file that holds one number.
+func number(dir, file string) (int64, error) {
+	b, err := os.ReadFile(filepath.Join(dir, file))
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
+}
+
+// field reads a number from a file of lines, each a name and a number; 0 where the name is not there.
+func field(dir, file, name string) (int64, error) {
+	lines, err := readLines(filepath.Join(dir, file))
+	if err != nil {
+		return 0, err
+	}
+	for _, l := range lines {
+		if value, ok := strings.CutPrefix(l, name+" "); ok {
+			return strconv.ParseInt(value, 10, 64)
+		}
+	}
+	return 0, nil
+}

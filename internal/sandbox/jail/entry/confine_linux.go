@@ -1,0 +1,95 @@
+package entry
+
+import (
+	"syscall"
+	"unsafe"
+
+	"cirro/internal/sandbox/jail/control"
+)
+
+// confine takes from the calling thread, and from all that it starts, every right that a program in a
+// jail has no need of. Identity, capabilities, landlock and seccomp are attributes of a thread: the
+// supervisor's other threads keep theirs.
+func confine(m *control.Assign) error {
+	// The view of the cgroup hierarchies begins where the jail is, not at the host's root.
+	if _, err := call(syscall.SYS_UNSHARE, newCgroup); err != nil && err != syscall.EINVAL {
+		return wrap("unshare the cgroup namespace", err)
+	}
+	dropBounding()
+	if m.UID >= 0 {
+		if err := become(int(m.UID), int(m.GID)); err != nil {
+			return err
+		}
+	}
+	if err := prctl(prCapAmbient, ambientClearAll, 0); err != nil {
+		return wrap("drop ambient capabilities", err)
+	}
+	if err := keepCapabilities(0); err != nil {
+		return err
+	}
+	if err := prctl(prSetNoNewPrivs, 1, 0); err != nil {
+		return wrap("set no_new_privs", err)
+	}
+	if err := landlock(); err != nil {
+		return err
+	}
+	return filterCalls(m.Filter)
+}
+
+// dropBounding empties the set that no later exec can go beyond.
+func dropBounding() {
+	for n := uintptr(0); n < 64; n++ {
+		if prctl(prCapBsetDrop, n, 0) == syscall.EINVAL {
+			return // the kernel's last
+		}
+	}
+}
+
+// become changes the identity of this thread alone; package syscall's functions change all threads.
+func become(uid, gid int) error {
+	if _, err := call(syscall.SYS_SETGROUPS, 0, 0); err != nil {
+		return wrap("drop groups", err)
+	}
+	if _, err := call(syscall.SYS_SETRESGID, uintptr(gid), uintptr(gid), uintptr(gid)); err != nil {
+		return wrap("set the group", err)
+	}
+	if _, err := call(syscall.SYS_SETRESUID, uintptr(uid), uintptr(uid), uintptr(uid)); err != nil {
+		return wrap("set the user", err)
+	}
+	return wrap("stay unreadable", undumpable()) // a change of user may have reset it
+}
+
+// keepCapabilities leaves this thread the capabilities of a bit set of the first 32, and no others.
+func keepCapabilities(set uint32) error {
+	header := struct {
+		version uint32
+		pid     int32
+	}{version: 0x20080522}
+	data := [2]struct{ effective, permitted, inheritable uint32 }{{set, set, 0}}
+	_, err := call(syscall.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&data)))
+	return wrap("drop capabilities", err)
+}
+
+// filterCalls installs a seccomp filter: instructions of eight bytes.
+func filterCalls(filter []byte) error {
+	if len(filter) < 8 {
+		return &fault{"read the seccomp filter", syscall.EINVAL}
+	}
+	program := struct {
+		length uint16
+		first  *byte
+	}{uint16(len(filter) / 8), &filter[0]}
+	return wrap("install the seccomp filter", prctl(prSetSeccomp, seccompFilter, uintptr(unsafe.Pointer(&program))))
+}
+
+// limitFiles bounds open descriptors and forbids core dumps, for this process and all it starts.
+func limitFiles(n int64) error {
+	if err := syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{}); err != nil {
+		return wrap("forbid core dumps", err)
+	}
+	if n <= 0 {
+		return nil
+	}
+	limit := syscall.Rlimit{Cur: uint64(n), Max: uint64(n)}
+	return wrap("limit descriptors", syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit))
+}

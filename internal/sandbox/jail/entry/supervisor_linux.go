@@ -1,0 +1,185 @@
+package entry
+
+import (
+	"runtime"
+	"sync"
+	"syscall"
+	"unsafe"
+
+	"cirro/internal/sandbox/jail/control"
+)
+
+// supervisor is the first process of a jail. Three threads share its work: one listens to the host,
+// one, confined like the programs, starts them, and one waits for their ends.
+type supervisor struct {
+	conn   *control.Conn
+	start  chan request
+	begun  chan struct{} // tells the waiting thread that there is something to wait for
+	lock   sync.Mutex
+	pids   map[int64]int
+	ids    map[int]int64
+	null   int
+	answer chan error
+}
+
+// request is a program to start, with its standard output and error.
+type request struct {
+	program *control.Start
+	files   []int
+}
+
+// supervise serves a jail until the host lets go of it.
+func supervise(conn *control.Conn) {
+	s := &supervisor{
+		conn: conn, start: make(chan request), begun: make(chan struct{}, 1),
+		pids: map[int64]int{}, ids: map[int]int64{}, answer: make(chan error),
+	}
+	for {
+		m, files, err := conn.Receive()
+		if m == nil {
+			if err != nil {
+				conn.Send(failed(wrap("receive", err)))
+			}
+			return
+		}
+		s.serve(m, files)
+	}
+}
+
+func (s *supervisor) serve(m control.Message, files []int) {
+	switch m := m.(type) {
+	case *control.Build:
+		sockets, err := build(m, files)
+		if err != nil {
+			s.conn.Send(failed(err))
+			return
+		}
+		s.conn.Send(&control.Built{}, sockets...)
+		for _, fd := range sockets {
+			syscall.Close(fd)
+		}
+	case *control.Assign:
+		if err := s.assign(m, files); err != nil {
+			s.conn.Send(failed(err))
+			return
+		}
+		s.conn.Send(&control.Assigned{})
+	case *control.Start:
+		s.start <- request{m, files}
+		if err := <-s.answer; err != nil {
+			s.conn.Send(failed(err))
+		}
+		for _, fd := range files {
+			syscall.Close(fd)
+		}
+	case *control.Signal:
+		s.lock.Lock()
+		if pid, ok := s.pids[m.ID]; ok {
+			syscall.Kill(pid, syscall.Signal(m.Signal))
+		}
+		s.lock.Unlock()
+	}
+}
+
+// assign completes the jail and gives up the rights that it took to build it.
+func (s *supervisor) assign(m *control.Assign, mounts []int) error {
+	if err := complete(m, mounts); err != nil {
+		return err
+	}
+	if err := limitFiles(m.Files); err != nil {
+		return err
+	}
+	var err error
+	if s.null, err = syscall.Open("/dev/null", syscall.O_RDWR|syscall.O_CLOEXEC, 0); err != nil {
+		return wrap("open /dev/null", err)
+	}
+	go s.launch(m)
+	if err := <-s.answer; err != nil {
+		return err
+	}
+	go s.reap()
+	const kill = 1 << 5 // to pass on the host's signals
+	dropBounding()
+	return keepCapabilities(kill)
+}
+
+// launch starts programs from a thread that is confined as they are to be.
+func (s *supervisor) launch(m *control.Assign) {
+	runtime.LockOSThread()
+	err := confine(m)
+	s.answer <- err
+	if err != nil {
+		return
+	}
+	for r := range s.start {
+		s.answer <- s.exec(r)
+	}
+}
+
+func (s *supervisor) exec(r request) error {
+	if len(r.files) != 2 {
+		return &fault{"count descriptors", syscall.EBADMSG}
+	}
+	// Held until the program is known, so that its end is not reported before its start.
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	pid, err := syscall.ForkExec(r.program.Path, r.program.Args, &syscall.ProcAttr{
+		Dir: r.program.Dir, Env: r.program.Env,
+		Files: []uintptr{uintptr(s.null), uintptr(r.files[0]), uintptr(r.files[1])},
+		Sys:   &syscall.SysProcAttr{Setsid: true},
+	})
+	if err != nil {
+		return wrap("start "+r.program.Path, err)
+	}
+	s.pids[r.program.ID], s.ids[pid] = pid, r.program.ID
+	s.conn.Send(&control.Started{ID: r.program.ID})
+	select {
+	case s.begun <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// reap waits for the ends of all processes of the jail, orphans among them, and reports those that
+// were started from outside.
+func (s *supervisor) reap() {
+	for {
+		// Wait without taking the process away: until it is, its number names nothing else.
+		var info [128]byte
+		_, err := call(syscall.SYS_WAITID, idAll, 0, uintptr(unsafe.Pointer(&info)),
+			syscall.WEXITED|syscall.WNOWAIT, 0)
+		switch err {
+		case nil:
+			s.collect()
+		case syscall.ECHILD:
+			<-s.begun
+		}
+	}
+}
+
+// collect takes all ended processes away.
+func (s *supervisor) collect() {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	for {
+		var status syscall.WaitStatus
+		pid, err := syscall.Wait4(-1, &status, syscall.WNOHANG, nil)
+		if err == syscall.EINTR {
+			continue
+		}
+		if err != nil || pid <= 0 {
+			return
+		}
+		id, ok := s.ids[pid]
+		if !ok {
+			continue
+		}
+		delete(s.ids, pid)
+		delete(s.pids, id)
+		e := &control.Exited{ID: id, Code: int64(status.ExitStatus())}
+		if status.Signaled() {
+			e.Signal = int64(status.Signal())
+		}
+		s.conn.Send(e)
+	}
+}

@@ -1,0 +1,180 @@
+package jail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"cirro/internal/sandbox/jail/cgroup"
+	"cirro/internal/sandbox/jail/control"
+)
+
+// walledJail is one jail, with the connection to its supervisor.
+type walledJail struct {
+	host      *walledHost
+	user      int
+	group     *cgroup.Group
+	started   *spawned
+	link      *link
+	listeners []net.Listener
+	closing   sync.Once
+	closed    error
+}
+
+func (h *walledHost) New(ctx context.Context, c Config) (Jail, error) {
+	j := &walledJail{host: h}
+	if err := h.admit(j); err != nil {
+		return nil, err
+	}
+	if err := j.open(ctx, c); err != nil {
+		j.Close()
+		return nil, fmt.Errorf("make a jail: %w", err)
+	}
+	return j, nil
+}
+
+func (j *walledJail) open(ctx context.Context, c Config) (err error) {
+	h := j.host
+	if j.group, err = h.groups.New(strconv.FormatInt(h.serial.Add(1), 10)); err != nil {
+		return err
+	}
+	birth := h.spawner.begin(h.supervisor(j.group.Descriptor()))
+	// While the supervisor starts, what it will need is made.
+	binds := append(rootBinds(), c.Binds...)
+	mounts, err := h.mounts.open(sources(binds))
+	defer closeAll(mounts)
+	if b := <-birth; b.err != nil {
+		return errors.Join(err, b.err)
+	} else {
+		j.started = b.spawned
+	}
+	if err != nil {
+		return err
+	}
+	if err := j.group.Add(j.started.process.Pid); err != nil {
+		return err
+	}
+	j.link = newLink(j.started.conn)
+	_, sockets, err := j.link.ask(ctx, &control.Build{
+		Hostname: c.Hostname, Targets: targets(binds), Files: j.etc(c.Hostname), Hide: hidden, Listeners: c.Listeners,
+	}, mounts)
+	if err != nil {
+		closeAll(sockets)
+		return err
+	}
+	return j.listen(sockets)
+}
+
+// listen takes the sockets that listen inside.
+func (j *walledJail) listen(sockets []int) error {
+	for i, fd := range sockets {
+		f := os.NewFile(uintptr(fd), "listener")
+		l, err := net.FileListener(f)
+		f.Close()
+		if err != nil {
+			closeAll(sockets[i+1:])
+			return err
+		}
+		j.listeners = append(j.listeners, l)
+	}
+	return nil
+}
+
+func (j *walledJail) Assign(ctx context.Context, l Limits, binds []Bind) error {
+	if err := j.assign(ctx, l, binds); err != nil {
+		return fmt.Errorf("assign a jail: %w", err)
+	}
+	return nil
+}
+
+func (j *walledJail) assign(ctx context.Context, l Limits, binds []Bind) error {
+	h := j.host
+	mounts, err := h.mounts.open(sources(binds))
+	defer func() { closeAll(mounts) }()
+	if err != nil {
+		return err
+	}
+	m := &control.Assign{Targets: targets(binds), Files: int64(l.Files), UID: -1, GID: -1, Filter: h.filter}
+	if h.mode == AsRoot {
+		m.UID, m.GID = int64(firstUser+j.user), int64(firstUser+j.user)
+	}
+	memory := l.Memory
+	switch {
+	case l.Tmp <= 0:
+		m.Tmp = 4 << 10 // as good as none; /tmp is there all the same
+	case h.volumes != nil:
+		v, err := h.volumes.take(l.Tmp)
+		if err != nil {
+			return err
+		}
+		mounts, m.Targets = append(mounts, v), append(m.Targets, "/tmp")
+	default:
+		// What lies in such a /tmp is counted as memory.
+		m.Tmp = l.Tmp
+		if memory > 0 {
+			memory += l.Tmp
+		}
+	}
+	if _, _, err := j.link.ask(ctx, m, mounts); err != nil {
+		return err
+	}
+	return j.group.Limit(cgroup.Limits{Memory: memory, CPU: l.CPU, Pids: l.Pids})
+}
+
+func (j *walledJail) SetCPU(cores float64) error { return j.group.LimitCPU(cores) }
+
+func (j *walledJail) Start(c Command) (Process, error) {
+	p, err := j.link.start(c)
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", c.Path, err)
+	}
+	return p, nil
+}
+
+func (j *walledJail) Listener(i int) net.Listener { return j.listeners[i] }
+
+func (j *walledJail) Usage() (Usage, error) {
+	u, err := j.group.Usage()
+	return Usage{MemoryPeak: u.MemoryPeak, OOMKills: u.OOMKills, CPU: u.CPU}, err
+}
+
+func (j *walledJail) Freeze() error { return j.group.Freeze(true) }
+func (j *walledJail) Thaw() error   { return j.group.Freeze(false) }
+
+func (j *walledJail) Close() error {
+	j.closing.Do(func() { j.closed = j.close() })
+	return j.closed
+}
+
+func (j *walledJail) close() error {
+	defer j.host.release(j)
+	for _, l := range j.listeners {
+		l.Close()
+	}
+	if j.started != nil {
+		// The kernel ends all others with the first process, and this one when they are gone.
+		j.started.process.Kill()
+		if j.group != nil {
+			j.group.Freeze(false) // the frozen do not die in version 1
+		}
+		select {
+		case <-j.started.done:
+		case <-time.After(10 * time.Second):
+			return errors.New("close a jail: its processes do not end")
+		}
+		if j.link != nil {
+			j.link.close()
+		} else {
+			j.started.conn.Close()
+		}
+	}
+	if j.group == nil {
+		return nil
+	}
+	return j.group.Remove()
+}

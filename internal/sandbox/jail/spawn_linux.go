@@ -1,0 +1,123 @@
+package jail
+
+import (
+	"net"
+	"os"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"cirro/internal/sandbox/jail/entry"
+)
+
+// spawner starts supervisors from a thread of its own: the kernel ends a process whose parent's thread
+// ends, and this one does not while the program runs.
+type spawner struct{ births chan birth }
+
+type birth struct {
+	attributes *syscall.SysProcAttr
+	role       string
+	done       chan<- born
+}
+
+type born struct {
+	spawned *spawned
+	err     error
+}
+
+// spawned is a supervisor or a broker.
+type spawned struct {
+	process *os.Process
+	conn    *net.UnixConn
+	done    chan struct{} // closed at its end
+}
+
+func startSpawner() *spawner {
+	s := &spawner{births: make(chan birth)}
+	go func() {
+		runtime.LockOSThread()
+		for b := range s.births {
+			p, err := spawn(b.role, b.attributes)
+			b.done <- born{p, err}
+		}
+	}()
+	return s
+}
+
+// begin starts a process soon.
+func (s *spawner) begin(role string, a *syscall.SysProcAttr) <-chan born {
+	done := make(chan born, 1)
+	s.births <- birth{a, role, done}
+	return done
+}
+
+func (s *spawner) close() { close(s.births) }
+
+// supervisor is how the first process of a jail is made: in namespaces of its own, born into a group
+// of version 2 where there is one. The namespace of control groups comes later, from inside, once the
+// process is in all its groups.
+func (h *walledHost) supervisor(group int) (string, *syscall.SysProcAttr) {
+	a := &syscall.SysProcAttr{
+		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS,
+		Setsid:     true, Pdeathsig: syscall.SIGKILL,
+	}
+	if group >= 0 {
+		a.UseCgroupFD, a.CgroupFD = true, group
+	}
+	if h.mode == Rootless {
+		inUserNamespace(a)
+	}
+	return entry.Supervisor, a
+}
+
+// insideUser is the user and the group that a program sees itself as where only one can be had.
+const insideUser = 993
+
+// inUserNamespace gives a process all rights inside a namespace, of which the host knows only that it is
+// this user's.
+func inUserNamespace(a *syscall.SysProcAttr) {
+	a.Cloneflags |= unix.CLONE_NEWUSER
+	a.UidMappings = []syscall.SysProcIDMap{{ContainerID: insideUser, HostID: os.Geteuid(), Size: 1}}
+	a.GidMappings = []syscall.SysProcIDMap{{ContainerID: insideUser, HostID: os.Getegid(), Size: 1}}
+	a.AmbientCaps = []uintptr{
+		unix.CAP_SYS_ADMIN, unix.CAP_NET_ADMIN, unix.CAP_NET_BIND_SERVICE, unix.CAP_SETPCAP, unix.CAP_KILL,
+	}
+}
+
+// spawn starts this program again in a role, with a connection to it.
+func spawn(role string, a *syscall.SysProcAttr) (*spawned, error) {
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_SEQPACKET|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	ours, theirs := os.NewFile(uintptr(pair[0]), "jail"), os.NewFile(uintptr(pair[1]), "jail")
+	defer ours.Close()
+	defer theirs.Close()
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer null.Close()
+	conn, err := net.FileConn(ours)
+	if err != nil {
+		return nil, err
+	}
+	process, err := os.StartProcess("/proc/self/exe", []string{"cirro-" + role}, &os.ProcAttr{
+		Dir: "/",
+		// Small and single: it mostly waits. Nothing is ever garbage enough to collect.
+		Env:   []string{entry.Marker + "=" + role, "GOGC=off", "GOMAXPROCS=1", "GOTRACEBACK=none"},
+		Files: []*os.File{null, null, os.Stderr, theirs},
+		Sys:   a,
+	})
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	p := &spawned{process: process, conn: conn.(*net.UnixConn), done: make(chan struct{})}
+	go func() {
+		process.Wait()
+		close(p.done)
+	}()
+	return p, nil
+}
