@@ -1,0 +1,170 @@
+// Command load is the load generator of the benchmarks, and the yardstick that they compare with.
+//
+//	load serve                              a bare net/http server that echoes request bodies; prints its address
+//	load run -url URL -clients N -for 5s    POSTs a body over N keep-alive connections, prints figures as JSON
+//
+// It writes ready-made bytes to plain sockets, so that on a small machine the generator costs little of
+// what it measures.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+func main() {
+	log.SetFlags(0)
+	if len(os.Args) < 2 {
+		log.Fatal("usage: load serve | load run -url URL …")
+	}
+	switch os.Args[1] {
+	case "serve":
+		serve()
+	case "run":
+		run(os.Args[2:])
+	default:
+		log.Fatalf("load: unknown command %q", os.Args[1])
+	}
+}
+
+func serve() {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("http://%s\n", l.Addr())
+	log.Fatal(http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b, err := io.ReadAll(r.Body)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		_, _ = w.Write(b)
+	})))
+}
+
+// headers is a repeatable flag.
+type headers []string
+
+func (h *headers) String() string     { return strings.Join(*h, ", ") }
+func (h *headers) Set(s string) error { *h = append(*h, s); return nil }
+
+// figures are what one run measured.
+type figures struct {
+	PerSecond float64 `json:"per_second"`
+	P50       float64 `json:"p50_ms"`
+	P99       float64 `json:"p99_ms"`
+	Requests  int     `json:"requests"`
+	Failed    int     `json:"failed"` // any status but 200
+}
+
+func run(args []string) {
+	flags := flag.NewFlagSet("run", flag.ExitOnError)
+	to := flags.String("url", "", "where to POST to")
+	clients := flags.Int("clients", 1, "connections, each with one request under way")
+	period := flags.Duration("for", 5*time.Second, "how long to measure")
+	warmup := flags.Duration("warmup", time.Second, "how long to send before measuring")
+	body := flags.String("body", "{}", "the request's body")
+	var extra headers
+	flags.Var(&extra, "header", "a header line; may be repeated")
+	if err := flags.Parse(args); err != nil {
+		log.Fatal(err)
+	}
+	u, err := url.Parse(*to)
+	if err != nil || u.Host == "" {
+		log.Fatalf("load: -url %q: %v", *to, err)
+	}
+	request := fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n", u.RequestURI(), u.Host, len(*body))
+	for _, h := range extra {
+		request = fmt.Appendf(request, "%s\r\n", h)
+	}
+	request = fmt.Appendf(request, "\r\n%s", *body)
+	if err := json.NewEncoder(os.Stdout).Encode(measure(u.Host, request, *clients, *warmup, *period)); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func measure(host string, request []byte, clients int, warmup, period time.Duration) figures {
+	begin := time.Now().Add(warmup)
+	end := begin.Add(period)
+	var mu sync.Mutex
+	var all []time.Duration
+	var failed int
+	var wg sync.WaitGroup
+	for range clients {
+		wg.Go(func() {
+			times, bad, err := client(host, request, begin, end)
+			if err != nil {
+				log.Fatalf("load: %v", err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			all, failed = append(all, times...), failed+bad
+		})
+	}
+	wg.Wait()
+	if len(all) == 0 {
+		log.Fatal("load: no request ended within the time")
+	}
+	slices.Sort(all)
+	ms := func(q float64) float64 { return float64(all[int(q*float64(len(all)-1))]) / float64(time.Millisecond) }
+	return figures{PerSecond: float64(len(all)) / period.Seconds(), P50: ms(0.5), P99: ms(0.99), Requests: len(all), Failed: failed}
+}
+
+// client sends one request after the other until end and returns how long those sent since begin took.
+func client(host string, request []byte, begin, end time.Time) (times []time.Duration, failed int, err error) {
+	c, err := net.Dial("tcp", host)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer func() { c.Close() }()
+	r := bufio.NewReaderSize(c, 64<<10)
+	for {
+		at := time.Now()
+		if at.After(end) {
+			return times, failed, nil
+		}
+		if _, err := c.Write(request); err != nil {
+			return nil, 0, err
+		}
+		status, keep, err := readReply(r)
+		if err != nil {
+			return nil, 0, err
+		}
+		if at.After(begin) {
+			times = append(times, time.Since(at))
+			if status != http.StatusOK {
+				failed++
+			}
+		}
+		if !keep { // a peer that closes after every reply pays for its connections
+			c.Close()
+			if c, err = net.Dial("tcp", host); err != nil {
+				return nil, 0, err
+			}
+			r.Reset(c)
+		}
+	}
+}
+
+func readReply(r *bufio.Reader) (status int, keep bool, err error) {
+	resp, err := http.ReadResponse(r, nil)
+	if err != nil {
+		return 0, false, err
+	}
+	defer resp.Body.Close()
+	_, err = io.Copy(io.Discard, resp.Body)
+	return resp.StatusCode, !resp.Close, err
+}
