@@ -8,6 +8,7 @@ import (
 
 	"cirro/internal/identity"
 	"cirro/internal/sandbox"
+	"cirro/internal/sandbox/jail"
 )
 
 // functionSession is how long a function's credentials are valid; environments live shorter.
@@ -25,5 +26,19 @@ func sessionCredentials(a *identity.Authority) func(ctx context.Context, account
 			Expires: time.Now().Add(functionSession),
 		})
 		return sandbox.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}
+	}
+}
+
+// isolationMode is what the command line calls a mode of the jails; "auto" is the strongest there is.
+func isolationMode(name string) jail.Mode {
+	switch name {
+	case "root":
+		return jail.AsRoot
+	case "rootless":
+		return jail.Rootless
+	case "none":
+		return jail.Unwalled
+	default:
+		return ""
 	}
 }

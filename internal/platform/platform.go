@@ -132,19 +132,19 @@ func (p *Platform) build(ctx context.Context, o Options) (*endpoint.Endpoint, er
 	if err != nil {
 		return nil, err
 	}
-	front := endpoint.New(endpoint.Options{Identify: authority.Identify, Verify: o.Auth, Log: o.Log})
+	front := endpoint.New(endpoint.Options{Identify: authority.Identify, Verify: o.Auth, Logger: o.Log})
 	return front, p.services(ctx, o, st, authority, front)
 }
 
 func (p *Platform) services(ctx context.Context, o Options, st store.Store, authority *identity.Authority, front *endpoint.Endpoint) error {
-	logService, err := logs.New(logs.Deps{Store: st, Caller: front, Log: o.Log})
+	logService, err := logs.New(logs.Options{Store: st, Caller: front, Log: o.Log})
 	if err != nil {
 		return err
 	}
 	p.onClose(logService.Close)
 	functionLog := newFunctionLog(logService, o.Log)
 	p.onClose(functionLog.Close)
-	fleet, err := sandbox.New(sandbox.Options{Jails: p.jails, Dir: filepath.Join(o.Data, "sandboxes"), Endpoint: front,
+	fleet, err := sandbox.New(sandbox.Options{Jail: p.jails, Dir: filepath.Join(o.Data, "sandboxes"), Endpoint: front,
 		Log: functionLog, IdleFor: o.IdleFor, Runtimes: o.Runtimes})
 	if err != nil {
 		return err
@@ -160,7 +160,7 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 		return err
 	}
 	p.onClose(functions.Close)
-	gateway, err := apigateway.New(apigateway.Deps{Store: st, Caller: front, Log: o.Log})
+	gateway, err := apigateway.New(apigateway.Deps{Store: st, Caller: front})
 	if err != nil {
 		return err
 	}
