@@ -2,6 +2,7 @@ package pebble
 
 import (
 	"errors"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -21,15 +22,36 @@ func (c *commit) prepare(b *pebble.Batch, number uint64) error {
 	if !tx.reads.none() && s.history.changed(&tx.reads) {
 		return errConflict
 	}
+	now := time.Now().UnixNano()
+	for _, o := range tx.operations {
+		if !o.possible(now) {
+			return errConflict
+		}
+	}
 	s.history.record(number, &tx.overlay)
-	return tx.overlay.write(b)
+	if err := tx.overlay.write(b); err != nil {
+		return err
+	}
+	for _, o := range tx.operations {
+		if err := o.write(b); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c *commit) refused(err error) { c.outcome <- err }
 
 func (c *commit) applied() { c.onApplied() }
 
-func (c *commit) published(err error) { c.outcome <- err }
+func (c *commit) published(err error) {
+	if err == nil {
+		for _, o := range c.tx.operations {
+			o.publish()
+		}
+	}
+	c.outcome <- err
+}
 
 func (c *commit) durable() bool { return true }
 

@@ -7,12 +7,12 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// depth is how many groups may wait for the disk at once: enough to keep it busy, few enough that a
+// depth is how many bundles may wait for the disk at once: enough to keep it busy, few enough that a
 // group gathers what arrives meanwhile.
 const depth = 8
 
-// groupBytes is how much a group gathers at most, but for its last step.
-const groupBytes = 4 << 20
+// bundleBytes is how much a bundle gathers at most, but for its last step.
+const bundleBytes = 4 << 20
 
 // step is something that the committer does in its turn. Its methods are called by the committer and
 // the publisher alone, in the order of the steps.
@@ -29,7 +29,7 @@ type step interface {
 	durable() bool
 }
 
-// committer takes steps one after the other, in groups that share a batch.
+// committer takes steps one after the other, in bundles that share a batch.
 type committer struct {
 	db      *pebble.DB
 	applied atomic.Uint64 // the last commit that can be read
@@ -40,14 +40,14 @@ type committer struct {
 	waiting []step
 	closed  bool
 
-	groups  chan *group
+	bundles chan *bundle
 	stopped chan struct{}
 
 	durability
 }
 
-// group is the steps of one batch.
-type group struct {
+// bundle is the steps of one batch.
+type bundle struct {
 	batch *pebble.Batch
 	last  uint64
 	steps []step
@@ -55,7 +55,7 @@ type group struct {
 }
 
 func newCommitter(db *pebble.DB) *committer {
-	c := &committer{db: db, groups: make(chan *group, depth), stopped: make(chan struct{})}
+	c := &committer{db: db, bundles: make(chan *bundle, depth), stopped: make(chan struct{})}
 	c.arrived.L = &c.mu
 	c.durability.advanced.L = &c.durability.mu
 	go c.commit()
@@ -93,7 +93,7 @@ func (c *committer) take(spare []step) []step {
 }
 
 func (c *committer) commit() {
-	defer close(c.groups)
+	defer close(c.bundles)
 	var steps, spare []step
 	for {
 		steps, spare = c.take(spare), steps
@@ -107,7 +107,7 @@ func (c *committer) commit() {
 	}
 }
 
-// form makes a group of the first of the steps and returns the rest.
+// form makes a bundle of the first of the steps and returns the rest.
 func (c *committer) form(steps []step) []step {
 	if alone, ok := steps[0].(*exclusive); ok {
 		if s := alone.grant(); s != nil {
@@ -115,8 +115,8 @@ func (c *committer) form(steps []step) []step {
 		}
 		return steps[1:]
 	}
-	g := &group{batch: c.db.NewBatch()}
-	for len(steps) > 0 && g.batch.Len() < groupBytes {
+	g := &bundle{batch: c.db.NewBatch()}
+	for len(steps) > 0 && g.batch.Len() < bundleBytes {
 		s := steps[0]
 		if _, ok := s.(*exclusive); ok {
 			break
@@ -135,7 +135,7 @@ func (c *committer) form(steps []step) []step {
 	return steps
 }
 
-func (c *committer) apply(g *group) {
+func (c *committer) apply(g *bundle) {
 	if len(g.steps) == 0 {
 		_ = g.batch.Close() // it was not used
 		return
@@ -154,12 +154,12 @@ func (c *committer) apply(g *group) {
 	for _, s := range g.steps {
 		s.applied()
 	}
-	c.groups <- g
+	c.bundles <- g
 }
 
 func (c *committer) publish() {
 	defer close(c.stopped)
-	for g := range c.groups {
+	for g := range c.bundles {
 		var err error
 		if g.sync {
 			err = g.batch.SyncWait()

@@ -27,16 +27,13 @@ func (o Options) pebble() *pebble.Options {
 	if o.MemTableBytes == 0 {
 		o.MemTableBytes = 16 << 20
 	}
-	if o.Logger == nil {
-		o.Logger = slog.Default()
-	}
 	p := &pebble.Options{
 		CacheSize:                   o.CacheBytes,
 		FormatMajorVersion:          pebble.FormatNewest,
 		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       32,
 		LBaseMaxBytes:               64 << 20,
-		Logger:                      logger{o.Logger},
+		Logger:                      logger{o.logger()},
 		MaxOpenFiles:                512,
 		MemTableSize:                o.MemTableBytes,
 		MemTableStopWritesThreshold: 4,
@@ -45,6 +42,13 @@ func (o Options) pebble() *pebble.Options {
 		p.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
 	return p
+}
+
+func (o Options) logger() *slog.Logger {
+	if o.Logger == nil {
+		return slog.Default()
+	}
+	return o.Logger
 }
 
 // logger passes Pebble's errors on; what it says besides is of no use to an operator.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"sync"
 
@@ -24,6 +25,10 @@ type Store struct {
 	history   *history
 	committer *committer
 	contended chan struct{} // holds the turn of the transactions that lost often
+	queues    sync.Map      // string: *queue
+	closing   chan struct{} // closed when Close begins
+	cleaned   chan struct{} // closed when the janitor has gone
+	log       *slog.Logger
 	use
 }
 
@@ -62,8 +67,12 @@ func open(dir string, lock *pebble.Lock, o Options) (*Store, error) {
 		history:   newHistory(),
 		committer: newCommitter(db),
 		contended: make(chan struct{}, 1),
+		closing:   make(chan struct{}),
+		cleaned:   make(chan struct{}),
+		log:       o.logger(),
 	}
 	s.use.idle.L = &s.use.mu
+	go s.janitor()
 	return s, nil
 }
 
@@ -108,9 +117,12 @@ func (s *Store) awaitDurable(r *reads) {
 
 // Close waits for what is under way and closes the store; see store.Store.
 func (s *Store) Close() error {
-	if !s.use.end() {
+	if !s.use.close() {
 		return store.ErrClosed
 	}
+	close(s.closing)
+	s.use.wait()
+	<-s.cleaned
 	s.committer.close()
 	return errors.Join(s.db.Close(), s.lock.Close())
 }
@@ -141,14 +153,20 @@ func (u *use) leave() {
 	}
 }
 
-// end lets nobody enter any more, and returns when all have left. The first call answers true.
-func (u *use) end() bool {
+// close lets nobody enter any more. The first call answers true.
+func (u *use) close() bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	first := !u.closed
 	u.closed = true
+	return first
+}
+
+// wait returns when all have left.
+func (u *use) wait() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
 	for u.calls > 0 {
 		u.idle.Wait()
 	}
-	return first
 }

@@ -18,6 +18,8 @@ type transaction struct {
 	reads   reads
 	overlay overlay
 	over    bool
+
+	operations []operation
 }
 
 func newTransaction(ctx context.Context, s *Store) *transaction {
@@ -30,7 +32,7 @@ func (tx *transaction) end() error {
 }
 
 // readOnly says that there is nothing to commit.
-func (tx *transaction) readOnly() bool { return tx.overlay.empty() }
+func (tx *transaction) readOnly() bool { return tx.overlay.empty() && len(tx.operations) == 0 }
 
 func (tx *transaction) Get(key []byte) ([]byte, error) {
 	k, err := tx.key(key)

@@ -1,0 +1,139 @@
+// Package store measures the embedded store beside the database under it.
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	db "github.com/cockroachdb/pebble/v2"
+
+	"cirro/internal/store"
+	"cirro/internal/store/pebble"
+)
+
+const valueBytes = 1 << 10
+
+// BenchmarkUpdate counts durable writes of 1 KiB a second, by writers: of the store, and of batches on
+// a bare Pebble with the same options.
+func BenchmarkUpdate(b *testing.B) {
+	for _, writers := range []int{1, 16, 128} {
+		b.Run(fmt.Sprintf("raw/writers=%d", writers), func(b *testing.B) {
+			d, err := db.Open(b.TempDir(), &db.Options{MemTableSize: 16 << 20, MemTableStopWritesThreshold: 4, Logger: quiet{}})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer d.Close()
+			value := make([]byte, valueBytes)
+			share(b, writers, func(n uint64) error {
+				batch := d.NewBatch()
+				defer batch.Close()
+				if err := batch.Set(key(n), value, nil); err != nil {
+					return err
+				}
+				return batch.Commit(db.Sync)
+			})
+		})
+		b.Run(fmt.Sprintf("cirro/writers=%d", writers), func(b *testing.B) {
+			s := open(b)
+			value := make([]byte, valueBytes)
+			share(b, writers, func(n uint64) error {
+				return s.Update(context.Background(), func(tx store.Tx) error { return tx.Set(key(n), value) })
+			})
+		})
+	}
+}
+
+// BenchmarkReadModifyWrite is the usual transaction: one record read and written, of 10,000.
+func BenchmarkReadModifyWrite(b *testing.B) {
+	for _, writers := range []int{1, 16, 128} {
+		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
+			s := open(b)
+			value := make([]byte, valueBytes)
+			share(b, writers, func(n uint64) error {
+				k := key(n * 7919 % 10_000)
+				return s.Update(context.Background(), func(tx store.Tx) error {
+					if _, err := tx.Get(k); err != nil && err != store.ErrNotFound {
+						return err
+					}
+					return tx.Set(k, value)
+				})
+			})
+		})
+	}
+}
+
+// BenchmarkGet reads one key of 10,000.
+func BenchmarkGet(b *testing.B) {
+	s := open(b)
+	err := s.Update(context.Background(), func(tx store.Tx) error {
+		for n := range uint64(10_000) {
+			if err := tx.Set(key(n), make([]byte, valueBytes)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	share(b, 16, func(n uint64) error {
+		return s.View(context.Background(), func(r store.Reader) error {
+			_, err := r.Get(key(n % 10_000))
+			return err
+		})
+	})
+}
+
+func open(b *testing.B) *pebble.Store {
+	s, err := pebble.Open(b.TempDir(), pebble.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			b.Error(err)
+		}
+	})
+	return s
+}
+
+func key(n uint64) []byte { return binary.BigEndian.AppendUint64([]byte("item/"), n) }
+
+// share runs f b.N times on so many goroutines and reports the operations a second.
+func share(b *testing.B, goroutines int, f func(n uint64) error) {
+	var next atomic.Uint64
+	b.ResetTimer()
+	done := make(chan error, goroutines)
+	for range goroutines {
+		go func() {
+			for {
+				n := next.Add(1)
+				if n > uint64(b.N) {
+					done <- nil
+					return
+				}
+				if err := f(n); err != nil {
+					done <- err
+					return
+				}
+			}
+		}()
+	}
+	for range goroutines {
+		if err := <-done; err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "op/s")
+}
+
+type quiet struct{}
+
+func (quiet) Infof(string, ...any)  {}
+func (quiet) Errorf(string, ...any) {}
+func (quiet) Fatalf(f string, a ...any) {
+	panic(fmt.Sprintf(f, a...))
+}
