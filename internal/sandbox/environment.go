@@ -8,9 +8,12 @@ import (
 	"sync"
 	"time"
 
+	"cirro/internal/sandbox/extensionsapi"
 	"cirro/internal/sandbox/family"
 	"cirro/internal/sandbox/jail"
+	"cirro/internal/sandbox/provided"
 	"cirro/internal/sandbox/runtimeapi"
+	"cirro/internal/sandbox/telemetryapi"
 )
 
 // environment is one execution environment: a jail with a runtime and extensions in it. It runs one
@@ -23,21 +26,26 @@ type environment struct {
 
 	jail     jail.Jail
 	server   *http.Server
+	entry    string // of a custom runtime: its program, inside
+	entryErr error
 	runtime  *runtimeapi.Runtime
 	process  jail.Process // the runtime's
 	exited   chan struct{}
 	exit     jail.Exit
 	printing []*output // of the runtime, and of each extension
 
+	extensions *extensions
+
 	initTook  time.Duration // until an invocation's REPORT has told it
 	idleSince time.Time
+	stopOnce  sync.Once
 	endOnce   sync.Once
 	ended     chan struct{}
 }
 
 // place makes an environment out of a jail: its limits, its code, and the APIs that answer inside.
 // Nothing runs yet.
-func (f *Fleet) place(ctx context.Context, s *Spec, j jail.Jail, log *journal) (*environment, error) {
+func (f *Fleet) place(ctx context.Context, s *Spec, custom bool, j jail.Jail, log *journal) (*environment, error) {
 	binds := []jail.Bind{{Source: s.Code, Target: family.Task}}
 	opt, err := f.merged(s.Layers)
 	if err != nil {
@@ -46,7 +54,9 @@ func (f *Fleet) place(ctx context.Context, s *Spec, j jail.Jail, log *journal) (
 	if opt != "" {
 		binds = append(binds, jail.Bind{Source: opt, Target: family.Opt})
 	}
-	if err := j.Assign(ctx, limits(s), binds); err != nil {
+	l := limits(s)
+	l.CPU = 0 // an initialization has the whole machine
+	if err := j.Assign(ctx, l, binds); err != nil {
 		return nil, err
 	}
 	e := &environment{
@@ -54,6 +64,11 @@ func (f *Fleet) place(ctx context.Context, s *Spec, j jail.Jail, log *journal) (
 		runtime: runtimeapi.New(),
 		exited:  make(chan struct{}),
 		ended:   make(chan struct{}),
+
+		extensions: newExtensions(s, log, opt, f.dialer(j)),
+	}
+	if custom {
+		e.entry, e.entryErr = provided.Entrypoint(s.Code, opt)
 	}
 	e.server = &http.Server{Handler: e}
 	go e.server.Serve(j.Listener(0))
@@ -79,21 +94,31 @@ func limits(s *Spec) jail.Limits {
 
 // ServeHTTP answers the processes inside: the Runtime, Extensions and Telemetry APIs.
 func (e *environment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if strings.HasPrefix(r.URL.Path, runtimeapi.Prefix) {
+	path := r.URL.Path
+	switch {
+	case strings.HasPrefix(path, runtimeapi.Prefix):
 		e.runtime.ServeHTTP(w, r)
-		return
+	case strings.HasPrefix(path, extensionsapi.Prefix):
+		e.extensions.registry.ServeHTTP(w, r)
+	case path == telemetryapi.Path, path == telemetryapi.LogsPath:
+		e.extensions.telemetry.ServeHTTP(w, r)
+	default:
+		http.NotFound(w, r)
 	}
-	http.NotFound(w, r)
 }
 
 // run starts the runtime's program.
-func (e *environment) run(r *family.Runtime) error {
-	env := variables(e.spec, r, e.journal.name)
+func (e *environment) run(r *family.Runtime, env []string) error {
 	path, args := r.Path, r.Args
-	if wrapper := e.spec.Environment["AWS_LAMBDA_EXEC_WRAPPER"]; wrapper != "" && r.Path != "" {
-		path, args = wrapper, append([]string{r.Path}, args...)
+	switch wrapper := e.spec.Environment["AWS_LAMBDA_EXEC_WRAPPER"]; {
+	case e.entryErr != nil:
+		return e.entryErr
+	case e.entry != "":
+		path = e.entry
+	case wrapper != "":
+		path, args = wrapper, append([]string{path}, args...)
 	}
-	out, err := newOutput(func(record string) { e.journal.printed("function", record) })
+	out, err := newOutput(func(record string) { e.journal.printed(telemetryapi.FunctionLine, record) })
 	if err != nil {
 		return err
 	}
@@ -145,6 +170,7 @@ func (e *environment) memory() (mb int, killed bool) {
 func (e *environment) destroy() {
 	e.endOnce.Do(func() {
 		e.runtime.Close()
+		e.extensions.registry.Close()
 		err := e.jail.Close()
 		e.server.Close()
 		e.drain()
@@ -158,6 +184,13 @@ func (e *environment) destroy() {
 		close(e.ended)
 	})
 	<-e.ended
+}
+
+// shutDown ends an environment: extensions are told first and have their time.
+func (e *environment) shutDown(reason string) {
+	e.stopOnce.Do(func() { e.stopExtensions(reason) })
+	e.destroy()
+	e.journal.close()
 }
 
 // remember and forget keep the list of what Close has to end.

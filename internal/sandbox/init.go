@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"cirro/internal/sandbox/family"
+	"cirro/internal/sandbox/jail"
 	"cirro/internal/sandbox/runtimeapi"
 	"cirro/internal/sandbox/telemetryapi"
 )
@@ -46,7 +48,7 @@ func (f *Fleet) open(ctx context.Context, s *Spec, log *journal, phase string, l
 	if log == nil {
 		log = newJournal(s, f.options.Log)
 	}
-	e, err := f.place(ctx, s, j, log)
+	e, err := f.place(ctx, s, r.Path == "", j, log)
 	if err != nil {
 		j.Close()
 		log.close()
@@ -55,7 +57,7 @@ func (f *Fleet) open(ctx context.Context, s *Spec, log *journal, phase string, l
 	f.remember(e)
 	began := time.Now()
 	e.logInitStart(r.Version, r.Warning, phase)
-	if failed := e.initialize(r.Path, limit, func() error { return e.run(r) }); failed != nil {
+	if failed := e.initialize(r, limit); failed != nil {
 		failed.took = time.Since(began)
 		failed.memory, _ = e.memory()
 		e.destroy()
@@ -68,31 +70,61 @@ func (f *Fleet) open(ctx context.Context, s *Spec, log *journal, phase string, l
 	return e, nil, nil
 }
 
-// initialize starts the runtime and waits until it asks for its first invocation.
-func (e *environment) initialize(path string, limit time.Duration, run func() error) *initFailure {
+// initialize starts the extensions and the runtime, and waits until all ask for their first event.
+func (e *environment) initialize(r *family.Runtime, limit time.Duration) *initFailure {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
-	if err := run(); err != nil {
+	env := variables(e.spec, r, e.journal.name)
+	if failed := e.startExtensions(extensionVariables(env), limit, timer.C); failed != nil {
+		return failed
+	}
+	if err := e.run(r, env); err != nil {
 		return &initFailure{Type: "Runtime.InvalidEntrypoint", message: err.Error()}
 	}
+	if failed := e.awaitRuntime(limit, timer.C); failed != nil {
+		return failed
+	}
+	e.extensions.registry.Seal()
+	select {
+	case <-e.extensions.registry.Resting():
+	case f := <-e.extensions.registry.Failed():
+		return extensionInitFailure(f)
+	case <-timer.C:
+		return initTimeout(limit)
+	}
+	e.extensions.telemetry.Seal()
+	if err := e.jail.SetCPU(limits(e.spec).CPU); err != nil {
+		return &initFailure{Type: "Runtime.Unknown", message: err.Error()}
+	}
+	return nil
+}
+
+// awaitRuntime waits until the runtime asks for its first invocation.
+func (e *environment) awaitRuntime(limit time.Duration, over <-chan time.Time) *initFailure {
 	select {
 	case <-e.runtime.Ready():
 		return nil
 	case f := <-e.runtime.InitFailed():
 		e.awaitExit()
 		return &initFailure{Type: f.Type, Body: f.Body}
+	case f := <-e.extensions.registry.Failed():
+		return extensionInitFailure(f)
 	case <-e.exited:
 		select {
 		case f := <-e.runtime.InitFailed():
 			return &initFailure{Type: f.Type, Body: f.Body}
 		default:
-			return &initFailure{Type: "Runtime.ExitError", message: e.exitMessage()}
+			return &initFailure{Type: "Runtime.ExitError", message: exitMessage(e.exit)}
 		}
-	case <-timer.C:
-		return &initFailure{
-			Type: "Sandbox.Timedout", timeout: true,
-			message: fmt.Sprintf("Task timed out after %.2f seconds", limit.Seconds()),
-		}
+	case <-over:
+		return initTimeout(limit)
+	}
+}
+
+func initTimeout(limit time.Duration) *initFailure {
+	return &initFailure{
+		Type: "Sandbox.Timedout", timeout: true,
+		message: fmt.Sprintf("Task timed out after %.2f seconds", limit.Seconds()),
 	}
 }
 
@@ -108,15 +140,19 @@ func (e *environment) awaitExit() {
 }
 
 // exitMessage says how the runtime's program ended, as AWS does.
-func (e *environment) exitMessage() string {
-	switch x := e.exit; {
-	case x.Signal != "":
-		return "Runtime exited with error: signal: " + x.Signal
-	case x.Code != 0:
-		return fmt.Sprintf("Runtime exited with error: exit status %d", x.Code)
-	default:
+func exitMessage(x jail.Exit) string {
+	if x.Signal == "" && x.Code == 0 {
 		return "Runtime exited without providing a reason"
 	}
+	return "Runtime exited with error: " + exitReason(x)
+}
+
+// exitReason says how a program ended.
+func exitReason(x jail.Exit) string {
+	if x.Signal != "" {
+		return "signal: " + x.Signal
+	}
+	return fmt.Sprintf("exit status %d", x.Code)
 }
 
 // body is the failure as the caller of an invocation sees it.

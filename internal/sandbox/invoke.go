@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"cirro/internal/sandbox/extensionsapi"
 	"cirro/internal/sandbox/runtimeapi"
 	"cirro/internal/sandbox/telemetryapi"
 )
@@ -24,10 +25,12 @@ type round struct {
 	began time.Time
 	timer *time.Timer
 
-	status  string // "success", "error", "timeout"
-	kind    string // of the error
-	message string // of the platform's error
-	result  Result
+	extended     bool   // there are extensions
+	runtimeRests bool   // the runtime asked for its next invocation
+	status       string // "success", "error", "timeout"
+	kind         string // of the error
+	message      string // of the platform's error: the environment is of no more use
+	result       Result
 }
 
 // coldInvoke runs an invocation in a new environment. Where its initialization fails it is tried again
@@ -97,6 +100,10 @@ func (e *environment) begin(inv *Invocation) *round {
 		Deadline: deadline, Payload: inv.Payload, Stream: inv.Stream,
 	})
 	r.timer = time.NewTimer(e.spec.Timeout)
+	if r.extended = !e.extensions.registry.Empty(); r.extended {
+		e.extensions.registry.Send(extensionsapi.Invoke,
+			extensionsapi.InvokeEvent(inv.RequestID, inv.InvokedARN, r.trace, deadline))
+	}
 	e.runtime.Send(r.call)
 	return r
 }
@@ -109,7 +116,9 @@ func (r *round) answered(cancel <-chan struct{}) bool {
 	case <-r.call.Done():
 		r.responded()
 	case <-e.exited:
-		r.crashed()
+		r.crashed("Runtime.ExitError", exitMessage(e.exit))
+	case f := <-e.extensions.registry.Failed():
+		r.crashed(f.Type, extensionMessage(f))
 	case <-r.timer.C:
 		r.timedOut()
 	case <-cancel:
@@ -146,9 +155,9 @@ func (r *round) fail(kind string, body []byte) {
 	}
 }
 
-// crashed is called when the runtime's program ended before it answered.
-func (r *round) crashed() {
-	// It may have answered with its last breath.
+// crashed is called when the runtime's program or an extension ended before there was an answer. The
+// answer may have been its last breath, and be on its way.
+func (r *round) crashed(kind, message string) {
 	late := time.NewTimer(linger)
 	defer late.Stop()
 	select {
@@ -158,8 +167,8 @@ func (r *round) crashed() {
 	case <-late.C:
 	}
 	began := r.call.Detach()
-	r.message = r.env.exitMessage()
-	r.fail("Runtime.ExitError", failureBody("Runtime.ExitError", r.inv.RequestID, r.message))
+	r.message = message
+	r.fail(kind, failureBody(kind, r.inv.RequestID, message))
 	r.broken(began)
 }
 
@@ -186,16 +195,43 @@ func (r *round) rested(cancel <-chan time.Time) bool {
 	if r.status == "timeout" || r.message != "" {
 		return true
 	}
+	ready := e.runtime.Ready()
+	if r.runtimeRests {
+		ready = closedChannel
+	}
 	select {
-	case <-e.runtime.Ready():
+	case <-ready:
 	case <-e.exited:
-		r.message = e.exitMessage()
+		r.died("Runtime.ExitError", exitMessage(e.exit))
+		return true
 	case <-r.timer.C:
 		r.status = "timeout"
+		return true
 	case <-cancel:
 		return false
 	}
+	if !r.extended {
+		return true
+	}
+	select {
+	case <-e.extensions.registry.Resting():
+	case f := <-e.extensions.registry.Failed():
+		r.died(f.Type, extensionMessage(f))
+	case <-r.timer.C:
+		r.status = "timeout"
+	case <-cancel:
+		r.runtimeRests = true
+		return false
+	}
 	return true
+}
+
+// died records that something ended after the response had gone out.
+func (r *round) died(kind, message string) {
+	r.message = message
+	if r.kind == "" {
+		r.status, r.kind = "error", kind
+	}
 }
 
 // close writes the end of the invocation's log and puts the environment back on its shelf, or ends it.
@@ -252,6 +288,13 @@ func (r *round) measure(now time.Time) {
 	r.result.Billed = roundUp(d + r.env.initTook)
 }
 
+// closedChannel is one that can always be received from.
+var closedChannel = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
 func roundUp(d time.Duration) time.Duration {
 	return max(1, (d+time.Millisecond-1)/time.Millisecond) * time.Millisecond
 }
@@ -278,7 +321,7 @@ func (r *round) logEnd() {
 			e.journal.line(fmt.Sprintf("%s %s Task timed out after %.2f seconds\n",
 				time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), id, e.spec.Timeout.Seconds()))
 		case r.message != "":
-			e.journal.line("RequestId: " + id + " Error: " + r.message + "\nRuntime.ExitError")
+			e.journal.line("RequestId: " + id + " Error: " + r.message + "\n" + r.kind)
 		}
 	}
 	r.logDone(reportLine(r))

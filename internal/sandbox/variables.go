@@ -73,3 +73,19 @@ func variables(s *Spec, r *family.Runtime, logStream string) []string {
 	}
 	return list
 }
+
+// hidden are the variables that extensions do not get.
+// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html#runtimes-extensions-registration-api-b
+var hidden = []string{
+	"AWS_EXECUTION_ENV", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_XRAY_CONTEXT_MISSING",
+	"AWS_XRAY_DAEMON_ADDRESS", "LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT", "_AWS_XRAY_DAEMON_ADDRESS",
+	"_AWS_XRAY_DAEMON_PORT", "_HANDLER",
+}
+
+// extensionVariables are those of a runtime's variables that extensions get.
+func extensionVariables(env []string) []string {
+	return slices.DeleteFunc(slices.Clone(env), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return slices.Contains(hidden, name)
+	})
+}
