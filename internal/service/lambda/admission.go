@@ -59,9 +59,10 @@ func (l *functionLoad) provisionedOf(qualifier string) *usage {
 // all others of an account share what is left.
 type limits struct {
 	reserved    bool
-	off         bool  // nothing is reserved: the function may not run
-	onDemand    int64 // of the function, where reserved
-	provisioned int64 // environments kept ready for this qualifier
+	off         bool   // nothing is reserved: the function may not run
+	onDemand    int64  // of the function, where reserved
+	prepared    string // qualifier that environments are kept ready for, "" for none
+	provisioned int64  // how many of them
 }
 
 // permit is the right to run one invocation. It must be released once.
@@ -80,9 +81,9 @@ func (p permit) release() {
 
 // admit lets an invocation run or says why it may not: an environment kept ready comes first, then one
 // made on demand within the function's reservation or what is left of the account's.
-func admit(l *functionLoad, qualifier string, lim *limits, account *usage, unreserved int64, now func() time.Time) (p permit, reason string) {
+func admit(l *functionLoad, lim *limits, account *usage, unreserved int64, now func() time.Time) (p permit, reason string) {
 	if lim.provisioned > 0 {
-		if u := l.provisionedOf(qualifier); u.take(lim.provisioned) {
+		if u := l.provisionedOf(lim.prepared); u.take(lim.provisioned) {
 			return permit{function: u, Prepared: true}, ""
 		}
 	}

@@ -128,7 +128,7 @@ func (s *Service) run(ctx context.Context, r *route, e *executable, inv *sandbox
 	if err != nil {
 		return nil, err
 	}
-	p, reason := admit(r.load, r.qualifier(), &r.limits, &r.account.running, unreserved, s.Clock)
+	p, reason := admit(r.load, &r.limits, &r.account.running, unreserved, s.Clock)
 	if reason != "" {
 		return nil, throttled(reason)
 	}

@@ -40,24 +40,39 @@ func (c *changes) of(in scope, name string) *atomic.Uint64 {
 	return &c.shards[h.Sum64()%uint64(len(c.shards))]
 }
 
-// changed notes that a key was written: Key("lambda", kind, account, region, name, …).
+// changed notes that a key was written.
 func (c *changes) changed(key []byte) {
-	parts, err := store.Split(key)
-	if err != nil || len(parts) < 5 || parts[0] != "lambda" {
+	kind, counter := c.split(key)
+	if counter == nil {
 		return
 	}
-	var names [4]string // kind, account, region, name
+	counter.Add(1)
+	if kind == "function" || kind == "provisioned" {
+		c.quotas.Add(1)
+	}
+}
+
+// ofKey is the counter of the function whose record has the key, nil where it is no function's.
+func (c *changes) ofKey(key []byte) *atomic.Uint64 {
+	_, counter := c.split(key)
+	return counter
+}
+
+// split reads a key of Key("lambda", kind, account, region, name, …).
+func (c *changes) split(key []byte) (kind string, counter *atomic.Uint64) {
+	parts, err := store.Split(key)
+	if err != nil || len(parts) < 5 || parts[0] != "lambda" {
+		return "", nil
+	}
+	var names [4]string
 	for i := range names {
 		s, ok := parts[i+1].(string)
 		if !ok {
-			return
+			return "", nil
 		}
 		names[i] = s
 	}
-	c.of(scope{names[1], names[2]}, names[3]).Add(1)
-	if names[0] == "function" || names[0] == "provisioned" {
-		c.quotas.Add(1)
-	}
+	return names[0], c.of(scope{names[1], names[2]}, names[3])
 }
 
 // all notes that any function may have changed.

@@ -217,8 +217,9 @@ func (rec *records) limits() limits {
 	var total int64
 	for _, p := range rec.provisioned {
 		total += int64(p.Requested)
-		if p.Qualifier == rec.qualifier {
-			l.provisioned = int64(p.Available)
+		// Those of a version serve an alias too that has none of its own.
+		if p.Qualifier == rec.qualifier || p.Qualifier == rec.main.Number && l.provisioned == 0 {
+			l.prepared, l.provisioned = p.Qualifier, int64(p.Available)
 		}
 	}
 	if rec.function.Reserved != nil {
@@ -258,25 +259,9 @@ func (s *Service) unreserved(ctx context.Context, a *accountLoad) (int64, error)
 	}
 	q := &quota{seen: changes.Load(), unreserved: int64(s.Concurrency)}
 	err := s.Store.View(ctx, func(view store.Reader) error {
-		reserved := map[string]bool{}
-		for f, err := range store.Records[function](view, store.Prefix("lambda", "function", a.Account, a.Region)) {
-			if err != nil {
-				return err
-			}
-			if f.Reserved != nil {
-				reserved[f.Name] = true
-				q.unreserved -= int64(*f.Reserved)
-			}
-		}
-		for p, err := range store.Records[provisioned](view, store.Prefix("lambda", "provisioned", a.Account, a.Region)) {
-			if err != nil {
-				return err
-			}
-			if !reserved[p.Function] {
-				q.unreserved -= int64(p.Requested)
-			}
-		}
-		return nil
+		use, err := concurrencyOf(view, a.scope)
+		q.unreserved -= int64(use.reserved + use.apart)
+		return err
 	})
 	if err != nil {
 		return 0, err
