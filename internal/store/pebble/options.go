@@ -7,6 +7,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // Options are the choices that a store leaves open. The zero value suits a laptop.
@@ -18,6 +19,8 @@ type Options struct {
 	MemTableBytes uint64
 	// Logger is told what goes wrong in the background. nil means slog's default.
 	Logger *slog.Logger
+
+	fs vfs.FS // nil for the operating system's
 }
 
 func (o Options) pebble() *pebble.Options {
@@ -29,6 +32,7 @@ func (o Options) pebble() *pebble.Options {
 	}
 	p := &pebble.Options{
 		CacheSize:                   o.CacheBytes,
+		FS:                          o.filesystem(),
 		FormatMajorVersion:          pebble.FormatNewest,
 		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       32,
@@ -49,6 +53,13 @@ func (o Options) logger() *slog.Logger {
 		return slog.Default()
 	}
 	return o.Logger
+}
+
+func (o Options) filesystem() vfs.FS {
+	if o.fs == nil {
+		return vfs.Default
+	}
+	return o.fs
 }
 
 // logger passes Pebble's errors on; what it says besides is of no use to an operator.

@@ -6,11 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"cirro/internal/store"
 )
@@ -37,10 +35,11 @@ var _ store.Store = (*Store)(nil)
 // Open opens the store in dir, which it makes where it is missing. It fails where another process has
 // it open, and where a newer Cirro wrote it.
 func Open(dir string, o Options) (*Store, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	fs := o.filesystem()
+	if err := fs.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	lock, err := pebble.LockDirectory(dir, vfs.Default)
+	lock, err := pebble.LockDirectory(dir, fs)
 	if err != nil {
 		return nil, fmt.Errorf("store: %s is in use by another process: %w", dir, err)
 	}
