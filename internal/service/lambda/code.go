@@ -23,7 +23,8 @@ import (
 // so that no crash leaves a body that nobody knows: one without references is swept.
 type stored struct {
 	ID         string
-	References int // versions and layer versions made of it
+	References int  // versions and layer versions made of it
+	Released   bool // it had references and has lost them all
 	Since      time.Time
 }
 
@@ -31,12 +32,12 @@ func storedKey(id string) []byte { return store.Key("lambda", "package", id) }
 
 func blobKey(id string) string { return "lambda/package/" + id }
 
-// upload checks a package, unpacks it, and stores it durably with no reference yet. sizeLimit bounds
-// its files.
-func (s *Service) upload(ctx context.Context, zip []byte, sizeLimit int64) (code, error) {
+// upload checks a package, unpacks it, and stores it durably with no reference yet. limit bounds
+// what its files hold, in bytes.
+func (s *Service) upload(ctx context.Context, zip []byte, limit int64) (code, error) {
 	sum := sha256.Sum256(zip)
 	c := code{Package: uuid.NewString(), SHA256: hex.EncodeToString(sum[:]), Size: int64(len(zip))}
-	unpacked, err := s.unpack(c.SHA256, bytes.NewReader(zip), c.Size, sizeLimit)
+	unpacked, err := s.unpack(c.SHA256, bytes.NewReader(zip), c.Size, limit)
 	if err != nil {
 		return code{}, err
 	}
@@ -53,6 +54,21 @@ func (s *Service) upload(ctx context.Context, zip []byte, sizeLimit int64) (code
 	return c, nil
 }
 
+// discard deletes a package that was uploaded for nothing.
+func (s *Service) discard(c code) {
+	if err := s.drop(s.ctx, c.Package); err != nil && s.ctx.Err() == nil {
+		s.Log.Error("lambda: discard a package", "package", c.Package, "error", err)
+	}
+}
+
+// drop deletes a package without references.
+func (s *Service) drop(ctx context.Context, id string) error {
+	if err := s.Blobs.Delete(ctx, blobKey(id)); err != nil {
+		return err
+	}
+	return s.Store.Update(ctx, func(tx store.Tx) error { return tx.Delete(storedKey(id)) })
+}
+
 // retain adds a reference to a package; release takes one back. What has none left is swept.
 func (s *Service) retain(tx store.Tx, c code) error { return s.refer(tx, c, 1) }
 
@@ -63,11 +79,11 @@ func (s *Service) refer(tx store.Tx, c code, n int) error {
 	if err != nil {
 		return err
 	}
-	if !found {
+	if !found || (n > 0 && p.Released) {
 		return fmt.Errorf("lambda: package %s is gone", c.Package)
 	}
 	p.References += n
-	p.Since = s.Clock()
+	p.Released, p.Since = p.References == 0, s.Clock()
 	return store.SetRecord(tx, storedKey(c.Package), p)
 }
 
@@ -124,9 +140,8 @@ func (s *Service) unpack(sha string, zip io.ReaderAt, size, limit int64) (int64,
 	if err != nil {
 		return 0, err
 	}
-	err = os.Rename(content, dir)
-	if errors.Is(err, fs.ErrExist) || errors.Is(err, os.ErrExist) {
-		return unpacked, nil
+	if err = os.Rename(content, dir); errors.Is(err, fs.ErrExist) {
+		err = nil // the same package, from before
 	}
 	return unpacked, err
 }

@@ -6,8 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
+	"net/http"
 	"sync"
 	"time"
 
@@ -27,6 +26,15 @@ type Deps struct {
 	Runner sandbox.Runner
 	Clock  func() time.Time
 	Log    *slog.Logger
+
+	// Credentials issues those of a session of a role, which a function signs its own calls with.
+	Credentials func(ctx context.Context, account, roleARN, session string) sandbox.Credentials
+	// Authenticate finds out who signed a request to a function URL with AuthType AWS_IAM; nil refuses all.
+	Authenticate func(*http.Request) (awsapi.Principal, error)
+	// Concurrency is how many invocations of an account may run at once in a region; 0 for AWS's 1,000.
+	Concurrency int
+	// RetryScale scales the delays between the attempts of an asynchronous invocation; 0 for 1.
+	RetryScale float64
 }
 
 // Service is Lambda. Start makes it work in the background, Close stops that.
@@ -34,9 +42,19 @@ type Service struct {
 	api.Unimplemented
 	Deps
 
-	unpacking keyedMutex // by the hash of a package
-	urlKey    []byte     // signs the addresses of packages
+	unpacking keyedMutex           // by the hash of a package
+	signing   []byte               // signs the addresses of packages
+	sweepNow  chan struct{}        // asks for a sweep
+	unneeded  map[string]time.Time // since when unpacked packages are; the sweep's own
 
+	provisioning keyedMutex // by the ARN of a function
+	kept         sync.Map   // reference to map[string]*sandbox.Spec: what is kept ready of a function
+
+	watched *watched // what Store is
+	routes  routes
+	urls    urls
+
+	ctx  context.Context // of all work in the background
 	stop func()
 	done sync.WaitGroup
 }
@@ -51,41 +69,40 @@ func New(d Deps) (*Service, error) {
 	if d.Log == nil {
 		d.Log = slog.Default()
 	}
-	s := &Service{Deps: d}
-	for _, dir := range []string{s.codeRoot(), s.scratch()} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return nil, fmt.Errorf("lambda: %w", err)
-		}
+	if d.Concurrency == 0 {
+		d.Concurrency = accountConcurrency
+	}
+	if d.RetryScale == 0 {
+		d.RetryScale = 1
+	}
+	s := &Service{Deps: d, watched: newWatched(d.Store), sweepNow: make(chan struct{}, 1), unneeded: map[string]time.Time{}}
+	s.Store = s.watched
+	s.ctx, s.stop = context.WithCancel(context.Background())
+	if err := s.prepareDir(); err != nil {
+		return nil, fmt.Errorf("lambda: %w", err)
 	}
 	key, err := s.signingKey(context.Background())
 	if err != nil {
 		return nil, fmt.Errorf("lambda: %w", err)
 	}
-	s.urlKey = key
+	s.signing = key
 	return s, nil
 }
 
-// codeRoot holds the unpacked packages, each in a directory named by its hash; scratch holds what is
-// not finished.
-func (s *Service) codeRoot() string { return filepath.Join(s.Dir, "code") }
-func (s *Service) scratch() string  { return filepath.Join(s.Dir, "scratch") }
-
-// Start begins the work in the background, until ctx ends or Close is called.
+// Start takes up the work that a stop left over, and goes on in the background until ctx ends or Close
+// is called.
 func (s *Service) Start(ctx context.Context) {
-	ctx, s.stop = context.WithCancel(ctx)
-	for _, loop := range []func(context.Context){
-		s.activateAll,
-		s.sweepAll,
-	} {
-		s.done.Go(func() { loop(ctx) })
-	}
+	context.AfterFunc(ctx, s.stop)
+	s.background(s.activateAll)
+	s.background(s.sweepAll)
+	s.background(s.provisionAll)
+	s.background(s.runEvents)
+	s.background(s.deliverOutcomes)
 }
 
 // Close stops the work in the background and waits for its end.
 func (s *Service) Close() error {
-	if s.stop != nil {
-		s.stop()
-	}
+	s.stop()
 	s.done.Wait()
 	return nil
 }

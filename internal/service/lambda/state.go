@@ -1,7 +1,145 @@
 package lambda
 
-import "context"
+import (
+	"context"
+	"errors"
+	"time"
 
-const maxUnpacked = 262144000
+	api "cirro/internal/awsapi/lambda"
+	"cirro/internal/store"
 
-func (s *Service) activateAll(ctx context.Context) {}
+	"github.com/google/uuid"
+)
+
+// activationKey remembers a version that is Pending or whose update is InProgress, so that a restart
+// takes it up again.
+func activationKey(s scope, name, number string) []byte {
+	return store.Key("lambda", "activation", s.Account, s.Region, name, number)
+}
+
+// activate brings a function's versions into their states, in the background.
+func (s *Service) activate(in scope, name string) {
+	s.background(func(ctx context.Context) {
+		s.activateRange(ctx, store.Prefix("lambda", "activation", in.Account, in.Region, name))
+	})
+}
+
+// activateAll takes up what was left over when the platform stopped.
+func (s *Service) activateAll(ctx context.Context) {
+	s.activateRange(ctx, store.Prefix("lambda", "activation"))
+}
+
+func (s *Service) activateRange(ctx context.Context, over store.Range) {
+	var waiting []version
+	err := s.Store.View(ctx, func(r store.Reader) error {
+		for kv, err := range r.Range(over) {
+			if err != nil {
+				return err
+			}
+			parts, err := store.Split(kv.Key)
+			if err != nil {
+				return err
+			}
+			in, name, number := scope{parts[2].(string), parts[3].(string)}, parts[4].(string), parts[5].(string)
+			v, found, err := store.GetRecord[version](r, versionKey(in, name, number))
+			if err != nil {
+				return err
+			}
+			if found {
+				waiting = append(waiting, v)
+			}
+		}
+		return nil
+	})
+	for i := range waiting {
+		if err == nil {
+			err = s.activateVersion(ctx, &waiting[i])
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		s.Log.Error("lambda: activate functions", "error", err)
+	}
+}
+
+// activateVersion makes what a version needs to run, and records that it can, or why it cannot.
+func (s *Service) activateVersion(ctx context.Context, v *version) error {
+	_, failure := s.codeDir(ctx, v.Code)
+	if failure == nil {
+		_, failure = s.layerDirs(ctx, v)
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if failure != nil {
+		s.Log.Error("lambda: a function cannot be made ready", "function", v.ARN(), "error", failure)
+	}
+	return s.Store.Update(ctx, func(tx store.Tx) error {
+		key := versionKey(v.scope, v.Function, v.Number)
+		now, found, err := store.GetRecord[version](tx, key)
+		if err != nil || !found || now.SpecID != v.SpecID {
+			return err // deleted, or changed: that change has its own activation
+		}
+		mark := activationKey(v.scope, v.Function, v.Number)
+		if _, err := tx.Get(mark); errors.Is(err, store.ErrNotFound) {
+			return nil // arrived already
+		} else if err != nil {
+			return err
+		}
+		now.arrive(failure)
+		if err := tx.Delete(mark); err != nil {
+			return err
+		}
+		return store.SetRecord(tx, key, now)
+	})
+}
+
+// arrive ends a creation or an update.
+func (v *version) arrive(failure error) {
+	v.RevisionID = uuid.NewString()
+	created := v.State == api.StatePending
+	if failure != nil {
+		reason := "An internal error prevented the function from being made ready."
+		v.Update, v.UpdateReason, v.UpdateCode = api.LastUpdateStatusFailed, reason, api.LastUpdateStatusReasonCodeInternalError
+		if created {
+			v.State, v.StateReason, v.StateCode = api.StateFailed, reason, api.StateReasonCodeInternalError
+		}
+		return
+	}
+	v.State, v.StateReason, v.StateCode = api.StateActive, "", ""
+	v.Update, v.UpdateReason, v.UpdateCode = api.LastUpdateStatusSuccessful, "", ""
+}
+
+// settled refuses a change of a function that is still on its way to its state.
+func (v *version) settled() error {
+	switch {
+	case v.State == api.StatePending:
+		return conflict("The operation cannot be performed at this time. The function is currently in the following state: Pending")
+	case v.Update == api.LastUpdateStatusInProgress:
+		return conflict("The operation cannot be performed at this time. An update is in progress for resource: %s",
+			v.arn("function", v.Function))
+	}
+	return nil
+}
+
+// background runs f until it returns or the service is closed.
+func (s *Service) background(f func(context.Context)) {
+	if s.ctx.Err() != nil {
+		return
+	}
+	s.done.Go(func() { f(s.ctx) })
+}
+
+// every calls f at intervals, and whenever wake says so, until ctx ends.
+func every(ctx context.Context, interval time.Duration, wake <-chan struct{}, f func()) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		case <-wake:
+		}
+		f()
+	}
+}

@@ -1,0 +1,186 @@
+package dir
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"cirro/internal/blob"
+)
+
+// Store is a blob.Store in a directory. A key that is the beginning of another, up to a '/', cannot
+// have a body of its own.
+type Store struct {
+	bodies   string // the files, at the paths that their keys are
+	incoming string // files that are being written
+}
+
+var _ blob.Store = (*Store)(nil)
+
+// Open opens the store in a directory, which it makes if need be.
+func Open(path string) (*Store, error) {
+	s := &Store{bodies: filepath.Join(path, "bodies"), incoming: filepath.Join(path, "incoming")}
+	if err := os.RemoveAll(s.incoming); err != nil {
+		return nil, fmt.Errorf("blob: %w", err)
+	}
+	for _, dir := range []string{s.bodies, s.incoming} {
+		if err := makeDir(dir); err != nil {
+			return nil, fmt.Errorf("blob: %w", err)
+		}
+	}
+	return s, nil
+}
+
+// makeDir makes a directory and those above it, durably.
+func makeDir(dir string) error {
+	err := os.Mkdir(dir, 0o700)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := makeDir(filepath.Dir(dir)); err != nil {
+			return err
+		}
+		err = os.Mkdir(dir, 0o700)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		if info, err := os.Stat(dir); err != nil || info.IsDir() {
+			return err
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(dir))
+}
+
+// syncDir makes the names in a directory durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+var keyForm = regexp.MustCompile(`^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$`)
+
+// file is where the body under a key lies.
+func (s *Store) file(key string) (string, error) {
+	if !keyForm.MatchString(key) {
+		return "", fmt.Errorf("blob: bad key %q", key)
+	}
+	for part := range strings.SplitSeq(key, "/") {
+		if part == "." || part == ".." {
+			return "", fmt.Errorf("blob: bad key %q", key)
+		}
+	}
+	return filepath.Join(s.bodies, filepath.FromSlash(key)), nil
+}
+
+// Put writes a body.
+func (s *Store) Put(ctx context.Context, key string, body io.Reader) (int64, error) {
+	file, err := s.file(key)
+	if err != nil {
+		return 0, err
+	}
+	tmp, size, err := s.write(ctx, body)
+	if err != nil {
+		return 0, fmt.Errorf("blob: put %s: %w", key, err)
+	}
+	if err := s.place(tmp, file); err != nil {
+		os.Remove(tmp)
+		return 0, fmt.Errorf("blob: put %s: %w", key, err)
+	}
+	return size, nil
+}
+
+// write writes a body to a file apart and syncs it.
+func (s *Store) write(ctx context.Context, body io.Reader) (name string, size int64, err error) {
+	f, err := os.CreateTemp(s.incoming, "")
+	if err != nil {
+		return "", 0, err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(f.Name())
+		}
+	}()
+	size, err = io.Copy(f, cancelable{ctx, body})
+	if err == nil {
+		err = f.Sync()
+	}
+	return f.Name(), size, errors.Join(err, f.Close())
+}
+
+// place moves a finished file to its place.
+func (s *Store) place(tmp, file string) error {
+	dir := filepath.Dir(file)
+	err := os.Rename(tmp, file)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := makeDir(dir); err != nil {
+			return err
+		}
+		err = os.Rename(tmp, file)
+	}
+	if err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+// cancelable is a reader that fails once its context is done.
+type cancelable struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c cancelable) Read(b []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(b)
+}
+
+// Get opens a body. What it returns is an *os.File.
+func (s *Store) Get(_ context.Context, key string) (io.ReadSeekCloser, int64, error) {
+	file, err := s.file(key)
+	if err != nil {
+		return nil, 0, err
+	}
+	f, err := os.Open(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, 0, blob.ErrNotFound
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("blob: get %s: %w", key, err)
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = blob.ErrNotFound
+	}
+	if err != nil {
+		f.Close()
+		return nil, 0, err
+	}
+	return f, info.Size(), nil
+}
+
+// Delete removes a body.
+func (s *Store) Delete(_ context.Context, key string) error {
+	file, err := s.file(key)
+	if err != nil {
+		return err
+	}
+	err = os.Remove(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("blob: delete %s: %w", key, err)
+	}
+	return syncDir(filepath.Dir(file))
+}
