@@ -66,7 +66,7 @@ func New(o Options) (*Fleet, error) {
 		options: o,
 		families: map[string]family.Family{
 			"python":   python.New(filepath.Join(boot, "python"), o.Runtimes),
-			"nodejs":   node.New(filepath.Join(boot, "node")),
+			"nodejs":   node.New(filepath.Join(boot, "node"), o.Runtimes),
 			"provided": provided.New(),
 		},
 		stop: make(chan struct{}),

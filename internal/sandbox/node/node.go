@@ -1,19 +1,176 @@
 // Package node finds Node.js on the host and runs Lambda's nodejs* runtimes on it.
+//
+// It owns the search and the bootstrap, the program that speaks with the Runtime API. It starts no
+// function.
 package node
 
 import (
+	"crypto/sha256"
+	_ "embed"
+	"errors"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
 
 	"cirro/internal/sandbox/family"
+	"cirro/internal/sandbox/jail"
+)
+
+//go:embed bootstrap.mjs
+var bootstrap []byte
+
+// Where things are inside. AWS keeps its node at the same place.
+const (
+	home     = "/var/lang"
+	packages = "/var/packages"
 )
 
 // Node is the family of the nodejs* runtimes.
-type Node struct{ dir string }
+type Node struct {
+	dir      string // for the bootstrap
+	packages string // has a directory of packages a runtime
 
-// New makes the family. It keeps its bootstrap under dir.
-func New(dir string) *Node { return &Node{dir: dir} }
+	lock    sync.Mutex
+	found   map[string]*family.Runtime
+	all     []program // nil until searched
+	failure error
+}
+
+// program is a node that was tried and works.
+type program struct {
+	path    string // without links
+	version [3]int
+}
+
+// New makes the family. It keeps its bootstrap under dir; packages has one directory a runtime
+// ("nodejs20.x") with a node_modules of what AWS's runtimes carry, and may be "" or lack some.
+func New(dir, packages string) *Node {
+	return &Node{dir: dir, packages: packages, found: map[string]*family.Runtime{}}
+}
 
 // Find implements family.Family.
 func (n *Node) Find(name string) (*family.Runtime, error) {
-	return nil, fmt.Errorf("no Node.js found for %s", name)
+	n.lock.Lock()
+	defer n.lock.Unlock()
+	if r := n.found[name]; r != nil {
+		return r, nil
+	}
+	var major int
+	if _, err := fmt.Sscanf(name, "nodejs%d.x", &major); err != nil {
+		return nil, fmt.Errorf("%s is no Node.js runtime", name)
+	}
+	if n.all == nil {
+		n.all, n.failure = programs()
+	}
+	if len(n.all) == 0 {
+		return nil, errors.Join(fmt.Errorf("no Node.js found for %s: install node %d", name, major), n.failure)
+	}
+	// The exact version, else the nearest newer one, else the nearest older one.
+	distance := func(p program) int {
+		if p.version[0] >= major {
+			return p.version[0] - major
+		}
+		return 1000 + major - p.version[0]
+	}
+	best := slices.MinFunc(n.all, func(a, b program) int { return distance(a) - distance(b) })
+	r, err := n.runtime(name, major, best)
+	if err != nil {
+		return nil, err
+	}
+	n.found[name] = r
+	return r, nil
+}
+
+// runtime describes how a node runs inside a jail.
+func (n *Node) runtime(name string, major int, p program) (*family.Runtime, error) {
+	boot := filepath.Join(n.dir, fmt.Sprintf("%x", sha256.Sum256(bootstrap))[:16])
+	if err := os.MkdirAll(boot, 0o755); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(boot, "index.mjs"), bootstrap, 0o644); err != nil {
+		return nil, err
+	}
+	binds := append(family.System(), jail.Bind{Source: boot, Target: family.Home})
+	path := p.path
+	if !family.Under(path) {
+		prefix := filepath.Dir(filepath.Dir(path))
+		binds = append(binds, jail.Bind{Source: prefix, Target: home})
+		path = filepath.Join(home, "bin", filepath.Base(path))
+	}
+	modules := []string{
+		fmt.Sprintf("%s/nodejs/node%d/node_modules", family.Opt, major), family.Opt + "/nodejs/node_modules",
+		family.Home + "/node_modules", family.Home, family.Task,
+	}
+	if dir := filepath.Join(n.packages, name); n.packages != "" && isDir(dir) {
+		binds = append(binds, jail.Bind{Source: dir, Target: packages})
+		modules = slices.Insert(modules, 2, packages+"/node_modules")
+	}
+	r := &family.Runtime{
+		Binds:   binds,
+		Path:    path,
+		Args:    []string{family.Home + "/index.mjs"},
+		Env:     map[string]string{"NODE_PATH": strings.Join(modules, ":")},
+		Version: fmt.Sprintf("nodejs:%d.v%d", p.version[0], p.version[1]),
+	}
+	if p.version[0] != major {
+		r.Warning = fmt.Sprintf("%s is not installed on this machine: the function runs on Node.js %d.%d.%d instead.",
+			name, p.version[0], p.version[1], p.version[2])
+	}
+	return r, nil
+}
+
+// programs lists the nodes of this machine.
+func programs() ([]program, error) {
+	dirs := filepath.SplitList(os.Getenv("PATH"))
+	dirs = append(dirs, "/usr/bin", "/usr/local/bin", "/opt/homebrew/bin")
+	homeDir, _ := os.UserHomeDir()
+	for _, pattern := range []string{
+		filepath.Join(homeDir, ".nvm/versions/node/*/bin"),
+		filepath.Join(homeDir, ".local/share/fnm/node-versions/*/installation/bin"),
+		filepath.Join(homeDir, ".volta/tools/image/node/*/bin"),
+		"/opt/node*/bin",
+	} {
+		found, _ := filepath.Glob(pattern)
+		dirs = append(dirs, found...)
+	}
+	var all []program
+	var failures []error
+	seen := map[string]bool{}
+	for _, dir := range dirs {
+		path, err := filepath.EvalSymlinks(filepath.Join(dir, "node"))
+		if err != nil || seen[path] {
+			continue
+		}
+		seen[path] = true
+		p, err := probe(path)
+		if err != nil {
+			failures = append(failures, err)
+			continue
+		}
+		all = append(all, p)
+	}
+	return all, errors.Join(failures...)
+}
+
+func probe(path string) (program, error) {
+	cmd := exec.Command(path, "--version")
+	cmd.Env = []string{"PATH=/usr/bin:/bin"}
+	out, err := cmd.Output()
+	p := program{path: path}
+	if err == nil {
+		_, err = fmt.Sscanf(string(out), "v%d.%d.%d", &p.version[0], &p.version[1], &p.version[2])
+	}
+	if err != nil {
+		return p, fmt.Errorf("%s does not work: %w", path, err)
+	}
+	return p, nil
+}
+
+func isDir(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.IsDir()
 }
