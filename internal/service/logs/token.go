@@ -1,0 +1,73 @@
+package logs
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"hash/crc32"
+	"strings"
+
+	"cirro/internal/awsapi/logs"
+	"cirro/internal/store"
+)
+
+var errToken = logs.InvalidParameterException.New("The specified nextToken is invalid.")
+
+// pageToken makes a token that says where a listing goes on: after the given key. kind tells the
+// listings apart.
+func pageToken(kind string, after []byte) *string {
+	b := append([]byte(kind+"\x00"), after...)
+	sum := crc32.ChecksumIEEE(b)
+	b = append(b, byte(sum>>24), byte(sum>>16), byte(sum>>8), byte(sum))
+	return new(base64.RawURLEncoding.EncodeToString(b))
+}
+
+// parsePageToken returns the key in a token that pageToken made for the same kind of listing.
+func parsePageToken(kind, token string) ([]byte, error) {
+	b, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil || len(b) < 4 {
+		return nil, errToken
+	}
+	n := len(b) - 4
+	sum := uint32(b[n])<<24 | uint32(b[n+1])<<16 | uint32(b[n+2])<<8 | uint32(b[n+3])
+	rest, ok := strings.CutPrefix(string(b[:n]), kind+"\x00")
+	if !ok || crc32.ChecksumIEEE(b[:n]) != sum {
+		return nil, errToken
+	}
+	return []byte(rest), nil
+}
+
+// page reads the records of a range from where a token says, limit of them; keep, where not nil, says
+// which count. It returns the token for the rest, nil where nothing remains.
+func page[T any](r store.Reader, kind string, over store.Range, token *string, limit int, keep func(*T) bool) (records []T, next *string, err error) {
+	if token != nil {
+		after, err := parsePageToken(kind, *token)
+		if err != nil {
+			return nil, nil, err
+		}
+		if over.Reverse {
+			over.End = after
+		} else {
+			over.Start = append(after, 0)
+		}
+	}
+	var last []byte
+	for kv, err := range r.Range(over) {
+		if err != nil {
+			return nil, nil, err
+		}
+		var record T
+		if err := json.Unmarshal(kv.Value, &record); err != nil {
+			return nil, nil, fmt.Errorf("logs: record %q: %w", kv.Key, err)
+		}
+		if keep != nil && !keep(&record) {
+			continue
+		}
+		if len(records) == limit {
+			return records, pageToken(kind, last), nil
+		}
+		records = append(records, record)
+		last = append(last[:0], kv.Key...)
+	}
+	return records, nil, nil
+}
