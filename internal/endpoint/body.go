@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"cirro/internal/awsapi"
+	"cirro/internal/endpoint/integrity"
 	"cirro/internal/endpoint/wire"
 )
 
@@ -48,7 +49,7 @@ func bodyError(err error) error {
 	if known, ok := errors.AsType[*awsapi.Error](err); ok {
 		return known
 	}
-	return IncompleteBody.New("You did not provide the number of bytes specified by the Content-Length HTTP header")
+	return integrity.IncompleteBody.New("You did not provide the number of bytes specified by the Content-Length HTTP header")
 }
 
 // drain reads what a client still sends, so that it comes to read the answer: most see a broken
@@ -57,28 +58,25 @@ func drain(r io.Reader, n int64) {
 	_, _ = io.CopyN(io.Discard, r, min(n, 256<<20))
 }
 
-// inflate undoes the compression of a body that the operation does not keep as it is.
+// inflate undoes the compression of a body that the operation, nil for one not known yet, does not keep
+// as it is.
 // https://smithy.io/2.0/spec/behavior-traits.html#requestcompression-trait
-func inflate(x *wire.Exchange, l limit) error {
-	if coding := x.HTTP.Header["Content-Encoding"]; len(coding) == 0 || !strings.EqualFold(coding[0], "gzip") || len(x.Body) == 0 {
-		return nil
+func inflate(r *http.Request, op *wire.Operation, body []byte, l limit) ([]byte, error) {
+	if coding := r.Header["Content-Encoding"]; len(coding) == 0 || !strings.EqualFold(coding[0], "gzip") || len(body) == 0 {
+		return body, nil
 	}
-	if op := x.Operation; op != nil {
+	if op != nil {
 		if f := op.InputPlan().PayloadField(); f != nil && f.Plan.Kind == awsapi.Blob {
-			return nil
+			return body, nil
 		}
 	}
-	z, err := gzip.NewReader(bytes.NewReader(x.Body))
+	z, err := gzip.NewReader(bytes.NewReader(body))
 	if err != nil {
-		return wire.Malformed("The request body is not gzip: %v", err)
+		return nil, wire.Malformed("The request body is not gzip: %v", err)
 	}
 	b, err := readAll(z, l)
-	if err != nil {
-		if errors.Is(err, IncompleteBody) {
-			return wire.Malformed("The request body is not gzip")
-		}
-		return err
+	if errors.Is(err, integrity.IncompleteBody) {
+		return nil, wire.Malformed("The request body is not gzip")
 	}
-	x.Body = b
-	return nil
+	return b, err
 }

@@ -13,12 +13,9 @@ import (
 // Errors that the front door itself answers with, in the words of AWS.
 // https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
 var (
-	UnknownOperation   = &awsapi.ErrorType{Code: "UnknownOperationException", Status: http.StatusBadRequest}
-	MissingToken       = &awsapi.ErrorType{Code: "MissingAuthenticationTokenException", Status: http.StatusForbidden}
-	UnsupportedMedia   = &awsapi.ErrorType{Code: "UnsupportedMediaTypeException", Status: http.StatusUnsupportedMediaType}
-	RequestTooLarge    = &awsapi.ErrorType{Code: "RequestEntityTooLargeException", Status: http.StatusRequestEntityTooLarge}
-	IncompleteBody     = &awsapi.ErrorType{Code: "IncompleteBody", Status: http.StatusBadRequest}
-	UnrecognizedClient = &awsapi.ErrorType{Code: "UnrecognizedClientException", Status: http.StatusForbidden}
+	UnknownOperation = &awsapi.ErrorType{Code: "UnknownOperationException", Status: http.StatusBadRequest}
+	UnsupportedMedia = &awsapi.ErrorType{Code: "UnsupportedMediaTypeException", Status: http.StatusUnsupportedMediaType}
+	RequestTooLarge  = &awsapi.ErrorType{Code: "RequestEntityTooLargeException", Status: http.StatusRequestEntityTooLarge}
 )
 
 const internalMessage = "The request processing has failed because of an unknown error, exception or failure."

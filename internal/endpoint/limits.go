@@ -1,8 +1,6 @@
 package endpoint
 
 import (
-	"net/http"
-
 	"cirro/internal/awsapi"
 	"cirro/internal/endpoint/wire"
 )
@@ -21,16 +19,14 @@ const DefaultLimit = 16 << 20
 // https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 var limits = map[string]map[string]limit{
 	"lambda": {
-		"Invoke":                   {6291556, requestTooLarge, "InvokeFunction"},
-		"InvokeWithResponseStream": {6291556, requestTooLarge, "InvokeFunction"},
-		"InvokeAsync":              {1 << 20, requestTooLarge, "InvokeFunction"},
+		"Invoke":                   {6 << 20, RequestTooLarge, "InvokeFunction"},
+		"InvokeWithResponseStream": {6 << 20, RequestTooLarge, "InvokeFunction"},
+		"InvokeAsync":              {1 << 20, RequestTooLarge, "InvokeFunction"},
 		"CreateFunction":           {70167211, RequestTooLarge, ""},
 		"UpdateFunctionCode":       {70167211, RequestTooLarge, ""},
 		"PublishLayerVersion":      {70167211, RequestTooLarge, ""},
 	},
 }
-
-var requestTooLarge = &awsapi.ErrorType{Code: "RequestTooLargeException", Status: http.StatusRequestEntityTooLarge}
 
 // limitOf returns the limit of an operation, nil for one not known yet.
 func limitOf(op *wire.Operation) limit {

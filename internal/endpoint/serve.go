@@ -31,7 +31,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ctx := r.Context()
-	p, err := e.receive(x, c)
+	p, err := e.receive(x, t, c)
 	if err != nil {
 		e.fail(w, x, t, err)
 		return
@@ -66,24 +66,6 @@ func (e *Endpoint) fail(w http.ResponseWriter, x *wire.Exchange, t target, err e
 		operation = x.Operation.Name
 	}
 	t.protocol.EncodeError(w, x, e.answer(x.HTTP.Context(), err, service, operation, x.ID))
-}
-
-// receive reads the body, or makes its stream ready, and finds out who sent it.
-func (e *Endpoint) receive(x *wire.Exchange, c credential) (awsapi.Principal, error) {
-	p := e.principalOf(x.HTTP.Context(), c)
-	if x.Operation.StreamsInput() {
-		x.Stream = x.HTTP.Body
-		return p, nil
-	}
-	if x.Form != nil {
-		return p, nil
-	}
-	l := limitOf(x.Operation)
-	var err error
-	if x.Body, err = readBody(x.HTTP, l); err != nil {
-		return p, err
-	}
-	return p, inflate(x, l)
 }
 
 // request is what the service is told of the request.

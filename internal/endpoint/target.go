@@ -10,6 +10,7 @@ import (
 	"cirro/internal/endpoint/restjson"
 	"cirro/internal/endpoint/restxml"
 	"cirro/internal/endpoint/rpcv2cbor"
+	"cirro/internal/endpoint/sigv4"
 	"cirro/internal/endpoint/wire"
 )
 
@@ -185,11 +186,11 @@ func readForm(x *wire.Exchange) error {
 	if err != nil {
 		return err
 	}
-	x.Body = body
-	if err := inflate(x, l); err != nil {
+	x.Body = body // as it came: its hash is signed
+	if body, err = inflate(x.HTTP, nil, body, l); err != nil {
 		return err
 	}
-	text := string(x.Body)
+	text := string(body)
 	if q := x.HTTP.URL.RawQuery; q != "" {
 		text = q + "&" + text
 	}
@@ -208,7 +209,7 @@ func (e *Endpoint) resolveRest(x *wire.Exchange, c credential, candidates []*ser
 		if t, ok := resolveREST(x, e.services); ok {
 			return t, nil
 		}
-		return t, MissingToken.New("Missing Authentication Token")
+		return t, sigv4.MissingToken.New("Missing Authentication Token")
 	}
 	s := candidates[0]
 	t.service, x.Service = s, s.Service

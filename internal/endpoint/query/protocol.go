@@ -61,7 +61,7 @@ var codes = map[string]string{
 
 // EncodeError writes an <ErrorResponse>.
 func (Protocol) EncodeError(w http.ResponseWriter, x *wire.Exchange, err *awsapi.Error) {
-	if code := codes[err.Type.Code]; code != "" && x.Service.ExceptionShape(err.Type) == nil {
+	if code := codes[err.Type.Code]; code != "" && (err.Type == awsapi.ValidationException || x.Service.ExceptionShape(err.Type) == nil) {
 		t := *err.Type
 		t.Code = code
 		err = &awsapi.Error{Type: &t, Message: err.Message, Fields: err.Fields}

@@ -1,0 +1,81 @@
+package endpoint
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"cirro/internal/awsapi"
+	"cirro/internal/endpoint/integrity"
+	"cirro/internal/endpoint/sigv4"
+	"cirro/internal/endpoint/wire"
+)
+
+// authentication is a request's signature and whom it belongs to, before the body's hash is known.
+type authentication struct {
+	request   *http.Request
+	signature *sigv4.Signature // nil for an operation that needs none
+	principal awsapi.Principal
+	secret    string
+	hash      string // what X-Amz-Content-Sha256 says, or the word that stands for none
+}
+
+// authenticate finds out who signed the request for the operation, but does not check the signature yet.
+func (e *Endpoint) authenticate(x *wire.Exchange, t target) (*authentication, error) {
+	a := &authentication{request: x.HTTP}
+	if x.Operation.Unsigned && x.HTTP.Header.Get("Authorization") == "" {
+		a.principal = awsapi.Principal{Account: DefaultAccount}
+		return a, nil
+	}
+	return a, e.identify(x.HTTP.Context(), a, t.service)
+}
+
+func (e *Endpoint) identify(ctx context.Context, a *authentication, s *service) error {
+	signature, err := sigv4.Parse(a.request)
+	if err != nil {
+		return err
+	}
+	if err := signature.CheckTime(e.now()); err != nil {
+		return err
+	}
+	if want := s.SigningName; signature.Service != want {
+		return sigv4.Invalid.New("Credential should be scoped to correct service: '%s'. ", want)
+	}
+	if e.options.Identify == nil {
+		return sigv4.Unrecognized.New("The security token included in the request is invalid.")
+	}
+	a.signature = signature
+	a.hash = a.request.Header.Get("X-Amz-Content-Sha256")
+	if a.hash == "" && signature.Presigned && signature.Service == "s3" {
+		a.hash = sigv4.UnsignedPayload
+	}
+	a.principal, a.secret, err = e.options.Identify(ctx, signature.AccessKey, signature.Token)
+	if _, known := errors.AsType[*awsapi.Error](err); err != nil && !known {
+		e.log.DebugContext(ctx, "an access key is not known", "error", err)
+		return sigv4.Unrecognized.New("The security token included in the request is invalid.")
+	}
+	return err
+}
+
+// streams reports whether the body's hash is not part of the signature as such, or comes with the headers
+// and is compared while the body streams.
+func (a *authentication) streams() bool {
+	return a.signature == nil || a.hash != "" && (isHash(a.hash) || a.hash == sigv4.UnsignedPayload || strings.HasPrefix(a.hash, "STREAMING-"))
+}
+
+// check checks the signature over the hash.
+func (a *authentication) check(hash string) error {
+	if a.signature == nil {
+		return nil
+	}
+	return a.signature.Check(a.request, a.secret, hash)
+}
+
+// chain checks the chunks of a streamed body, nil where they are not signed.
+func (a *authentication) chain() integrity.Chain {
+	if a.signature == nil || !strings.HasPrefix(a.hash, "STREAMING-AWS4-HMAC-SHA256") {
+		return nil
+	}
+	return a.signature.Chain(a.secret)
+}
