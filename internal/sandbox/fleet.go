@@ -52,6 +52,9 @@ func New(o Options) (*Fleet, error) {
 	if o.IdleFor <= 0 {
 		o.IdleFor = defaultIdle
 	}
+	if o.InitLimit <= 0 {
+		o.InitLimit = defaultInit
+	}
 	if o.Runtimes == "" {
 		o.Runtimes = besideProgram()
 	}
@@ -146,7 +149,7 @@ func (f *Fleet) Prepare(ctx context.Context, s *Spec, n int) (int, error) {
 }
 
 func (f *Fleet) prepareOne(ctx context.Context, s *Spec, sh *shelf) error {
-	e, failed, err := f.open(ctx, s, nil, phaseInit, initLimit)
+	e, failed, err := f.open(ctx, s, nil, phaseInit, f.options.InitLimit)
 	if err != nil {
 		return err
 	}
@@ -154,6 +157,7 @@ func (f *Fleet) prepareOne(ctx context.Context, s *Spec, sh *shelf) error {
 		failed.journal.close()
 		return fmt.Errorf("initialization failed: %s: %s", failed.Type, failed.Body)
 	}
+	e.initTook = 0 // no invocation waited for it
 	sh.put(e)
 	return nil
 }

@@ -28,6 +28,7 @@ type bench struct {
 	t     testing.TB
 	fleet *sandbox.Fleet
 	log   *logBook
+	mode  jail.Mode
 }
 
 func newBench(t testing.TB, m jail.Mode, change ...func(*sandbox.Options)) *bench {
@@ -60,7 +61,7 @@ func newBench(t testing.TB, m jail.Mode, change ...func(*sandbox.Options)) *benc
 			t.Error(err)
 		}
 	})
-	return &bench{t, f, log}
+	return &bench{t, f, log, host.Mode()}
 }
 
 // logBook is a Log that remembers.
@@ -68,6 +69,60 @@ type logBook struct {
 	lock    sync.Mutex
 	records []string
 	streams int
+	closed  int
+	news    chan struct{} // closed and replaced whenever something happens
+}
+
+// changed wakes those who wait. The lock is held.
+func (l *logBook) changed() {
+	if l.news != nil {
+		close(l.news)
+	}
+	l.news = make(chan struct{})
+}
+
+// until waits for a condition, which is evaluated with the lock held.
+func (l *logBook) until(t testing.TB, what string, met func() bool) {
+	t.Helper()
+	limit := time.After(20 * time.Second)
+	for {
+		l.lock.Lock()
+		ok := met()
+		if l.news == nil {
+			l.news = make(chan struct{})
+		}
+		news := l.news
+		l.lock.Unlock()
+		if ok {
+			return
+		}
+		select {
+		case <-news:
+		case <-limit:
+			t.Errorf("no %s; the log:\n%s", what, strings.Join(l.all(), "\n"))
+			return
+		}
+	}
+}
+
+// await waits until n records contain a part.
+func (l *logBook) await(t testing.TB, part string, n int) {
+	t.Helper()
+	l.until(t, part, func() bool {
+		found := 0
+		for _, r := range l.records {
+			if strings.Contains(r, part) {
+				found++
+			}
+		}
+		return found >= n
+	})
+}
+
+// awaitClosed waits until n streams are closed.
+func (l *logBook) awaitClosed(t testing.TB, n int) {
+	t.Helper()
+	l.until(t, "end of an environment", func() bool { return l.closed >= n })
 }
 
 type logPage struct{ *logBook }
@@ -83,9 +138,15 @@ func (l logPage) Put(_ time.Time, message string) {
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	l.records = append(l.records, message)
+	l.changed()
 }
 
-func (l logPage) Close() {}
+func (l logPage) Close() {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	l.closed++
+	l.changed()
+}
 
 // all returns what was logged, one record a line.
 func (l *logBook) all() []string {
@@ -178,7 +239,7 @@ func failed(t testing.TB, r *sandbox.Result, kind string) string {
 	t.Helper()
 	var e struct{ ErrorType, ErrorMessage string }
 	if err := json.Unmarshal(r.Payload, &e); err != nil {
-		t.Fatalf("payload %q: %v", r.Payload, err)
+		t.Fatalf("payload %.300q: %v", r.Payload, err)
 	}
 	if r.FunctionError != "Unhandled" || e.ErrorType != kind {
 		t.Errorf("function error %q, payload %s: want a %s", r.FunctionError, r.Payload, kind)

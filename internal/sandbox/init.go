@@ -12,9 +12,9 @@ import (
 	"cirro/internal/sandbox/telemetryapi"
 )
 
-// initLimit is how long an initialization may take.
+// defaultInit is how long an initialization may take.
 // https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib
-const initLimit = 10 * time.Second
+const defaultInit = 10 * time.Second
 
 // The phases that an initialization may happen in: ahead of an invocation, or as a part of one after
 // the first attempt failed.

@@ -29,6 +29,7 @@ type round struct {
 	runtimeRests bool   // the runtime asked for its next invocation
 	status       string // "success", "error", "timeout"
 	kind         string // of the error
+	reported     string // the same as the log has it
 	message      string // of the platform's error: the environment is of no more use
 	result       Result
 }
@@ -37,7 +38,7 @@ type round struct {
 // as a part of the invocation, which then has the second failure as its result.
 func (f *Fleet) coldInvoke(ctx context.Context, s *Spec, inv *Invocation) (*Result, error) {
 	alone := context.WithoutCancel(ctx) // a new environment serves others if this caller goes away
-	e, failed, err := f.open(alone, s, nil, phaseInit, initLimit)
+	e, failed, err := f.open(alone, s, nil, phaseInit, f.options.InitLimit)
 	if err != nil {
 		return nil, err
 	}
@@ -247,8 +248,8 @@ func (r *round) close() {
 	r.measure(now)
 	memory, killed := e.memory()
 	r.result.MemoryUsed = memory
-	if killed && r.kind == "Runtime.ExitError" {
-		r.kind = "Runtime.OutOfMemory"
+	if r.reported = r.kind; killed && r.kind == "Runtime.ExitError" {
+		r.reported = "Runtime.OutOfMemory"
 		r.result.MemoryUsed = e.spec.Memory
 	}
 	r.logEnd()
@@ -336,7 +337,7 @@ func (r *round) logDone(report func() string) {
 		level = "WARN"
 	}
 	done := telemetryapi.DoneRecord{
-		RequestID: r.inv.RequestID, Status: r.status, ErrorType: r.kind, Tracing: r.tracing(), TenantID: r.inv.Tenant,
+		RequestID: r.inv.RequestID, Status: r.status, ErrorType: r.reported, Tracing: r.tracing(), TenantID: r.inv.Tenant,
 	}
 	e.journal.event(telemetryapi.RuntimeDone, level, func() any {
 		d := done
@@ -396,7 +397,7 @@ func reportLine(r *round) func() string {
 			b.WriteString("Status: timeout")
 		case "error":
 			if r.message != "" {
-				b.WriteString("Status: error\tError Type: " + r.kind)
+				b.WriteString("Status: error\tError Type: " + r.reported)
 			}
 		}
 		if xray := xrayLine(r.trace); xray != "" {
@@ -438,7 +439,7 @@ func (f *initFailure) report(s *Spec, inv *Invocation) *Result {
 	r.result.Duration = min(f.took, s.Timeout)
 	r.result.Billed = roundUp(r.result.Duration)
 	r.result.MemoryUsed = f.memory
-	r.message = f.message
+	r.reported, r.message = r.kind, f.message
 	if f.timeout {
 		r.status = "timeout"
 	}
