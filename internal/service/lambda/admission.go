@@ -131,7 +131,7 @@ func (s *scaling) reach(n int64, now func() time.Time) bool {
 	if s.at.IsZero() {
 		s.tokens = burst
 	} else {
-		s.tokens = min(burst, s.tokens+burstRefill*t.Sub(s.at).Seconds())
+		s.tokens = min(burst, s.tokens+burstRefill*max(0, t.Sub(s.at).Seconds()))
 	}
 	s.at = t
 	if need := float64(n - reached); s.tokens < need {

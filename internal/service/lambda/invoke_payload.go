@@ -5,11 +5,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"unicode"
 	"unicode/utf8"
 
-	"cirro/internal/awsapi"
 	api "cirro/internal/awsapi/lambda"
 )
 
@@ -26,23 +24,20 @@ const (
 // maxDepth is how deep a payload may nest, as in the JSON parser that Lambda uses.
 const maxDepth = 1000
 
-// tooLarge is what Lambda answers for large payloads. Its name on the wire is not the model's.
-// https://github.com/ASFHyP3/hyp3/issues/2241, https://github.com/awslabs/aws-athena-query-federation/issues/793
-var tooLarge = &awsapi.ErrorType{Code: "RequestEntityTooLargeException", Status: http.StatusRequestEntityTooLarge}
-
-// checkRequest returns the payload of a synchronous invocation as the function gets it.
+// checkRequest returns the payload of a synchronous invocation as the function gets it. AWS's name for the
+// error is not the model's: https://github.com/awslabs/aws-athena-query-federation/issues/793
 func checkRequest(payload []byte) ([]byte, error) {
 	if len(payload) > maxRequest {
-		return nil, tooLarge.New("Request must be smaller than %d bytes for the InvokeFunction operation", maxRequest).
+		return nil, requestEntityTooLarge.New("Request must be smaller than %d bytes for the InvokeFunction operation", maxRequest).
 			With("Type", "User")
 	}
 	return checkJSON(payload)
 }
 
-// checkEvent is checkRequest for an asynchronous invocation.
+// checkEvent is checkRequest for an asynchronous invocation: https://github.com/ASFHyP3/hyp3/issues/2241
 func checkEvent(payload []byte) ([]byte, error) {
 	if len(payload) > maxEvent {
-		return nil, tooLarge.New("%d byte payload is too large for the Event invocation type (limit %d bytes)",
+		return nil, requestEntityTooLarge.New("%d byte payload is too large for the Event invocation type (limit %d bytes)",
 			len(payload), maxEvent).With("Type", "User")
 	}
 	return checkJSON(payload)

@@ -79,9 +79,9 @@ func TestCheckPayload(t *testing.T) {
 		"nothing":      {checkRequest, nil, "{}", nil, ""},
 		"request":      {checkRequest, []byte(`[1]`), "[1]", nil, ""},
 		"largest":      {checkRequest, big(6291456), string(big(6291456)), nil, ""},
-		"too large":    {checkRequest, big(6291457), "", tooLarge, "Request must be smaller than 6291456 bytes for the InvokeFunction operation"},
+		"too large":    {checkRequest, big(6291457), "", requestEntityTooLarge, "Request must be smaller than 6291456 bytes for the InvokeFunction operation"},
 		"event":        {checkEvent, big(1048576), string(big(1048576)), nil, ""},
-		"event, large": {checkEvent, big(1048577), "", tooLarge, "1048577 byte payload is too large for the Event invocation type (limit 1048576 bytes)"},
+		"event, large": {checkEvent, big(1048577), "", requestEntityTooLarge, "1048577 byte payload is too large for the Event invocation type (limit 1048576 bytes)"},
 		"not JSON":     {checkEvent, []byte("x"), "", api.InvalidRequestContentException, "Could not parse request body into json: Could not parse payload into json: Unrecognized token 'x': was expecting " + jsonValues + "\n at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: 1, column: 2]"},
 	} {
 		got, err := c.check(c.payload)

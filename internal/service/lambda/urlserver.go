@@ -191,7 +191,7 @@ func (c *urlCall) invoke() error {
 	s, ctx := c.service, c.r.Context()
 	body, err := io.ReadAll(io.LimitReader(c.r.Body, maxRequest+1))
 	if err != nil {
-		return tooLarge.New("Request body could not be read")
+		return requestEntityTooLarge.New("Request body could not be read")
 	}
 	r, err := s.route(ctx, c.url.scope, c.url.Function, c.url.Qualifier)
 	if err != nil {
@@ -201,7 +201,7 @@ func (c *urlCall) invoke() error {
 	traceID := trace(c.r.Header.Get("X-Amzn-Trace-Id"), r.invokedARN, e.Tracing == api.TracingModeActive, s.Clock())
 	payload := c.event(body, traceID, s.Clock())
 	if len(payload) > maxRequest {
-		return tooLarge.New("Request must be smaller than %d bytes for the InvokeFunction operation", maxRequest)
+		return requestEntityTooLarge.New("Request must be smaller than %d bytes for the InvokeFunction operation", maxRequest)
 	}
 	inv := &sandbox.Invocation{RequestID: c.requestID, InvokedARN: r.invokedARN, Payload: payload, TraceID: traceID}
 	c.w.Header().Set("X-Amzn-Trace-Id", traceID)
