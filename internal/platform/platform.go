@@ -172,6 +172,8 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 	front.Mount(isHealth, http.HandlerFunc(health))
 	front.Mount(gateway.Match, gateway)
 	front.Mount(functions.Match, functions)
+	packages := functions.Packages()
+	front.Mount(packages.Match, packages)
 	logService.Start(ctx)
 	functions.Start(ctx)
 	return nil
