@@ -12,6 +12,7 @@ import (
 
 	"cirro/internal/sandbox/jail/cgroup"
 	"cirro/internal/sandbox/jail/control"
+	"cirro/internal/sandbox/jail/entry"
 )
 
 // walledJail is one jail, with the connection to its supervisor.
@@ -43,20 +44,14 @@ func (j *walledJail) open(ctx context.Context, c Config) (err error) {
 	if j.group, err = h.groups.New(strconv.FormatInt(h.serial.Add(1), 10)); err != nil {
 		return err
 	}
-	birth := h.spawner.begin(h.supervisor(j.group.Descriptor()))
+	birth := h.spawner.begin(entry.Supervisor, h.birth(j.group.Descriptor()), j.group)
 	// While the supervisor starts, what it will need is made.
 	binds := append(rootBinds(), c.Binds...)
 	mounts, err := h.mounts.open(sources(binds))
 	defer closeAll(mounts)
-	if b := <-birth; b.err != nil {
-		return errors.Join(err, b.err)
-	} else {
-		j.started = b.spawned
-	}
-	if err != nil {
-		return err
-	}
-	if err := j.group.Add(j.started.process.Pid); err != nil {
+	born := <-birth
+	j.started = born.spawned
+	if err = errors.Join(err, born.err); err != nil {
 		return err
 	}
 	j.link = newLink(j.started.conn)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"syscall"
 
@@ -142,12 +143,11 @@ type program struct {
 }
 
 func (l *link) start(c Command) (*program, error) {
-	stdout, stderr, err := outputs(c)
+	files, err := outputs(c)
 	if err != nil {
 		return nil, err
 	}
-	defer stdout.Close()
-	defer stderr.Close()
+	defer runtime.KeepAlive(files)
 	p := &program{link: l, done: make(chan struct{})}
 	if err := l.register(p); err != nil {
 		return nil, err
@@ -157,7 +157,7 @@ func (l *link) start(c Command) (*program, error) {
 		dir = "/"
 	}
 	m := &control.Start{ID: p.id, Path: c.Path, Args: append([]string{c.Path}, c.Args...), Env: c.Env, Dir: dir}
-	_, _, err = l.ask(context.Background(), m, []int{int(stdout.Fd()), int(stderr.Fd())})
+	_, _, err = l.ask(context.Background(), m, []int{int(files[0].Fd()), int(files[1].Fd())})
 	if err != nil {
 		l.lock.Lock()
 		delete(l.programs, p.id)
@@ -179,40 +179,21 @@ func (l *link) register(p *program) error {
 	return nil
 }
 
-// outputs duplicates a command's descriptors, with /dev/null for those it has not.
-func outputs(c Command) (stdout, stderr *os.File, err error) {
-	if stdout, err = duplicate(c.Stdout); err != nil {
-		return nil, nil, err
-	}
-	if stderr, err = duplicate(c.Stderr); err != nil {
-		stdout.Close()
-		return nil, nil, err
-	}
-	return stdout, stderr, nil
-}
-
-// duplicate leaves the original as it is: asking an *os.File for its descriptor makes it block.
-func duplicate(f *os.File) (*os.File, error) {
-	if f == nil {
-		return os.OpenFile(os.DevNull, os.O_WRONLY, 0)
-	}
-	raw, err := f.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	var fd int
-	var failure error
-	err = raw.Control(func(original uintptr) {
-		r, _, errno := syscall.Syscall(syscall.SYS_FCNTL, original, syscall.F_DUPFD_CLOEXEC, 0)
-		if errno != 0 {
-			failure = errno
+// outputs are a command's descriptors, with /dev/null for those it has not. Go makes pipes that do not
+// block, which no program expects of its output.
+func outputs(c Command) (files []*os.File, err error) {
+	for _, f := range []*os.File{c.Stdout, c.Stderr} {
+		if f == nil {
+			if f, err = os.OpenFile(os.DevNull, os.O_WRONLY, 0); err != nil {
+				return nil, err
+			}
 		}
-		fd = int(r)
-	})
-	if err = errors.Join(err, failure); err != nil {
-		return nil, err
+		if err := syscall.SetNonblock(int(f.Fd()), false); err != nil {
+			return nil, err
+		}
+		files = append(files, f)
 	}
-	return os.NewFile(uintptr(fd), f.Name()), nil
+	return files, nil
 }
 
 func (p *program) end(e Exit) {

@@ -45,7 +45,7 @@ type broker struct {
 func startBroker(s *spawner) (opener, error) {
 	a := &unix.SysProcAttr{Cloneflags: unix.CLONE_NEWNS, Setsid: true, Pdeathsig: unix.SIGKILL}
 	inUserNamespace(a)
-	b := <-s.begin(entry.Broker, a)
+	b := <-s.begin(entry.Broker, a, nil)
 	if b.err != nil {
 		return nil, fmt.Errorf("user namespaces are refused here: %w", b.err)
 	}

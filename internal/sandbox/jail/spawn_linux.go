@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"cirro/internal/sandbox/jail/cgroup"
 	"cirro/internal/sandbox/jail/entry"
 )
 
@@ -16,8 +17,9 @@ import (
 type spawner struct{ births chan birth }
 
 type birth struct {
-	attributes *syscall.SysProcAttr
 	role       string
+	attributes *syscall.SysProcAttr
+	group      *cgroup.Group // nil for none
 	done       chan<- born
 }
 
@@ -38,26 +40,40 @@ func startSpawner() *spawner {
 	go func() {
 		runtime.LockOSThread()
 		for b := range s.births {
-			p, err := spawn(b.role, b.attributes)
-			b.done <- born{p, err}
+			b.done <- b.bear()
 		}
 	}()
 	return s
 }
 
 // begin starts a process soon.
-func (s *spawner) begin(role string, a *syscall.SysProcAttr) <-chan born {
+func (s *spawner) begin(role string, a *syscall.SysProcAttr, g *cgroup.Group) <-chan born {
 	done := make(chan born, 1)
-	s.births <- birth{a, role, done}
+	s.births <- birth{role, a, g, done}
 	return done
+}
+
+func (b birth) bear() (p born) {
+	if b.group == nil {
+		p.spawned, p.err = spawn(b.role, b.attributes)
+		return p
+	}
+	p.err = b.group.Bear(func() (int, error) {
+		var err error
+		if p.spawned, err = spawn(b.role, b.attributes); err != nil {
+			return 0, err
+		}
+		return p.spawned.process.Pid, nil
+	})
+	return p
 }
 
 func (s *spawner) close() { close(s.births) }
 
-// supervisor is how the first process of a jail is made: in namespaces of its own, born into a group
-// of version 2 where there is one. The namespace of control groups comes later, from inside, once the
-// process is in all its groups.
-func (h *walledHost) supervisor(group int) (string, *syscall.SysProcAttr) {
+// birth is how the first process of a jail is made: in namespaces of its own, in a group of version 2
+// where there is one. The namespace of control groups comes later, from inside, once the process is in
+// all its groups.
+func (h *walledHost) birth(group int) *syscall.SysProcAttr {
 	a := &syscall.SysProcAttr{
 		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS,
 		Setsid:     true, Pdeathsig: syscall.SIGKILL,
@@ -68,7 +84,7 @@ func (h *walledHost) supervisor(group int) (string, *syscall.SysProcAttr) {
 	if h.mode == Rootless {
 		inUserNamespace(a)
 	}
-	return entry.Supervisor, a
+	return a
 }
 
 // insideUser is the user and the group that a program sees itself as where only one can be had.

@@ -10,13 +10,17 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Manager makes groups under groups of its own, one in each hierarchy it uses.
 type Manager struct {
 	place   map[string]place // of its groups, by controller
 	unified string           // its group of version 2, "" for none
-	dirs    []string         // its groups, each once
+	dirs    []string         // its groups of version 1
+	homes   []string         // in which groups this process is, in the order of dirs
+	threads bool             // whether a thread may enter a group of version 1 and come back
 }
 
 // place is where a controller's files lie.
@@ -35,7 +39,7 @@ func open(root, name string) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Manager{place: map[string]place{}}
+	m := &Manager{place: map[string]place{}, threads: true}
 	// Version 2 first: what it can do is not taken from version 1.
 	slices.SortStableFunc(found, func(a, b hierarchy) int {
 		if a.v2 == b.v2 {
@@ -73,10 +77,12 @@ func (m *Manager) join(h hierarchy, name string) error {
 	if len(useful) == 0 {
 		return nil
 	}
-	dir, ok, err := m.claim(h.dir, name)
+	dir, ok, err := claim(h.dir, name)
 	if err != nil || !ok {
 		return err
 	}
+	m.dirs, m.homes = append(m.dirs, dir), append(m.homes, h.dir)
+	m.threads = m.threads && unix.Access(filepath.Join(h.dir, "tasks"), unix.W_OK) == nil
 	for _, c := range useful {
 		m.place[c] = place{dir: dir}
 	}
@@ -91,7 +97,7 @@ func (m *Manager) join(h hierarchy, name string) error {
 func (m *Manager) joinUnified(h hierarchy, name string) error {
 	for parent := h.dir; ; parent = filepath.Dir(parent) {
 		enable(parent)
-		dir, ok, err := m.claim(parent, name)
+		dir, ok, err := claim(parent, name)
 		if err != nil {
 			return err
 		}
@@ -102,7 +108,6 @@ func (m *Manager) joinUnified(h hierarchy, name string) error {
 				m.takeUnified(dir, got)
 				return nil
 			}
-			m.dirs = m.dirs[:len(m.dirs)-1]
 			os.Remove(dir)
 		}
 		if parent == h.top || !strings.HasPrefix(parent, h.top) {
@@ -122,7 +127,7 @@ func (m *Manager) takeUnified(dir string, controllers []string) {
 }
 
 // claim makes the manager's own group in a hierarchy. It is not ok where this user may not.
-func (m *Manager) claim(parent, name string) (dir string, ok bool, err error) {
+func claim(parent, name string) (dir string, ok bool, err error) {
 	dir = filepath.Join(parent, name)
 	if err := clear(dir); err != nil {
 		return "", false, err
@@ -133,7 +138,6 @@ func (m *Manager) claim(parent, name string) (dir string, ok bool, err error) {
 	case err != nil:
 		return "", false, err
 	}
-	m.dirs = append(m.dirs, dir)
 	return dir, true, nil
 }
 
@@ -169,7 +173,7 @@ func (m *Manager) Missing() []string {
 
 // New makes an empty group; its name is unique among those of the manager.
 func (m *Manager) New(name string) (*Group, error) {
-	g := &Group{place: map[string]place{}, unified: -1}
+	g := &Group{manager: m, place: map[string]place{}, unified: -1}
 	for _, d := range m.dirs {
 		dir := filepath.Join(d, name)
 		if err := os.Mkdir(dir, 0o755); err != nil {
@@ -182,13 +186,10 @@ func (m *Manager) New(name string) (*Group, error) {
 		g.place[c] = place{filepath.Join(p.dir, name), p.v2}
 	}
 	if m.unified != "" {
-		g.unifiedDir = filepath.Join(m.unified, name)
-		fd, err := syscall.Open(g.unifiedDir, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
-		if err != nil {
+		if err := g.openUnified(filepath.Join(m.unified, name)); err != nil {
 			g.Remove()
 			return nil, err
 		}
-		g.unified = fd
 	}
 	return g, nil
 }
@@ -196,8 +197,10 @@ func (m *Manager) New(name string) (*Group, error) {
 // Close removes the manager's groups, with all processes in them.
 func (m *Manager) Close() error {
 	var errs []error
-	for _, d := range m.dirs {
-		errs = append(errs, clear(d))
+	for _, d := range append([]string{m.unified}, m.dirs...) {
+		if d != "" {
+			errs = append(errs, clear(d))
+		}
 	}
 	return errors.Join(errs...)
 }

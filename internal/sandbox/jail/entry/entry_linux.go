@@ -20,8 +20,11 @@ func init() {
 	if err := undumpable(); err != nil {
 		syscall.Exit(126)
 	}
-	// The host's own program ends when the connection does, and the kernel ends all others with it.
+	// What the host itself inherited must not reach the programs inside.
 	syscall.CloseOnExec(ControlFD)
+	if _, err := call(sysCloseRange, ControlFD+1, ^uintptr(0)>>32, 0); err != nil {
+		syscall.Exit(126)
+	}
 	conn := control.NewConn(ControlFD)
 	switch role {
 	case Supervisor:

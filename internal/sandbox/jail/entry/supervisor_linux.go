@@ -13,13 +13,15 @@ import (
 // one, confined like the programs, starts them, and one waits for their ends.
 type supervisor struct {
 	conn   *control.Conn
-	start  chan request
-	begun  chan struct{} // tells the waiting thread that there is something to wait for
-	lock   sync.Mutex
-	pids   map[int64]int
-	ids    map[int]int64
-	null   int
-	answer chan error
+	null   int                  // /dev/null, the programs' standard input
+	assign chan *control.Assign // to the confined thread, once
+	start  chan request         // to the confined thread
+	answer chan error           // its answer
+	begun  chan struct{}        // tells the waiting thread that there is something to wait for
+
+	lock sync.Mutex
+	pids map[int64]int
+	ids  map[int]int64
 }
 
 // request is a program to start, with its standard output and error.
@@ -31,9 +33,12 @@ type request struct {
 // supervise serves a jail until the host lets go of it.
 func supervise(conn *control.Conn) {
 	s := &supervisor{
-		conn: conn, start: make(chan request), begun: make(chan struct{}, 1),
-		pids: map[int64]int{}, ids: map[int]int64{}, answer: make(chan error),
+		conn: conn, assign: make(chan *control.Assign), start: make(chan request), answer: make(chan error),
+		begun: make(chan struct{}, 1), pids: map[int64]int{}, ids: map[int]int64{},
 	}
+	go s.launch()
+	go s.reap()
+	makeThreads()
 	for {
 		m, files, err := conn.Receive()
 		if m == nil {
@@ -44,6 +49,23 @@ func supervise(conn *control.Conn) {
 		}
 		s.serve(m, files)
 	}
+}
+
+// makeThreads makes the threads ahead that Go's scheduler may want later: then the programs may have
+// used up all that the jail is allowed.
+func makeThreads() {
+	const spare = 3
+	var made, done sync.WaitGroup
+	made.Add(spare)
+	for range spare {
+		done.Go(func() {
+			runtime.LockOSThread()
+			made.Done()
+			made.Wait()
+			runtime.UnlockOSThread()
+		})
+	}
+	done.Wait()
 }
 
 func (s *supervisor) serve(m control.Message, files []int) {
@@ -59,7 +81,7 @@ func (s *supervisor) serve(m control.Message, files []int) {
 			syscall.Close(fd)
 		}
 	case *control.Assign:
-		if err := s.assign(m, files); err != nil {
+		if err := s.complete(m, files); err != nil {
 			s.conn.Send(failed(err))
 			return
 		}
@@ -81,8 +103,8 @@ func (s *supervisor) serve(m control.Message, files []int) {
 	}
 }
 
-// assign completes the jail and gives up the rights that it took to build it.
-func (s *supervisor) assign(m *control.Assign, mounts []int) error {
+// complete adds what the jail was assigned, and gives up the rights that it took to build it.
+func (s *supervisor) complete(m *control.Assign, mounts []int) error {
 	if err := complete(m, mounts); err != nil {
 		return err
 	}
@@ -93,20 +115,18 @@ func (s *supervisor) assign(m *control.Assign, mounts []int) error {
 	if s.null, err = syscall.Open("/dev/null", syscall.O_RDWR|syscall.O_CLOEXEC, 0); err != nil {
 		return wrap("open /dev/null", err)
 	}
-	go s.launch(m)
+	s.assign <- m
 	if err := <-s.answer; err != nil {
 		return err
 	}
-	go s.reap()
 	const kill = 1 << 5 // to pass on the host's signals
-	dropBounding()
 	return keepCapabilities(kill)
 }
 
 // launch starts programs from a thread that is confined as they are to be.
-func (s *supervisor) launch(m *control.Assign) {
+func (s *supervisor) launch() {
 	runtime.LockOSThread()
-	err := confine(m)
+	err := confine(<-s.assign)
 	s.answer <- err
 	if err != nil {
 		return
