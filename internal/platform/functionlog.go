@@ -31,6 +31,7 @@ const (
 
 // ingester is what functionLog writes to. *logs.Service is one.
 type ingester interface {
+	Open(ctx context.Context, account, region, group, stream string) error
 	Ingest(ctx context.Context, account, region, group, stream string, events []logs.Event) error
 }
 
@@ -44,6 +45,8 @@ type functionLog struct {
 	limit  int
 	wake   chan struct{} // something waits
 	ended  chan struct{} // the writer has
+
+	opening sync.WaitGroup
 
 	mu       sync.Mutex
 	waiting  []*functionStream // that have events
@@ -81,6 +84,13 @@ func (l *functionLog) Stream(s *sandbox.Spec, name string) sandbox.LogStream {
 	if s.LogFormat != "JSON" {
 		fs.end = "\n"
 	}
+	// The stream is there before the function has answered, so that whoever invoked it can look for
+	// its log. Where this fails, the first write makes the stream.
+	l.opening.Go(func() {
+		if err := l.to.Open(context.Background(), fs.account, fs.region, fs.group, fs.stream); err != nil {
+			l.log.Warn("the log stream of a function could not be made", "group", fs.group, "stream", fs.stream, "error", err)
+		}
+	})
 	return fs
 }
 
@@ -217,5 +227,6 @@ func (l *functionLog) ingest(s *functionStream, events []logs.Event) (err error)
 func (l *functionLog) Close() error {
 	close(l.closing)
 	<-l.ended
+	l.opening.Wait()
 	return nil
 }

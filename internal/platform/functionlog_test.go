@@ -20,7 +20,15 @@ type ingested struct {
 	gate   chan struct{}
 	fail   int // how often to fail
 	calls  int
+	opened []string
 	events map[string][]logs.Event // by "account region group stream"
+}
+
+func (i *ingested) Open(_ context.Context, account, region, group, stream string) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.opened = append(i.opened, strings.Join([]string{account, region, group, stream}, " "))
+	return nil
 }
 
 func (i *ingested) Ingest(_ context.Context, account, region, group, stream string, events []logs.Event) error {
@@ -122,6 +130,9 @@ func TestFunctionLogNames(t *testing.T) {
 	s.Put(time.UnixMilli(8), "") // CloudWatch has no empty events
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
+	}
+	if len(to.opened) != 1 || to.opened[0] != "111122223333 eu-west-1 /custom s" {
+		t.Errorf("opened %v", to.opened)
 	}
 	got := to.events["111122223333 eu-west-1 /custom s"]
 	if len(got) != 1 || got[0] != (logs.Event{Timestamp: 7, Message: `{"a":1}`}) {

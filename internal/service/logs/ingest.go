@@ -101,6 +101,14 @@ func sift(events []Event, now, cutoff int64) (accepted []Event, rejected *logs.R
 	return events[first:tooNew], rejected
 }
 
+// Open makes a stream, and its group, where they are missing.
+func (s *Service) Open(ctx context.Context, account, region, group, stream string) error {
+	return s.change(ctx, groupKey{account, region, group}, 0, func(c *change) error {
+		_, err := c.open(stream)
+		return err
+	})
+}
+
 // Ingest writes events of the platform itself, such as those of a function's environment. It makes
 // the group and the stream where they are missing, takes events in any order, and returns when they
 // are durable. Callers at the same time share a transaction where they write to the same group.
@@ -118,16 +126,22 @@ func (s *Service) Ingest(ctx context.Context, account, region, group, stream str
 		size += events[i].size()
 	}
 	return s.change(ctx, groupKey{account, region, group}, size, func(c *change) error {
-		if c.group == nil {
-			c.createGroup(logs.LogGroupClassStandard)
-		}
-		st, err := c.stream(stream)
-		if errors.Is(err, errNoStream) {
-			st, err = c.createStream(stream)
-		}
+		st, err := c.open(stream)
 		if err != nil {
 			return err
 		}
 		return c.appendEvents(st, events)
 	})
+}
+
+// open returns the stream with the given name, and makes it and the group where they are missing.
+func (c *change) open(name string) (*openStream, error) {
+	if c.group == nil {
+		c.createGroup(logs.LogGroupClassStandard)
+	}
+	st, err := c.stream(name)
+	if errors.Is(err, errNoStream) {
+		return c.createStream(name)
+	}
+	return st, err
 }

@@ -118,6 +118,21 @@ func TestIngest(t *testing.T) {
 	f.describe("/aws/lambda/f")
 }
 
+// TestOpen: the stream and its group are there before any event, and opening them again changes nothing.
+func TestOpen(t *testing.T) {
+	f := newFixture(t)
+	for range 2 {
+		if err := f.Open(f.ctx, account, region, "g", "s"); err != nil {
+			t.Fatal(err)
+		}
+		f.clock.Advance(time.Second)
+	}
+	out := must[*logs.DescribeLogStreamsResponse](t)(f.DescribeLogStreams(f.ctx, &logs.DescribeLogStreamsRequest{LogGroupName: new("g")}))
+	if len(out.LogStreams) != 1 || *out.LogStreams[0].CreationTime != f.millis()-2000 {
+		t.Errorf("got %+v", out.LogStreams)
+	}
+}
+
 // TestConcurrentIngest: of many writers at once nothing is lost, counted twice or put out of order.
 func TestConcurrentIngest(t *testing.T) {
 	f := newFixture(t)
