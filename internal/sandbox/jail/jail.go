@@ -74,6 +74,9 @@ type Jail interface {
 	Start(c Command) (Process, error)
 	// Listener is the i-th of Config.Listeners.
 	Listener(i int) net.Listener
+	// Dial connects to what listens inside at an IPv4 address and port. The connection may be refused
+	// as late as at its first use.
+	Dial(ctx context.Context, address string) (net.Conn, error)
 	// Usage is what the jail used since it was made.
 	Usage() (Usage, error)
 	// Freeze stops all processes in their tracks, and Thaw lets them go on.

@@ -65,6 +65,12 @@ type Open struct{ Paths []string }
 // Opened answers Open.
 type Opened struct{}
 
+// Dial connects to an IPv4 address and port inside.
+type Dial struct{ Address string }
+
+// Dialed answers Dial. Beside it comes the socket, which may still be connecting.
+type Dialed struct{}
+
 func (*Build) kind() byte    { return 1 }
 func (*Built) kind() byte    { return 2 }
 func (*Assign) kind() byte   { return 3 }
@@ -76,6 +82,8 @@ func (*Exited) kind() byte   { return 8 }
 func (*Failed) kind() byte   { return 9 }
 func (*Open) kind() byte     { return 10 }
 func (*Opened) kind() byte   { return 11 }
+func (*Dial) kind() byte     { return 12 }
+func (*Dialed) kind() byte   { return 13 }
 
 // blank makes an empty message of a kind, nil for an unknown one.
 func blank(kind byte) Message {
@@ -102,6 +110,10 @@ func blank(kind byte) Message {
 		return &Open{}
 	case 11:
 		return &Opened{}
+	case 12:
+		return &Dial{}
+	case 13:
+		return &Dialed{}
 	}
 	return nil
 }
@@ -159,7 +171,9 @@ func (m *Failed) fields(c *coder) {
 }
 
 func (m *Open) fields(c *coder) { c.texts(&m.Paths) }
+func (m *Dial) fields(c *coder) { c.text(&m.Address) }
 
 func (*Built) fields(*coder)    {}
 func (*Assigned) fields(*coder) {}
 func (*Opened) fields(*coder)   {}
+func (*Dialed) fields(*coder)   {}

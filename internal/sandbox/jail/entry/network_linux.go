@@ -34,6 +34,24 @@ func listen(addresses []string) ([]int, error) {
 	return sockets, nil
 }
 
+// dial begins to connect to an IPv4 address. It does not wait: what runs inside must not hold the
+// supervisor up.
+func dial(to string) (int, error) {
+	at, ok := address(to)
+	if !ok {
+		return -1, &fault{"connect to " + to, syscall.EINVAL}
+	}
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return -1, wrap("socket", err)
+	}
+	if err := syscall.Connect(fd, at); err != nil && err != syscall.EINPROGRESS {
+		syscall.Close(fd)
+		return -1, wrap("connect to "+to, err)
+	}
+	return fd, nil
+}
+
 func loopback() error {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {

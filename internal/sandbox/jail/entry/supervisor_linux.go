@@ -94,6 +94,14 @@ func (s *supervisor) serve(m control.Message, files []int) {
 		for _, fd := range files {
 			syscall.Close(fd)
 		}
+	case *control.Dial:
+		fd, err := dial(m.Address)
+		if err != nil {
+			s.conn.Send(failed(err))
+			return
+		}
+		s.conn.Send(&control.Dialed{}, fd)
+		syscall.Close(fd)
 	case *control.Signal:
 		s.lock.Lock()
 		if pid, ok := s.pids[m.ID]; ok {
