@@ -65,7 +65,7 @@ func (f *Fleet) place(ctx context.Context, s *Spec, custom bool, j jail.Jail, lo
 		exited:  make(chan struct{}),
 		ended:   make(chan struct{}),
 
-		extensions: newExtensions(s, log, opt, f.dialer(j)),
+		extensions: newExtensions(s, log, opt, dialer(j)),
 	}
 	if custom {
 		e.entry, e.entryErr = provided.Entrypoint(s.Code, opt)

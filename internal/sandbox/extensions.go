@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -100,19 +99,9 @@ func externalExtensions(opt string) []string {
 }
 
 // dialer connects to what listens inside a jail.
-func (f *Fleet) dialer(j jail.Jail) telemetryapi.Dialer {
-	type inside interface {
-		Dial(ctx context.Context, address string) (net.Conn, error)
-	}
+func dialer(j jail.Jail) telemetryapi.Dialer {
 	return func(ctx context.Context, port string) (net.Conn, error) {
-		address := net.JoinHostPort("127.0.0.1", port)
-		if d, ok := j.(inside); ok {
-			return d.Dial(ctx, address)
-		}
-		if f.options.Jail.Mode() == jail.Unwalled {
-			return new(net.Dialer).DialContext(ctx, "tcp", address)
-		}
-		return nil, errors.New("this jail cannot be connected to")
+		return j.Dial(ctx, net.JoinHostPort("127.0.0.1", port))
 	}
 }
 

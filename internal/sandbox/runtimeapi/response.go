@@ -56,7 +56,7 @@ func (c *Call) stream(w http.ResponseWriter, r *http.Request) {
 		kind, message := "Runtime.TruncatedResponse", "Response broke off: "+err.Error()
 		if errors.Is(err, errTooLarge) {
 			kind = "Function.ResponseSizeTooLarge"
-			message = fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", MaxStream)
+			message = fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", c.limit())
 		}
 		c.breakOff(&Failure{Type: kind, Body: ErrorBody(kind, message)})
 	}
@@ -68,9 +68,17 @@ func (c *Call) stream(w http.ResponseWriter, r *http.Request) {
 	accept(w)
 }
 
+// limit is how many bytes a streamed response may have: its caller may want it whole.
+func (c *Call) limit() int {
+	if c.Stream == nil {
+		return MaxResponse
+	}
+	return MaxStream
+}
+
 // breakOff records an error of a stream: where nothing of it went out, it is as any other failure.
 func (c *Call) breakOff(f *Failure) {
-	if c.outcome.Produced == 0 {
+	if c.outcome.Produced == 0 || c.Stream == nil {
 		c.outcome.Failure = f
 		return
 	}
@@ -87,7 +95,7 @@ func (c *Call) copyStream(body io.Reader) error {
 				out = c.open(c.outcome.ContentType)
 			}
 			c.outcome.Produced += n
-			if c.outcome.Produced > MaxStream {
+			if c.outcome.Produced > c.limit() {
 				return errTooLarge
 			}
 			c.deliver(out, buffer[:n])
@@ -111,10 +119,7 @@ func (c *Call) openEmpty() {
 
 func (c *Call) deliver(out io.Writer, chunk []byte) {
 	if c.Stream == nil {
-		// The caller wants the response whole.
-		if len(c.outcome.Payload) < MaxResponse {
-			c.outcome.Payload = append(c.outcome.Payload, chunk...)
-		}
+		c.outcome.Payload = append(c.outcome.Payload, chunk...) // the caller wants the response whole
 		return
 	}
 	if out != nil {

@@ -166,11 +166,13 @@ func (rt *Runtime) response(w http.ResponseWriter, r *http.Request, id string) {
 		refuseRequestID(w)
 		return
 	}
-	switch mode := r.Header.Get("Lambda-Runtime-Function-Response-Mode"); mode {
-	case "":
-		c.buffered(w, r)
-	case "streaming":
+	// A body of unknown length is a stream too, even where the runtime does not say so: AWS's library
+	// for Go streams in this way.
+	switch mode := r.Header.Get("Lambda-Runtime-Function-Response-Mode"); {
+	case mode == "streaming" || mode == "" && r.ContentLength < 0:
 		c.stream(w, r)
+	case mode == "":
+		c.buffered(w, r)
 	default:
 		c.fail("Runtime.InvalidResponseModeHeader", "Invalid response mode header: "+mode)
 		refuse(w, http.StatusBadRequest, "Runtime.InvalidResponseModeHeader", "Invalid response mode header: "+mode)
