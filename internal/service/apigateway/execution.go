@@ -22,7 +22,7 @@ type execution struct {
 	context   proxy.Context
 	variables map[string]string // of the stage
 	trace     string            // X-Amzn-Trace-Id
-	log       *executionLog // nil where nobody reads it
+	log       *executionLog     // nil where nobody reads it
 }
 
 // result is what the client gets.

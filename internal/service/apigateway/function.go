@@ -125,7 +125,7 @@ func (x *execution) reply(out *lambda.InvocationResponse) (*result, *failure) {
 	}
 	reply, err := proxy.ParseReply(out.Payload)
 	if err != nil {
-		return nil, badGateway.because("Execution failed due to configuration error: %v", err)
+		return nil, badGateway.because("Execution failed due to configuration error: Malformed Lambda proxy response (%v)", err)
 	}
 	body, err := reply.Bytes(x.request.Header("Accept"), proxy.MediaTypes(x.api.API.BinaryMediaTypes))
 	if err != nil {

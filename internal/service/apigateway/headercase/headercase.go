@@ -10,6 +10,7 @@ package headercase
 import (
 	"bytes"
 	"context"
+	"maps"
 	"net"
 	"net/http"
 	"net/textproto"
@@ -78,29 +79,44 @@ func Names(r *http.Request) map[string]string {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return parse(c.tail, r.Method+" "+r.RequestURI+" "+r.Proto+"\r\n")
+	return find(c.tail, r.Method+" "+r.RequestURI+" "+r.Proto+"\r\n", r.Header)
 }
 
-// parse reads the head that starts with the last occurrence of a request line.
-func parse(tail []byte, requestLine string) map[string]string {
-	at := bytes.LastIndex(tail, []byte(requestLine))
-	if at < 0 {
-		return nil
-	}
-	var names map[string]string
-	rest := tail[at+len(requestLine):]
+// find looks for the head that starts with a request line and has all the given headers, from the end
+// of the tail: a body may hold what looks like a head.
+func find(tail []byte, requestLine string, header http.Header) map[string]string {
 	for {
-		line, after, ok := bytes.Cut(rest, []byte("\n"))
+		at := bytes.LastIndex(tail, []byte(requestLine))
+		if at < 0 {
+			return nil
+		}
+		if names := parse(tail[at+len(requestLine):]); hasAll(names, header) {
+			maps.DeleteFunc(names, func(canonical, name string) bool { return canonical == name })
+			return names
+		}
+		tail = tail[:at]
+	}
+}
+
+func hasAll(names map[string]string, header http.Header) bool {
+	for name := range header {
+		if _, ok := names[name]; !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// parse returns the names of a head's headers by net/http's spelling.
+func parse(head []byte) map[string]string {
+	names := map[string]string{}
+	for {
+		line, rest, ok := bytes.Cut(head, []byte("\n"))
 		name, _, isHeader := bytes.Cut(line, []byte(":"))
 		if !ok || !isHeader {
 			return names
 		}
-		rest = after
-		if canonical := textproto.CanonicalMIMEHeaderKey(string(name)); canonical != string(name) {
-			if names == nil {
-				names = map[string]string{}
-			}
-			names[canonical] = string(name)
-		}
+		head = rest
+		names[textproto.CanonicalMIMEHeaderKey(string(name))] = string(name)
 	}
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // ErrMalformed is the error for a reply that is none: the client gets a 502.
-var ErrMalformed = errors.New("Malformed Lambda proxy response")
+var ErrMalformed = errors.New("proxy: malformed Lambda proxy response")
 
 // Reply is what a function answers.
 type Reply struct {
