@@ -154,8 +154,17 @@ func (j *walledJail) Usage() (Usage, error) {
 	return Usage{MemoryPeak: u.MemoryPeak, OOMKills: u.OOMKills, CPU: u.CPU}, err
 }
 
-func (j *walledJail) Freeze() error { return j.group.Freeze(true) }
-func (j *walledJail) Thaw() error   { return j.group.Freeze(false) }
+func (j *walledJail) Freeze() error { return j.freeze(true, syscall.SIGSTOP) }
+func (j *walledJail) Thaw() error   { return j.freeze(false, syscall.SIGCONT) }
+
+// freeze uses signals, which the programs can tell, where the machine has no freezer for this user.
+func (j *walledJail) freeze(frozen bool, otherwise syscall.Signal) error {
+	err := j.group.Freeze(frozen)
+	if errors.Is(err, cgroup.ErrNoFreezer) {
+		return j.link.send(&control.Signal{ID: control.All, Signal: int64(otherwise)}, nil)
+	}
+	return err
+}
 
 func (j *walledJail) Close() error {
 	j.closing.Do(func() { j.closed = j.close() })

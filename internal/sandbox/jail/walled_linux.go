@@ -88,9 +88,7 @@ func (h *walledHost) open(dir string) (err error) {
 	if h.filter, err = seccompFilter(); err != nil {
 		return err
 	}
-	name := fnv.New64a()
-	name.Write([]byte(dir))
-	if h.groups, err = cgroup.Open("cirro-" + strconv.FormatUint(name.Sum64(), 36)); err != nil {
+	if h.groups, err = cgroup.Open(groupName(dir)); err != nil {
 		return err
 	}
 	h.spawner = startSpawner()
@@ -106,6 +104,13 @@ func (h *walledHost) open(dir string) (err error) {
 	}
 	h.warn()
 	return err
+}
+
+// groupName is what the control groups of a host are called: another host has another directory.
+func groupName(dir string) string {
+	sum := fnv.New64a()
+	sum.Write([]byte(dir))
+	return "cirro-" + strconv.FormatUint(sum.Sum64(), 36)
 }
 
 // warn says what the walls lack.

@@ -16,6 +16,20 @@ import (
 	"time"
 )
 
+// role is the variable that makes this program something else than tests.
+const role = "JAIL_TEST_ROLE"
+
+func TestMain(m *testing.M) {
+	switch os.Getenv(role) {
+	case "program":
+		compiledProgram()
+	case "predecessor":
+		beKilled(os.Args[1])
+	default:
+		os.Exit(m.Run())
+	}
+}
+
 // mode is what this user's tests are about. As root, TestAsNobody runs them all again without.
 func mode() Mode {
 	if os.Geteuid() == 0 {
@@ -98,7 +112,6 @@ func TestAsNobody(t *testing.T) {
 	if err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
-	t.Logf("%s", out)
 }
 
 // readable is a directory that everybody may use.
@@ -599,9 +612,7 @@ except OSError as e: print(e)
 }
 
 func TestFreezeAndThaw(t *testing.T) {
-	h := openFor(t, mode())
-	limited(t, h)
-	j := made(t, h, usual)
+	j := made(t, openFor(t, mode()), usual)
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

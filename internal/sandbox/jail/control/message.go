@@ -46,6 +46,9 @@ type Start struct {
 // Started answers Start.
 type Started struct{ ID int64 }
 
+// All is the ID that means every process of the jail but the supervisor.
+const All = 0
+
 // Signal sends a program a signal. It has no answer.
 type Signal struct{ ID, Signal int64 }
 

@@ -17,6 +17,7 @@ func init() {
 	// process.
 	runtime.LockOSThread()
 	takeDefaultSignals()
+	prctl(prSetName, uintptr(unsafe.Pointer(path("cirro-jail"))), 0)
 	if err := undumpable(); err != nil {
 		syscall.Exit(126)
 	}

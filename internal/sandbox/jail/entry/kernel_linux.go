@@ -27,6 +27,7 @@ const (
 	attrNoExec   = 8
 
 	prSetDumpable   = 4
+	prSetName       = 15
 	prSetSeccomp    = 22
 	prCapBsetDrop   = 24
 	prSetNoNewPrivs = 38
@@ -61,6 +62,7 @@ func path(s string) *byte {
 	return p
 }
 
+//go:uintptrescapes
 func prctl(option, a, b uintptr) error {
 	_, err := call(syscall.SYS_PRCTL, option, a, b)
 	return err

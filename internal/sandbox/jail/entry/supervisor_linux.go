@@ -103,11 +103,20 @@ func (s *supervisor) serve(m control.Message, files []int) {
 		s.conn.Send(&control.Dialed{}, fd)
 		syscall.Close(fd)
 	case *control.Signal:
-		s.lock.Lock()
-		if pid, ok := s.pids[m.ID]; ok {
-			syscall.Kill(pid, syscall.Signal(m.Signal))
-		}
-		s.lock.Unlock()
+		s.signal(m.ID, syscall.Signal(m.Signal))
+	}
+}
+
+// signal sends a signal to a program, or to all processes of the jail but this one.
+func (s *supervisor) signal(id int64, n syscall.Signal) {
+	if id == control.All {
+		syscall.Kill(-1, n)
+		return
+	}
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if pid, ok := s.pids[id]; ok {
+		syscall.Kill(pid, n)
 	}
 }
 
