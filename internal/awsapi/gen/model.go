@@ -76,11 +76,13 @@ type shape struct {
 	Document        bool
 	Exception       bool
 	Fault           bool
-	Error           *struct {
-		Code           string
-		HTTPStatusCode int  `json:"httpStatusCode"`
-		SenderFault    bool `json:"senderFault"`
-	}
+	Error           *shapeError
+}
+
+type shapeError struct {
+	Code           string
+	HTTPStatusCode int  `json:"httpStatusCode"`
+	SenderFault    bool `json:"senderFault"`
 }
 
 type reference struct {
@@ -121,6 +123,9 @@ func load(path string) (*model, error) {
 	if err := json.Unmarshal(b, m); err != nil {
 		return nil, err
 	}
+	for name, s := range m.Shapes {
+		s.Name = name
+	}
 	return m, readMemberOrder(b, m)
 }
 
@@ -159,8 +164,7 @@ func readMemberOrder(b []byte, m *model) error {
 func (m *model) prepare() {
 	m.ids, m.goNames = map[string]int{}, map[string]string{}
 	names := make([]string, 0, len(m.Shapes))
-	for name, s := range m.Shapes {
-		s.Name = name
+	for name := range m.Shapes {
 		names = append(names, name)
 	}
 	sort.Strings(names)
