@@ -8,7 +8,7 @@ import (
 )
 
 // depth is how many bundles may wait for the disk at once: enough to keep it busy, few enough that a
-// group gathers what arrives meanwhile.
+// bundle gathers what arrives meanwhile.
 const depth = 8
 
 // bundleBytes is how much a bundle gathers at most, but for its last step.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync/atomic"
+	"time"
 
 	"cirro/internal/store"
 )
@@ -68,23 +69,20 @@ func (a *attempt) run(f func(*transaction) error) error {
 // runAlone runs while the committer does nothing else.
 func (a *attempt) runAlone(ctx context.Context, f func(*transaction) error) error {
 	e := newExclusive()
-	var c *commit
-	defer func() {
-		if c == nil {
-			e.answer <- nil // also where f panics
-		}
-	}()
+	defer e.end(nil) // where there is nothing to commit, or f panics
 	a.tx.s.committer.submit(e)
 	select {
 	case <-e.granted:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	var err error
-	if c, err = a.call(f); c == nil {
+	c, err := a.call(f)
+	if c == nil {
 		return err
 	}
-	e.answer <- c
+	if !e.end(c) {
+		a.tx.s.committer.submit(c)
+	}
 	return <-c.outcome
 }
 
@@ -109,14 +107,18 @@ type turn struct {
 	held atomic.Pointer[chan struct{}]
 }
 
+// await waits for the turn, but not for ever.
 func (t *turn) await(ctx context.Context, place chan struct{}) error {
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
 	select {
 	case place <- struct{}{}:
 		t.held.Store(&place)
-		return nil
+	case <-timer.C:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	return nil
 }
 
 // end passes the turn on, if it is held.

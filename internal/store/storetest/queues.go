@@ -306,6 +306,11 @@ func (s *suite) testRetention() {
 	// What is leased is not taken away, but it does not come back either.
 	s.are(s.receive(store.ReceiveOptions{Max: 9, Lease: never, Wait: patient}), "next")
 	s.sendAll(gone)
+	m := s.receive(store.ReceiveOptions{Max: 1, Lease: never})[0]
+	time.Sleep(2 * soon) // nothing tells of what does not happen
+	s.stats("q", store.Stats{Leased: 3})
+	s.ack(m)
+	s.sendAll(gone)
 	s.reopen()
 	s.until(func() bool { return s.counts("q").Ready == 0 })
 	s.are(s.receive(store.ReceiveOptions{Max: 9, Lease: never}))

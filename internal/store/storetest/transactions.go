@@ -56,6 +56,38 @@ func transactions(s *suite) {
 	})
 	s.each("Rerun", func(s *suite) { s.testRerun() })
 	s.each("RangeConflicts", func(s *suite) { s.testPhantom() })
+	s.each("GetConflictsWithDeleteRange", func(s *suite) {
+		s.put("a")
+		n := 0
+		s.update(func(tx store.Tx) error {
+			_, _ = tx.Get([]byte("a"))
+			if n++; n == 1 {
+				s.update(func(tx store.Tx) error { return tx.DeleteRange([]byte("a"), []byte("b")) })
+			}
+			return tx.Set([]byte("c"), nil)
+		})
+		if n != 2 {
+			s.Errorf("the transaction ran %d times", n)
+		}
+	})
+	s.each("LimitedRangeConflicts", func(s *suite) {
+		for reverse, key := range map[bool]string{false: "a5", true: "b5"} {
+			s.put("a", "b", "c")
+			n := 0
+			s.update(func(tx store.Tx) error {
+				for range tx.Range(store.Range{Reverse: reverse, Limit: 2}) {
+				}
+				if n++; n == 1 {
+					s.update(func(tx store.Tx) error { return tx.Set([]byte(key), nil) })
+				}
+				return tx.Set([]byte("x"), nil)
+			})
+			if n != 2 {
+				s.Errorf("reverse %t: the transaction ran %d times", reverse, n)
+			}
+			s.update(func(tx store.Tx) error { return tx.DeleteRange(nil, nil) })
+		}
+	})
 	s.each("UnreadIsNoConflict", func(s *suite) {
 		s.put("a", "c")
 		s.runsOnce(func(tx store.Tx) error {
