@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"archive/zip"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -203,7 +204,7 @@ func TestCreateFunctionRefuses(t *testing.T) {
 		"climbing zip": {func(in *api.CreateFunctionRequest) { in.Code.ZipFile = packed(t, "../../evil", "x") }, api.InvalidParameterValueException,
 			"Could not unzip uploaded file. Please check your file, then try to upload again."},
 		"zip bomb": {func(in *api.CreateFunctionRequest) {
-			in.Code.ZipFile = packed(t, "zeros", strings.Repeat("\x00", maxUnpacked))
+			in.Code.ZipFile = bomb(t)
 		}, api.InvalidParameterValueException,
 			"Unzipped size must be smaller than 262144000 bytes"},
 		"large zip": {func(in *api.CreateFunctionRequest) { in.Code.ZipFile = make([]byte, maxZipped+1) }, requestEntityTooLarge,
@@ -257,6 +258,17 @@ func TestCreateFunctionRefuses(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(r.path, "evil*")); len(left) > 0 {
 		t.Errorf("climbed out: %v", left)
 	}
+}
+
+// bomb is a small zip that says it holds 250 MB.
+func bomb(t *testing.T) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	w := must(z.CreateRaw(&zip.FileHeader{Name: "zeros", Method: zip.Deflate, UncompressedSize64: maxUnpacked, CompressedSize64: 2}))(t)
+	must(w.Write([]byte{3, 0}))(t)
+	must(0, z.Close())(t)
+	return b.Bytes()
 }
 
 func numbered(n int) map[string]string {
