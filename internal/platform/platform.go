@@ -24,6 +24,7 @@ import (
 	"cirro/internal/sandbox"
 	"cirro/internal/sandbox/jail"
 	"cirro/internal/service/apigateway"
+	"cirro/internal/service/apigateway/headercase"
 	"cirro/internal/service/iam"
 	"cirro/internal/service/lambda"
 	"cirro/internal/service/logs"
@@ -78,10 +79,11 @@ func Start(ctx context.Context, o Options) (_ *Platform, err error) {
 	if err != nil {
 		return nil, err
 	}
-	p.server = &http.Server{Handler: front, ReadHeaderTimeout: 30 * time.Second, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug)}
+	p.server = &http.Server{Handler: front, ReadHeaderTimeout: 30 * time.Second, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
+		ConnContext: headercase.ConnContext}
 	p.onClose(p.shutdown)
 	go func() {
-		if err := p.server.Serve(p.listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := p.server.Serve(headercase.Listener(p.listener)); !errors.Is(err, http.ErrServerClosed) {
 			p.failed <- err
 		}
 	}()
