@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -21,6 +22,7 @@ type walledHost struct {
 	mode     Mode
 	owned    *os.File // holds the lock on the directory
 	groups   *cgroup.Manager
+	record   string // the file that says where the groups are
 	mounts   opener
 	volumes  *volumes // nil without
 	spawner  *spawner
@@ -88,7 +90,7 @@ func (h *walledHost) open(dir string) (err error) {
 	if h.filter, err = seccompFilter(); err != nil {
 		return err
 	}
-	if h.groups, err = cgroup.Open(groupName(dir)); err != nil {
+	if err = h.openGroups(dir); err != nil {
 		return err
 	}
 	h.spawner = startSpawner()
@@ -104,6 +106,27 @@ func (h *walledHost) open(dir string) (err error) {
 	}
 	h.warn()
 	return err
+}
+
+// openGroups makes the control groups. Where they lie depends on where the program was started: a file
+// tells the next host, which may be started elsewhere, what to remove.
+func (h *walledHost) openGroups(dir string) error {
+	record := filepath.Join(dir, "groups")
+	stale, err := os.ReadFile(record)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	name := groupName(dir)
+	for _, d := range strings.Fields(string(stale)) {
+		if filepath.Base(d) == name {
+			cgroup.Clear(d) // in vain where another user ran it
+		}
+	}
+	if h.groups, err = cgroup.Open(name); err != nil {
+		return err
+	}
+	h.record = record
+	return os.WriteFile(record, []byte(strings.Join(h.groups.Directories(), "\n")), 0o600)
 }
 
 // groupName is what the control groups of a host are called: another host has another directory.
@@ -163,6 +186,9 @@ func (h *walledHost) Close() error {
 	}
 	if h.groups != nil {
 		errs = append(errs, h.groups.Close())
+	}
+	if h.record != "" {
+		errs = append(errs, os.Remove(h.record))
 	}
 	if h.spawner != nil {
 		h.spawner.close()

@@ -38,7 +38,7 @@ type Usage struct {
 func (g *Group) Descriptor() int { return g.unified }
 
 func (g *Group) openUnified(dir string) error {
-	if err := os.Mkdir(dir, 0o755); err != nil {
+	if err := mkdir(dir, 0o755); err != nil {
 		return err
 	}
 	g.unifiedDir = dir

@@ -112,11 +112,11 @@ func (m mount) holds(controllers []string) bool {
 
 // inside is a group's path under the mount's point; a container may see a part of the tree only.
 func (m mount) inside(group string) string {
-	if rest, ok := strings.CutPrefix(group, strings.TrimSuffix(m.root, "/")); ok && (rest == "" || rest[0] == '/') {
-		return rest
-	}
 	if strings.HasPrefix(group, "/..") {
 		return "/" // outside of the namespace's own root
+	}
+	if rest, ok := strings.CutPrefix(group, strings.TrimSuffix(m.root, "/")); ok && (rest == "" || rest[0] == '/') {
+		return rest
 	}
 	return group
 }

@@ -34,6 +34,12 @@ type place struct {
 // in Missing; no controller at all is no error.
 func Open(name string) (*Manager, error) { return open("/", name) }
 
+// The calls that make and remove groups; in tests the kernel behind them is another.
+var (
+	mkdir = os.Mkdir
+	rmdir = syscall.Rmdir
+)
+
 func open(root, name string) (*Manager, error) {
 	found, err := hierarchies(root)
 	if err != nil {
@@ -96,7 +102,9 @@ func (m *Manager) join(h hierarchy, name string) error {
 // this process is in may refuse; the groups over it are tried in turn.
 func (m *Manager) joinUnified(h hierarchy, name string) error {
 	for parent := h.dir; ; parent = filepath.Dir(parent) {
-		enable(parent)
+		if enable(parent) != nil && parent == h.dir && vacate(parent) {
+			enable(parent)
+		}
 		dir, ok, err := claim(parent, name)
 		if err != nil {
 			return err
@@ -108,7 +116,7 @@ func (m *Manager) joinUnified(h hierarchy, name string) error {
 				m.takeUnified(dir, got)
 				return nil
 			}
-			os.Remove(dir)
+			rmdir(dir)
 		}
 		if parent == h.top || !strings.HasPrefix(parent, h.top) {
 			return nil
@@ -129,10 +137,10 @@ func (m *Manager) takeUnified(dir string, controllers []string) {
 // claim makes the manager's own group in a hierarchy. It is not ok where this user may not.
 func claim(parent, name string) (dir string, ok bool, err error) {
 	dir = filepath.Join(parent, name)
-	if err := clear(dir); err != nil {
+	if err := Clear(dir); err != nil {
 		return "", false, err
 	}
-	switch err := os.Mkdir(dir, 0o755); {
+	switch err := mkdir(dir, 0o755); {
 	case errors.Is(err, os.ErrPermission), errors.Is(err, syscall.EROFS), errors.Is(err, os.ErrNotExist):
 		return "", false, nil
 	case err != nil:
@@ -142,12 +150,30 @@ func claim(parent, name string) (dir string, ok bool, err error) {
 }
 
 // enable gives the groups under dir the controllers that it has.
-func enable(dir string) {
+func enable(dir string) error {
+	var all []string
 	for _, c := range controllersOf(dir) {
-		if c == memory || c == cpu || c == pids {
-			write(dir, "cgroup.subtree_control", "+"+c)
-		}
+		all = append(all, "+"+c)
 	}
+	if len(all) == 0 {
+		return nil
+	}
+	return write(dir, "cgroup.subtree_control", strings.Join(all, " "))
+}
+
+// vacate moves this process out of a group, into one under it, if it is alone there: a group that has
+// processes cannot hand its controllers on.
+func vacate(dir string) bool {
+	b, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+	self := strconv.Itoa(os.Getpid())
+	if err != nil || strings.TrimSpace(string(b)) != self {
+		return false
+	}
+	leaf := filepath.Join(dir, "cirro")
+	if err := mkdir(leaf, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+		return false
+	}
+	return write(leaf, "cgroup.procs", self) == nil
 }
 
 func controllersOf(dir string) []string {
@@ -171,12 +197,20 @@ func (m *Manager) Missing() []string {
 	return missing
 }
 
+// Directories are the manager's own groups.
+func (m *Manager) Directories() []string {
+	if m.unified == "" {
+		return m.dirs
+	}
+	return append([]string{m.unified}, m.dirs...)
+}
+
 // New makes an empty group; its name is unique among those of the manager.
 func (m *Manager) New(name string) (*Group, error) {
 	g := &Group{manager: m, place: map[string]place{}, unified: -1}
 	for _, d := range m.dirs {
 		dir := filepath.Join(d, name)
-		if err := os.Mkdir(dir, 0o755); err != nil {
+		if err := mkdir(dir, 0o755); err != nil {
 			g.Remove()
 			return nil, err
 		}
@@ -197,16 +231,15 @@ func (m *Manager) New(name string) (*Group, error) {
 // Close removes the manager's groups, with all processes in them.
 func (m *Manager) Close() error {
 	var errs []error
-	for _, d := range append([]string{m.unified}, m.dirs...) {
-		if d != "" {
-			errs = append(errs, clear(d))
-		}
+	for _, d := range m.Directories() {
+		errs = append(errs, Clear(d))
 	}
 	return errors.Join(errs...)
 }
 
-// clear kills what runs in a group and in those under it, and removes them.
-func clear(dir string) error {
+// Clear kills what runs in a group and in those under it, and removes them. A group that is not there
+// is no error.
+func Clear(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -216,7 +249,7 @@ func clear(dir string) error {
 	}
 	for _, e := range entries {
 		if e.IsDir() {
-			if err := clear(filepath.Join(dir, e.Name())); err != nil {
+			if err := Clear(filepath.Join(dir, e.Name())); err != nil {
 				return err
 			}
 		}
@@ -243,7 +276,7 @@ func remove(dir string) error {
 	// The kernel does not say when: it takes milliseconds.
 	deadline := time.Now().Add(5 * time.Second)
 	for {
-		err := syscall.Rmdir(dir)
+		err := rmdir(dir)
 		switch {
 		case err == nil || err == syscall.ENOENT:
 			return nil
