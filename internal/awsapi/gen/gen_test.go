@@ -5,15 +5,17 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"cirro/internal/awsapi/upstream"
 )
 
 // TestGeneratedFilesAreCurrent generates everything anew and compares it with what is committed.
 func TestGeneratedFilesAreCurrent(t *testing.T) {
-	if _, err := moduleDir(modelsModule); err != nil {
+	if _, err := upstream.Dir(upstream.Models); err != nil {
 		t.Skipf("the modules with AWS's models cannot be fetched: %v", err)
 	}
 	for _, s := range services {
-		if _, err := moduleDir(newerModules + s.Newer); err != nil {
+		if _, err := upstream.Dir(upstream.Newer[s.Name]); err != nil {
 			t.Skipf("the modules with AWS's models cannot be fetched: %v", err)
 		}
 	}
