@@ -23,6 +23,9 @@ type settings struct {
 	Storage                                        *api.EphemeralStorage
 	SnapStart                                      *api.SnapStart
 	Logging                                        *api.LoggingConfig
+	Tenancy                                        *api.TenancyConfig
+	Capacity                                       *api.CapacityProviderConfig
+	Durable                                        *api.DurableConfig
 }
 
 const rolePattern = `arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+`
@@ -59,6 +62,12 @@ func (c *settings) refused() error {
 		return awsapi.NotImplemented.New("Cirro has no KMS keys: leave KMSKeyArn out or empty")
 	case c.Image != nil && (len(c.Image.Command)+len(c.Image.EntryPoint) > 0 || awsapi.Val(c.Image.WorkingDirectory) != ""):
 		return awsapi.NotImplemented.New("Cirro does not run functions from container images: leave ImageConfig out or empty")
+	case c.Tenancy != nil:
+		return awsapi.NotImplemented.New("Cirro does not isolate the tenants of a function: leave TenancyConfig out")
+	case c.Capacity != nil:
+		return awsapi.NotImplemented.New("Cirro has no capacity providers: leave CapacityProviderConfig out")
+	case c.Durable != nil:
+		return awsapi.NotImplemented.New("Cirro has no durable functions: leave DurableConfig out")
 	}
 	return nil
 }

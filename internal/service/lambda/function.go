@@ -81,6 +81,8 @@ func configure(v *version, in *api.CreateFunctionRequest) error {
 	case awsapi.Val(in.CodeSigningConfigArn) != "":
 		return api.CodeSigningConfigNotFoundException.New("The code signing configuration cannot be found. Check that "+
 			"the provided configuration is not deleted: %s.", *in.CodeSigningConfigArn).With("Type", "User")
+	case in.PublishTo != nil:
+		return noPublishTo()
 	case in.Runtime == nil || in.Handler == nil:
 		return invalid("Runtime and Handler are mandatory parameters for functions created with deployment packages.")
 	}
@@ -93,7 +95,7 @@ func configure(v *version, in *api.CreateFunctionRequest) error {
 	}
 	c := settings{in.Description, in.Runtime, in.Role, in.Handler, in.KMSKeyArn, in.Timeout, in.MemorySize,
 		in.Environment, in.VpcConfig, in.DeadLetterConfig, in.TracingConfig, in.FileSystemConfigs, in.ImageConfig,
-		in.EphemeralStorage, in.SnapStart, in.LoggingConfig}
+		in.EphemeralStorage, in.SnapStart, in.LoggingConfig, in.TenancyConfig, in.CapacityProviderConfig, in.DurableConfig}
 	return c.apply(v)
 }
 
@@ -119,6 +121,10 @@ func (s *Service) receive(ctx context.Context, c *api.FunctionCode) (code, error
 		return code{}, awsapi.NotImplemented.New("Cirro does not run functions from container images: give Code.ZipFile")
 	}
 	return s.receiveZip(ctx, c.ZipFile)
+}
+
+func noPublishTo() error {
+	return awsapi.NotImplemented.New("Cirro publishes to numbered versions: leave PublishTo out")
 }
 
 func noS3(instead string) error {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"cirro/internal/awsapi"
@@ -131,10 +132,15 @@ func permission(ref reference, in *api.AddPermissionRequest) (statement, error) 
 	default:
 		return st, invalid("The provided principal was invalid. Please check the principal and try again.")
 	}
+	var viaURL *string
+	if in.InvokedViaFunctionUrl != nil {
+		viaURL = new(strconv.FormatBool(*in.InvokedViaFunctionUrl))
+	}
 	for _, c := range []struct {
 		operator, key string
 		value         *string
 	}{
+		{"Bool", "lambda:InvokedViaFunctionUrl", viaURL},
 		{"StringEquals", "lambda:FunctionUrlAuthType", in.FunctionUrlAuthType},
 		{"StringEquals", "aws:PrincipalOrgID", in.PrincipalOrgID},
 		{"StringEquals", "AWS:SourceAccount", in.SourceAccount},

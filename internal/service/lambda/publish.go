@@ -23,6 +23,9 @@ func (s *Service) PublishVersion(ctx context.Context, in *api.PublishVersionRequ
 	if err != nil {
 		return nil, err
 	}
+	if in.PublishTo != nil {
+		return nil, noPublishTo()
+	}
 	var out *version
 	err = s.Store.Update(ctx, func(tx store.Tx) error {
 		v, err := changeable(tx, ref, in.RevisionId)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +29,8 @@ func TestPermissions(t *testing.T) {
 				`","Condition":{"ArnLike":{"AWS:SourceArn":"arn:aws:s3:::b"},"StringEquals":{"AWS:SourceAccount":"000000000000"}}}`},
 		{"an account", api.AddPermissionRequest{Principal: new("111111111111")},
 			`{"Sid":"%s","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111111111111:root"},"Action":"lambda:InvokeFunction","Resource":"` + arnF + `"}`},
+		{"a browser", api.AddPermissionRequest{Principal: new("*"), InvokedViaFunctionUrl: new(true)},
+			`{"Sid":"%s","Effect":"Allow","Principal":"*","Action":"lambda:InvokeFunction","Resource":"` + arnF + `","Condition":{"Bool":{"lambda:InvokedViaFunctionUrl":"true"}}}`},
 		{"everyone", api.AddPermissionRequest{Principal: new("*"), FunctionUrlAuthType: new("NONE")},
 			`{"Sid":"%s","Effect":"Allow","Principal":"*","Action":"lambda:InvokeFunction","Resource":"` + arnF + `","Condition":{"StringEquals":{"lambda:FunctionUrlAuthType":"NONE"}}}`},
 		{"a role, of an organisation", api.AddPermissionRequest{Principal: new("arn:aws:iam::111111111111:role/r"), PrincipalOrgID: new("o-1234567890")},
@@ -60,7 +63,7 @@ func TestPermissions(t *testing.T) {
 	}
 	wantError(t, remove("none", ""), api.ResourceNotFoundException, "Statement none is not found in resource policy.")
 	wantError(t, remove("everyone", "wrong"), api.PreconditionFailedException, "The Revision Id provided…")
-	for _, sid := range []string{"a-service", "an-account", "everyone", "a-role-of-an-organisation"} {
+	for _, sid := range []string{"a-service", "an-account", "a-browser", "everyone", "a-role-of-an-organisation"} {
 		must(0, remove(sid, ""))(t)
 	}
 	wantError(t, remove("a-service", ""), api.ResourceNotFoundException, "No policy is associated with the given resource.")
@@ -398,6 +401,37 @@ func TestRuntimeManagement(t *testing.T) {
 	}
 	for _, err := range []error{put("Manual", nil), put("Auto", version), put("Manual", new(*version+"0"))} {
 		wantError(t, err, api.InvalidParameterValueException, "…")
+	}
+}
+
+func TestRecursion(t *testing.T) {
+	r := newRig(t)
+	r.function("f")
+	get := func() string {
+		return *must(r.GetFunctionRecursionConfig(r.ctx(), &api.GetFunctionRecursionConfigRequest{FunctionName: new("f")}))(t).RecursiveLoop
+	}
+	if got := get(); got != "Terminate" {
+		t.Error(got)
+	}
+	must(r.PutFunctionRecursionConfig(r.ctx(), &api.PutFunctionRecursionConfigRequest{FunctionName: new("f"), RecursiveLoop: new("Allow")}))(t)
+	if got := get(); got != "Allow" {
+		t.Error(got)
+	}
+	_, err := r.PutFunctionRecursionConfig(r.ctx(), &api.PutFunctionRecursionConfigRequest{FunctionName: new("none"), RecursiveLoop: new("Allow")})
+	wantError(t, err, api.ResourceNotFoundException, "Function not found: arn:aws:lambda:us-east-1:000000000000:function:none")
+}
+
+// Every runtime that the model knows is either taken or refused as blocked.
+func TestRuntimesAreThoseOfTheModel(t *testing.T) {
+	for _, shape := range api.Service.Shapes {
+		if shape.Name != "Runtime" {
+			continue
+		}
+		for _, runtime := range shape.Enum {
+			if slices.Contains(runtimes, runtime) == slices.Contains(blockedRuntimes, runtime) {
+				t.Errorf("%s: taken and blocked, or neither", runtime)
+			}
+		}
 	}
 }
 

@@ -67,6 +67,10 @@ func checkCodeSource(in *api.UpdateFunctionCodeRequest) error {
 		return invalid("Please don't provide ImageUri when updating a function with packageType Zip.")
 	case in.S3Bucket != nil || in.S3Key != nil:
 		return noS3("ZipFile")
+	case in.PublishTo != nil:
+		return noPublishTo()
+	case in.SourceKMSKeyArn != nil:
+		return awsapi.NotImplemented.New("Cirro has no KMS keys: leave SourceKMSKeyArn out")
 	}
 	return nil
 }
@@ -106,7 +110,7 @@ func (s *Service) UpdateFunctionConfiguration(ctx context.Context, in *api.Updat
 	}
 	c := settings{in.Description, in.Runtime, in.Role, in.Handler, in.KMSKeyArn, in.Timeout, in.MemorySize,
 		in.Environment, in.VpcConfig, in.DeadLetterConfig, in.TracingConfig, in.FileSystemConfigs, in.ImageConfig,
-		in.EphemeralStorage, in.SnapStart, in.LoggingConfig}
+		in.EphemeralStorage, in.SnapStart, in.LoggingConfig, nil, in.CapacityProviderConfig, in.DurableConfig}
 	return s.change(ctx, ref, in.RevisionId, false, func(tx store.Tx, v *version) error {
 		if err := c.apply(v); err != nil {
 			return err
