@@ -36,6 +36,9 @@ type environment struct {
 
 	extensions *extensions
 
+	memoryRead time.Time
+	memoryPeak int // MB
+
 	initTook  time.Duration // until an invocation's REPORT has told it
 	idleSince time.Time
 	stopOnce  sync.Once
@@ -156,8 +159,22 @@ func (e *environment) drain() {
 	}
 }
 
-// memory is the most memory that the environment used, in MB.
-func (e *environment) memory() (mb int, killed bool) {
+// memoryEvery is how often a busy environment's use of memory is read: that costs as much as a small
+// invocation. It is the environment's peak, and only ever grows.
+const memoryEvery = 100 * time.Millisecond
+
+// memory is the most memory that the environment used, in MB, as of at most memoryEvery ago.
+func (e *environment) memory(now time.Time) int {
+	if now.Sub(e.memoryRead) < memoryEvery {
+		return e.memoryPeak
+	}
+	e.memoryRead = now
+	e.memoryPeak, _ = e.usage()
+	return e.memoryPeak
+}
+
+// usage reads the most memory that the environment used, in MB, and whether it ran out of it.
+func (e *environment) usage() (peak int, exhausted bool) {
 	u, err := e.jail.Usage()
 	if err != nil {
 		return 0, false

@@ -59,7 +59,7 @@ func (f *Fleet) open(ctx context.Context, s *Spec, log *journal, phase string, l
 	e.logInitStart(r.Version, r.Warning, phase)
 	if failed := e.initialize(r, limit); failed != nil {
 		failed.took = time.Since(began)
-		failed.memory, _ = e.memory()
+		failed.memory, _ = e.usage()
 		e.destroy()
 		e.logInitDone(phase, failed)
 		failed.journal = log

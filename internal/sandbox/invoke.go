@@ -246,11 +246,9 @@ func (r *round) close() {
 	}
 	e.drain()
 	r.measure(now)
-	memory, killed := e.memory()
-	r.result.MemoryUsed = memory
-	if r.reported = r.kind; killed && r.kind == "Runtime.ExitError" {
-		r.reported = "Runtime.OutOfMemory"
-		r.result.MemoryUsed = e.spec.Memory
+	r.result.MemoryUsed = e.memory(now)
+	if r.reported = r.kind; r.kind == "Runtime.ExitError" {
+		r.diagnose()
 	}
 	r.logEnd()
 	if r.inv.TailLog {
@@ -267,6 +265,16 @@ func (r *round) close() {
 		reason = timeout
 	}
 	e.shutDown(reason)
+}
+
+// diagnose finds out whether the runtime ended because memory ran out.
+func (r *round) diagnose() {
+	peak, exhausted := r.env.usage()
+	r.result.MemoryUsed = peak
+	if exhausted {
+		r.reported = "Runtime.OutOfMemory"
+		r.result.MemoryUsed = r.env.spec.Memory
+	}
 }
 
 // kill stops the runtime's program at once.

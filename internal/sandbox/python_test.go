@@ -2,6 +2,7 @@ package sandbox_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -378,5 +379,40 @@ func TestTailIsTheLast4KB(t *testing.T) {
 	r := b.invoke(s, "{}")
 	if len(r.LogTail) != 4096 || !strings.Contains(string(r.LogTail), "line 999\nEND") {
 		t.Errorf("%d bytes: %s", len(r.LogTail), r.LogTail)
+	}
+}
+
+func TestEveryPython(t *testing.T) {
+	b := newBench(t, "")
+	for minor := 8; minor <= 15; minor++ {
+		name := fmt.Sprintf("python3.%d", minor)
+		t.Run(name, func(t *testing.T) {
+			s := b.function(name, "app.handler", map[string]string{"app.py": `
+import sys, logging
+from decimal import Decimal
+def handler(event, context):
+    logging.warning("a\nb")
+    if event is None: raise ValueError("none")
+    return [event, Decimal("1.10"), sys.version_info[1], {"ä": 1e100, "n": None, "t": (True, False), 5: "k"}]
+`})
+			s.ID += name
+			r := b.invoke(s, `{"a": [1, -2.5e3, "\u00e4", {}]}`)
+			if b.log.has(name + " is not installed") {
+				t.Skip(name + " is not installed")
+			}
+			key := "ä"
+			if minor < 12 {
+				key = `\u00e4`
+			}
+			want := fmt.Sprintf(`[{"a": [1, -2500.0, "%s", {}]}, 1.10, %d, {"%s": 1e+100, "n": null, "t": [true, false], "5": "k"}]`, key, minor, key)
+			if string(r.Payload) != want {
+				t.Errorf("got  %s\nwant %s", r.Payload, want)
+			}
+			if !strings.Contains(string(r.LogTail), "\ta\nb\nEND") {
+				t.Errorf("log: %s", r.LogTail)
+			}
+			failed(t, b.invoke(s, "null"), "ValueError")
+			b.fleet.Retire(s.ID)
+		})
 	}
 }

@@ -8,9 +8,8 @@ A log record that may span lines is written to standard output as one line that 
 0xFF, which no UTF-8 text contains, and has NUL for each line break inside it.
 """
 
+import _json
 import _socket
-import importlib
-import json
 import os
 import sys
 import time
@@ -144,6 +143,7 @@ def _set_up_logging(logging):
             for key, value in record.__dict__.items():
                 if key not in self.reserved and key not in out and value is not None:
                     out[key] = value
+            import json
             return json.dumps(out, ensure_ascii=False, default=str)
 
     logging.Formatter.converter = time.gmtime
@@ -190,7 +190,7 @@ def _frames(tb):
 
 
 def _xray_cause(kind, message, frames):
-    return json.dumps({
+    return to_json({
         "working_directory": os.getcwd(),
         "exceptions": [{"message": message, "type": kind,
                         "stack": [{"label": f[2], "path": f[0], "line": f[1]} for f in frames]}],
@@ -209,11 +209,48 @@ def _exception_error(request_id):
 # --- JSON --------------------------------------------------------------------------------------------
 
 
-class _Decimals:
-    """Encodes the values that json cannot: Decimal becomes a number, as written."""
+class _Decoding:
+    """How the interpreter's own JSON scanner is to work: as json.loads has it."""
 
-    def __init__(self):
-        self.mark = None
+    strict = True
+    object_hook = None
+    object_pairs_hook = None
+    parse_float = float
+    parse_int = int
+    parse_constant = {"-Infinity": float("-inf"), "Infinity": float("inf"), "NaN": float("nan")}.__getitem__
+    memo = {}
+
+
+# The json package takes longer to import than the interpreter to start, as it needs re. Its two halves
+# in C do the work without it; where they will not, it is imported after all.
+try:
+    _scan = _json.make_scanner(_Decoding)
+    _json.make_encoder(None, None, _json.encode_basestring, None, ": ", ", ", False, False, True)
+except (AttributeError, TypeError):
+    _scan = None
+
+
+def from_json(data):
+    """Decodes what json.loads decodes, and fails as it does."""
+    if _scan is not None and data[:1] in _STARTS:
+        try:
+            text = data.decode("utf-8", "surrogatepass")
+            value, end = _scan(text, 0)
+            if not text[end:].strip(" \t\n\r"):
+                return value
+        except Exception:
+            pass  # the package words the error
+    import json
+    return json.loads(data)
+
+
+_STARTS = frozenset(b'{["-0123456789tfn'[i:i + 1] for i in range(17))
+
+
+class _Encoding:
+    """Encodes one value, and what JSON has no form for: a Decimal becomes a number, as written."""
+
+    mark = None
 
     def default(self, value):
         decimal = sys.modules.get("decimal")
@@ -225,23 +262,22 @@ class _Decimals:
             return f"{self.mark}{value}\ue001"
         raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
 
-
-def _encoder(**options):
-    fast = json.JSONEncoder(**options)
-
-    def encode(value):
-        decimals = _Decimals()
-        fast.default = decimals.default
-        text = fast.encode(value)
-        if decimals.mark is not None:
-            for mark, end in ((decimals.mark, "\ue001"), ("\\ue000" + decimals.mark[1:], "\\ue001")):
+    def encode(self, value):
+        if _scan is not None:
+            text = "".join(_json.make_encoder(
+                {}, self.default, _json.encode_basestring_ascii if _ASCII else _json.encode_basestring,
+                None, ": ", ", ", False, False, True)(value, 0))
+        else:
+            import json
+            text = json.dumps(value, default=self.default, ensure_ascii=_ASCII)
+        if self.mark is not None:
+            for mark, end in ((self.mark, "\ue001"), ("\\ue000" + self.mark[1:], "\\ue001")):
                 text = text.replace('"' + mark, "").replace(end + '"', "")
         return text
 
-    return encode
 
-
-to_json = _encoder(ensure_ascii=_ASCII)
+def to_json(value):
+    return _Encoding().encode(value)
 
 
 # --- context -----------------------------------------------------------------------------------------
@@ -326,7 +362,7 @@ def _context(head):
         if not value:
             return None
         try:
-            return json.loads(value)
+            return from_json(value.encode("latin-1"))
         except Exception as e:
             raise Fault("Runtime.LambdaContextUnmarshalError", f"Unable to parse {title} JSON: {e}") from None
 
@@ -467,7 +503,9 @@ def _load(handler):
         if module_name.split(".")[0] in sys.builtin_module_names:
             raise Fault("Runtime.BuiltInModuleConflict",
                         f"Cannot use built-in module {module_name} as a handler module")
-        module = importlib.import_module(module_name.replace("/", "."))
+        dotted = module_name.replace("/", ".")
+        __import__(dotted)
+        module = sys.modules[dotted]
     except ImportError as e:
         raise Fault("Runtime.ImportModuleError", f"Unable to import module '{module_name}': {e}") from None
     except SyntaxError as e:
@@ -485,7 +523,7 @@ def _run(handler, head, body):
     context = _context(head)
     if head.get("content-type", "application/json") == "application/json":
         try:
-            event = json.loads(body)
+            event = from_json(body)
         except Exception as e:
             raise Fault("Runtime.UnmarshalError", f"Unable to unmarshal input: {e}") from None
     else:
