@@ -3,20 +3,35 @@ package pattern
 import (
 	"encoding/json"
 	"io"
+	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // object is the form for messages that are JSON objects.
-type object struct{ condition condition }
+type object struct {
+	condition condition
+	needs     []string // of the condition
+}
 
 // condition is a node of the expression.
 type condition interface {
 	holds(root any, values map[string]string) bool
+	// needs are texts that a message must hold somewhere, as far as it escapes nothing: most messages
+	// are refused by them without being parsed.
+	needs() []string
 }
 
 func (o object) match(message string, values map[string]string) bool {
 	if !strings.HasPrefix(strings.TrimLeft(message, " \t\r\n"), "{") {
 		return false
+	}
+	if strings.IndexByte(message, '\\') < 0 {
+		for _, text := range o.needs {
+			if !strings.Contains(message, text) {
+				return false
+			}
+		}
 	}
 	d := json.NewDecoder(strings.NewReader(message))
 	d.UseNumber() // a comparison with text sees a number as it is written
@@ -41,6 +56,13 @@ func (a and) holds(root any, values map[string]string) bool {
 	return true
 }
 
+func (a and) needs() (all []string) {
+	for _, c := range a {
+		all = append(all, c.needs()...)
+	}
+	return all
+}
+
 type or []condition
 
 func (o or) holds(root any, values map[string]string) bool {
@@ -51,6 +73,8 @@ func (o or) holds(root any, values map[string]string) bool {
 	}
 	return false
 }
+
+func (or) needs() []string { return nil }
 
 // compare holds where one of the selected values does. A value that is missing never does, not even
 // for "!=".
@@ -76,6 +100,13 @@ func (c compare) holds(root any, values map[string]string) bool {
 		}
 		return holds
 	})
+}
+
+func (c compare) needs() []string {
+	if c.comparison.operator == "=" {
+		return append(c.selector.needs(), c.comparison.needs()...)
+	}
+	return c.selector.needs()
 }
 
 // is holds where one of the selected values is null, true or false.
@@ -105,6 +136,8 @@ func (c is) holds(root any, values map[string]string) bool {
 	})
 }
 
+func (c is) needs() []string { return append(c.selector.needs(), c.name) }
+
 func containsNull(list []any) bool {
 	for _, v := range list {
 		if v == nil {
@@ -121,6 +154,8 @@ func (c missing) holds(root any, _ map[string]string) bool {
 	return !c.selector.any(root, func(any) bool { return true })
 }
 
+func (missing) needs() []string { return nil }
+
 func (p *parser) json() (matcher, error) {
 	p.take("{")
 	c, err := p.or()
@@ -133,7 +168,9 @@ func (p *parser) json() (matcher, error) {
 	if p.space(); p.rest != "" {
 		return nil, p.unexpected()
 	}
-	return object{c}, nil
+	// In a message's place of an invalid byte stands a replacement character.
+	needs := slices.DeleteFunc(c.needs(), func(s string) bool { return strings.ContainsRune(s, utf8.RuneError) })
+	return object{c, needs}, nil
 }
 
 func (p *parser) or() (condition, error) {

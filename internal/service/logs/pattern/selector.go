@@ -49,6 +49,16 @@ func walk(v any, steps []step, f func(any) bool) bool {
 	return false
 }
 
+// needs are the names on the path.
+func (s selector) needs() (names []string) {
+	for _, st := range s.steps {
+		if !st.all && st.index < 0 {
+			names = append(names, st.name)
+		}
+	}
+	return names
+}
+
 func (s selector) extract(text string, values map[string]string) {
 	if values != nil {
 		values[s.source] = text

@@ -45,7 +45,7 @@ func (p *parser) comparison() (c comparison, err error) {
 	return c, err
 }
 
-// text compares with a text.
+// matchText compares with a text.
 func (c *comparison) matchText(s string) bool {
 	equal := false
 	if c.regex != nil {
@@ -60,6 +60,15 @@ func (c *comparison) matchText(s string) bool {
 		return !equal
 	}
 	return false
+}
+
+// needs are texts that whatever equals the right side must hold. A number can be written in more than
+// one way.
+func (c *comparison) needs() []string {
+	if c.regex != nil || c.numeric {
+		return nil
+	}
+	return strings.FieldsFunc(c.text, func(r rune) bool { return r == '*' })
 }
 
 // matchNumber compares with a number that is written as s.
