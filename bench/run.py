@@ -246,7 +246,7 @@ class Bench:
         headers = dict(h.split(": ", 1) for h in SIGNED)
         took = []
         for n in range(self.colds):
-            client.update_function_configuration(FunctionName=fn, Environment={"Variables": {"N": str(n)}})
+            client.update_function_configuration(FunctionName=fn, Environment={"Variables": {"ROUND": str(n)}})
             client.get_waiter("function_updated_v2").wait(FunctionName=fn, WaiterConfig={"Delay": 0.05, "MaxAttempts": 300})
             time.sleep(0.05)
             c = http.client.HTTPConnection(host)

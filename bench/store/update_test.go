@@ -19,7 +19,7 @@ const valueBytes = 1 << 10
 // BenchmarkUpdate counts durable writes of 1 KiB a second, by writers: of the store, and of batches on
 // a bare Pebble with the same options.
 func BenchmarkUpdate(b *testing.B) {
-	for _, writers := range []int{1, 16, 128} {
+	for _, writers := range []int{1, 16, 64, 128} {
 		b.Run(fmt.Sprintf("raw/writers=%d", writers), func(b *testing.B) {
 			d, err := db.Open(b.TempDir(), &db.Options{MemTableSize: 16 << 20, MemTableStopWritesThreshold: 4, Logger: quiet{}})
 			if err != nil {
