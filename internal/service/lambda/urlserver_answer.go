@@ -35,7 +35,7 @@ func parseAnswer(payload []byte) (_ *urlAnswer, ok bool) {
 	a := &urlAnswer{Status: http.StatusOK, Header: http.Header{"Content-Type": {typeJSON}}, Body: payload}
 	if !hasStatusCode(payload) {
 		var text string // a string is the body itself
-		if json.Unmarshal(payload, &text) == nil {
+		if bytes.HasPrefix(payload, []byte(`"`)) && json.Unmarshal(payload, &text) == nil {
 			a.Body = []byte(text)
 		}
 		return a, true
