@@ -29,8 +29,10 @@ type Options struct {
 	// Origins are the web origins whose pages may call the APIs, besides those on this machine.
 	// "*" stands for all.
 	Origins []string
-	Logger  *slog.Logger     // nil for slog.Default()
-	Now     func() time.Time // nil for time.Now
+	// NoValidation leaves the models' constraints unchecked. Only tests have a use for it.
+	NoValidation bool
+	Logger       *slog.Logger     // nil for slog.Default()
+	Now          func() time.Time // nil for time.Now
 }
 
 // Endpoint is the front door. Register and Mount everything before it serves its first request.

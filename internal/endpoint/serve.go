@@ -41,9 +41,11 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.fail(w, x, t, err)
 		return
 	}
-	if err := validate.Input(x.Operation, in); err != nil {
-		e.fail(w, x, t, err)
-		return
+	if !e.options.NoValidation {
+		if err := validate.Input(x.Operation, in); err != nil {
+			e.fail(w, x, t, err)
+			return
+		}
 	}
 	out, err := guarded(awsapi.WithRequest(ctx, e.request(x, c, p)), x.Operation.Operation, t.service.impl, in)
 	if err != nil {

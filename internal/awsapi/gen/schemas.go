@@ -357,6 +357,12 @@ func (m *model) merge(newer *model) error {
 		if old.Type != s.Type {
 			continue
 		}
+		if e := s.Error; old.Exception && e != nil && e.HTTPStatusCode != 0 {
+			if old.Error == nil {
+				old.Error = &shapeError{SenderFault: e.SenderFault}
+			}
+			old.Error.HTTPStatusCode = e.HTTPStatusCode
+		}
 		if len(old.Enum) > 0 {
 			old.Enum = union(old.Enum, s.Enum)
 		}

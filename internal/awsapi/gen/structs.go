@@ -4,7 +4,9 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -13,7 +15,7 @@ import (
 // the model it goes on from, whose names it takes over.
 func readStructs(dir string, base *model) (*model, error) {
 	r := &structReader{base: base, model: &model{Operations: map[string]*operation{}, Shapes: map[string]*shape{}},
-		structs: map[string]*ast.StructType{}, lower: base.Metadata.Protocol == "rest-json"}
+		structs: map[string]*ast.StructType{}, unions: map[string]bool{}, lower: base.Metadata.Protocol == "rest-json"}
 	var err error
 	if r.enums, err = readEnums(dir); err != nil {
 		return nil, err
@@ -51,6 +53,7 @@ type structReader struct {
 	model   *model
 	enums   map[string][]string
 	structs map[string]*ast.StructType // of types and of inputs and outputs
+	unions  map[string]bool            // interfaces, whose variants are structures with the prefix XMember
 	lower   bool                       // members begin with a lower case letter
 }
 
@@ -75,8 +78,11 @@ func (r *structReader) collect(f *ast.File) {
 		}
 		for _, spec := range g.Specs {
 			t := spec.(*ast.TypeSpec)
-			if s, ok := t.Type.(*ast.StructType); ok {
-				r.structs[t.Name.Name] = s
+			switch declared := t.Type.(type) {
+			case *ast.StructType:
+				r.structs[t.Name.Name] = declared
+			case *ast.InterfaceType:
+				r.unions[t.Name.Name] = t.Name.IsExported()
 			}
 		}
 	}
@@ -91,7 +97,7 @@ func (r *structReader) declareTypes(f *ast.File) {
 		}
 		for _, spec := range g.Specs {
 			t := spec.(*ast.TypeSpec)
-			if s, ok := t.Type.(*ast.StructType); ok && t.Name.IsExported() {
+			if s, ok := t.Type.(*ast.StructType); ok && t.Name.IsExported() && !r.isVariant(t.Name.Name) {
 				r.structure(t.Name.Name, s)
 			}
 		}
@@ -110,7 +116,7 @@ func (r *structReader) structure(name string, t *ast.StructType) *shape {
 	r.model.Shapes[name] = s
 	if r.isError(t) {
 		s.Exception = true
-		s.Error = &shapeError{HTTPStatusCode: 400, SenderFault: true}
+		s.Error = &shapeError{SenderFault: true}
 	}
 	for _, f := range t.Fields.List {
 		if len(f.Names) == 0 || !f.Names[0].IsExported() {
@@ -186,10 +192,35 @@ func (r *structReader) named(name string) *reference {
 		}
 		return r.add(&shape{Name: name, Type: "string", Enum: values})
 	}
+	if r.unions[name] {
+		return r.union(name)
+	}
 	if t := r.structs[name]; t != nil {
 		return &reference{Shape: r.structure(name, t).Name}
 	}
 	return nil
+}
+
+// isVariant reports whether a structure is one of a union's.
+func (r *structReader) isVariant(name string) bool {
+	union, _, ok := strings.Cut(name, "Member")
+	return ok && r.unions[union] || name == "UnknownUnionMember"
+}
+
+// union makes the shape of a union: a structure of which one member is set.
+func (r *structReader) union(name string) *reference {
+	s := &shape{Name: name, Type: "structure", Union: true, Members: map[string]*reference{}}
+	for _, variant := range slices.Sorted(maps.Keys(r.structs)) {
+		member, ok := strings.CutPrefix(variant, name+"Member")
+		if !ok {
+			continue
+		}
+		if ref := r.reference(r.structs[variant].Fields.List[0].Type); ref != nil {
+			s.Members[member] = ref
+			s.MemberOrder = append(s.MemberOrder, member)
+		}
+	}
+	return r.add(s)
 }
 
 // scalar is a shape without constraints.

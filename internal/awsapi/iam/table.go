@@ -18,107 +18,107 @@ var Service = awsapi.Service{
 
 var shapes = [...]awsapi.Shape{
 	0: {Name: "AcceptDelegationRequestRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "DelegationRequestId", Shape: 437, Required: true}, // String
+		{Name: "DelegationRequestId", Shape: 436, Required: true}, // String
 	}},
 	1: {Name: "AccessAdvisorUsageGranularityType", Kind: awsapi.String, Enum: []string{"SERVICE_LEVEL", "ACTION_LEVEL"}},
 	2: {Name: "AccessDetail", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ServiceName", Shape: 437, Required: true},      // String
-		{Name: "ServiceNamespace", Shape: 437, Required: true}, // String
-		{Name: "Region", Shape: 437},                           // String
-		{Name: "EntityPath", Shape: 437},                       // String
-		{Name: "LastAuthenticatedTime", Shape: 449},            // Timestamp
+		{Name: "ServiceName", Shape: 436, Required: true},      // String
+		{Name: "ServiceNamespace", Shape: 436, Required: true}, // String
+		{Name: "Region", Shape: 436},                           // String
+		{Name: "EntityPath", Shape: 436},                       // String
+		{Name: "LastAuthenticatedTime", Shape: 448},            // Timestamp
 		{Name: "TotalAuthenticatedEntities", Shape: 194},       // Integer
 	}},
 	3: {Name: "AccessDetails", Kind: awsapi.List, Elem: awsapi.Element{Shape: 2}},
 	4: {Name: "AccessKey", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437, Required: true},        // String
-		{Name: "AccessKeyId", Shape: 437, Required: true},     // String
-		{Name: "Status", Shape: 597, Required: true},          // statusType
-		{Name: "SecretAccessKey", Shape: 437, Required: true}, // String
-		{Name: "CreateDate", Shape: 449},                      // Timestamp
+		{Name: "UserName", Shape: 436, Required: true},        // String
+		{Name: "AccessKeyId", Shape: 436, Required: true},     // String
+		{Name: "Status", Shape: 595, Required: true},          // statusType
+		{Name: "SecretAccessKey", Shape: 436, Required: true}, // String
+		{Name: "CreateDate", Shape: 448},                      // Timestamp
 	}},
 	5: {Name: "AccessKeyLastUsed", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "LastUsedDate", Shape: 449, Required: true}, // Timestamp
-		{Name: "ServiceName", Shape: 437, Required: true},  // String
-		{Name: "Region", Shape: 437, Required: true},       // String
+		{Name: "LastUsedDate", Shape: 448, Required: true}, // Timestamp
+		{Name: "ServiceName", Shape: 436, Required: true},  // String
+		{Name: "Region", Shape: 436, Required: true},       // String
 	}},
 	6: {Name: "AccessKeyMetadata", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437},    // String
-		{Name: "AccessKeyId", Shape: 437}, // String
-		{Name: "Status", Shape: 597},      // statusType
-		{Name: "CreateDate", Shape: 449},  // Timestamp
+		{Name: "UserName", Shape: 436},    // String
+		{Name: "AccessKeyId", Shape: 436}, // String
+		{Name: "Status", Shape: 595},      // statusType
+		{Name: "CreateDate", Shape: 448},  // Timestamp
 	}},
 	7: {Name: "AccountNotManagementOrDelegatedAdministratorException", Kind: awsapi.Structure, Exception: AccountNotManagementOrDelegatedAdministratorException, Members: []awsapi.Member{
-		{Name: "Message", Shape: 437}, // String
+		{Name: "Message", Shape: 436}, // String
 	}},
 	8: {Name: "AcquireRoleRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "TemplateArn", Shape: 437, Required: true}, // String
-		{Name: "ReplacementValues", Shape: 330},           // MapOfStringToReplacementValueEntry
+		{Name: "TemplateArn", Shape: 436, Required: true}, // String
+		{Name: "ReplacementValues", Shape: 331},           // MapOfStringToReplacementValueEntry
 		{Name: "TemplateMinorVersion", Shape: 194},        // Integer
 	}},
 	9: {Name: "AcquireRoleResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Role", Shape: 399}, // Role
+		{Name: "Role", Shape: 398}, // Role
 	}},
 	10: {Name: "ActionNameListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 11}},
 	11: {Name: "ActionNameType", Kind: awsapi.String, Range: &awsapi.Range{Min: 3, HasMin: true, Max: 128, HasMax: true}},
 	12: {Name: "AddClientIDToOpenIDConnectProviderRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "OpenIDConnectProviderArn", Shape: 437, Required: true}, // String
-		{Name: "ClientID", Shape: 437, Required: true},                 // String
+		{Name: "OpenIDConnectProviderArn", Shape: 436, Required: true}, // String
+		{Name: "ClientID", Shape: 436, Required: true},                 // String
 	}},
 	13: {Name: "AddRoleToInstanceProfileRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "InstanceProfileName", Shape: 437, Required: true}, // String
-		{Name: "RoleName", Shape: 437, Required: true},            // String
+		{Name: "InstanceProfileName", Shape: 436, Required: true}, // String
+		{Name: "RoleName", Shape: 436, Required: true},            // String
 	}},
 	14: {Name: "AddUserToGroupRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "GroupName", Shape: 437, Required: true}, // String
-		{Name: "UserName", Shape: 437, Required: true},  // String
+		{Name: "GroupName", Shape: 436, Required: true}, // String
+		{Name: "UserName", Shape: 436, Required: true},  // String
 	}},
-	15: {Name: "ArnListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 495}},
+	15: {Name: "ArnListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 493}},
 	16: {Name: "AssertionEncryptionModeType", Kind: awsapi.String, Enum: []string{"Required", "Allowed"}},
 	17: {Name: "AssociateDelegationRequestRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "DelegationRequestId", Shape: 437, Required: true}, // String
+		{Name: "DelegationRequestId", Shape: 436, Required: true}, // String
 	}},
 	18: {Name: "AttachGroupPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "GroupName", Shape: 437, Required: true}, // String
-		{Name: "PolicyArn", Shape: 437, Required: true}, // String
+		{Name: "GroupName", Shape: 436, Required: true}, // String
+		{Name: "PolicyArn", Shape: 436, Required: true}, // String
 	}},
 	19: {Name: "AttachRolePolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 437, Required: true},  // String
-		{Name: "PolicyArn", Shape: 437, Required: true}, // String
+		{Name: "RoleName", Shape: 436, Required: true},  // String
+		{Name: "PolicyArn", Shape: 436, Required: true}, // String
 	}},
 	20: {Name: "AttachUserPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437, Required: true},  // String
-		{Name: "PolicyArn", Shape: 437, Required: true}, // String
+		{Name: "UserName", Shape: 436, Required: true},  // String
+		{Name: "PolicyArn", Shape: 436, Required: true}, // String
 	}},
 	21: {Name: "AttachedPermissionsBoundary", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PermissionsBoundaryType", Shape: 348}, // PermissionsBoundaryAttachmentType
-		{Name: "PermissionsBoundaryArn", Shape: 437},  // String
+		{Name: "PermissionsBoundaryType", Shape: 349}, // PermissionsBoundaryAttachmentType
+		{Name: "PermissionsBoundaryArn", Shape: 436},  // String
 	}},
 	22: {Name: "AttachedPolicy", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyName", Shape: 437}, // String
-		{Name: "PolicyArn", Shape: 437},  // String
+		{Name: "PolicyName", Shape: 436}, // String
+		{Name: "PolicyArn", Shape: 436},  // String
 	}},
 	23: {Name: "AttachmentType", Kind: awsapi.String, Enum: []string{"user", "group", "role"}},
 	24: {Name: "Blob", Kind: awsapi.Blob},
 	25: {Name: "Boolean", Kind: awsapi.Boolean},
 	26: {Name: "BootstrapDatum", Kind: awsapi.Blob, Sensitive: true},
 	27: {Name: "CallerIsNotManagementAccountException", Kind: awsapi.Structure, Exception: CallerIsNotManagementAccountException, Members: []awsapi.Member{
-		{Name: "Message", Shape: 437}, // String
+		{Name: "Message", Shape: 436}, // String
 	}},
 	28: {Name: "CertificationKeyType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}, Pattern: "[\\u0020-\\u00FF]+"},
 	29: {Name: "CertificationMapType", Kind: awsapi.Map, Key: awsapi.Element{Shape: 28}, Elem: awsapi.Element{Shape: 30}},
 	30: {Name: "CertificationValueType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 32, HasMax: true}, Pattern: "[\\u0020-\\u00FF]+"},
 	31: {Name: "ChangePasswordRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "OldPassword", Shape: 437, Required: true}, // String
-		{Name: "NewPassword", Shape: 437, Required: true}, // String
+		{Name: "OldPassword", Shape: 436, Required: true}, // String
+		{Name: "NewPassword", Shape: 436, Required: true}, // String
 	}},
 	32: {Name: "ColumnNumber", Kind: awsapi.Integer},
 	33: {Name: "ConcurrentModificationException", Kind: awsapi.Structure, Exception: ConcurrentModificationException, Members: []awsapi.Member{
-		{Name: "message", Shape: 437}, // String
+		{Name: "message", Shape: 436}, // String
 	}},
 	34: {Name: "ConcurrentModificationMessage", Kind: awsapi.String},
 	35: {Name: "ContextEntry", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ContextKeyName", Shape: 437},  // String
+		{Name: "ContextKeyName", Shape: 436},  // String
 		{Name: "ContextKeyValues", Shape: 40}, // ContextKeyValueListType
 		{Name: "ContextKeyType", Shape: 39},   // ContextKeyTypeEnum
 	}},
@@ -129,826 +129,826 @@ var shapes = [...]awsapi.Shape{
 	40: {Name: "ContextKeyValueListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 41}},
 	41: {Name: "ContextKeyValueType", Kind: awsapi.String},
 	42: {Name: "CreateAccessKeyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437}, // String
+		{Name: "UserName", Shape: 436}, // String
 	}},
 	43: {Name: "CreateAccessKeyResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "AccessKey", Shape: 4, Required: true}, // AccessKey
 	}},
 	44: {Name: "CreateAccountAliasRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "AccountAlias", Shape: 437, Required: true}, // String
+		{Name: "AccountAlias", Shape: 436, Required: true}, // String
 	}},
 	45: {Name: "CreateDelegationRequestRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Description", Shape: 437, Required: true},         // String
-		{Name: "NotificationChannel", Shape: 437, Required: true}, // String
+		{Name: "Description", Shape: 436, Required: true},         // String
+		{Name: "NotificationChannel", Shape: 436, Required: true}, // String
 		{Name: "Permissions", Shape: 75, Required: true},          // DelegationPermission
-		{Name: "RequestorWorkflowId", Shape: 437, Required: true}, // String
+		{Name: "RequestorWorkflowId", Shape: 436, Required: true}, // String
 		{Name: "SessionDuration", Shape: 194, Required: true},     // Integer
 		{Name: "OnlySendByOwner", Shape: 25},                      // Boolean
-		{Name: "OwnerAccountId", Shape: 437},                      // String
-		{Name: "RedirectUrl", Shape: 437},                         // String
-		{Name: "RequestMessage", Shape: 437},                      // String
+		{Name: "OwnerAccountId", Shape: 436},                      // String
+		{Name: "RedirectUrl", Shape: 436},                         // String
+		{Name: "RequestMessage", Shape: 436},                      // String
 	}},
 	46: {Name: "CreateDelegationRequestResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ConsoleDeepLink", Shape: 437},     // String
-		{Name: "DelegationRequestId", Shape: 437}, // String
+		{Name: "ConsoleDeepLink", Shape: 436},     // String
+		{Name: "DelegationRequestId", Shape: 436}, // String
 	}},
 	47: {Name: "CreateGroupRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Path", Shape: 437},                      // String
-		{Name: "GroupName", Shape: 437, Required: true}, // String
+		{Name: "Path", Shape: 436},                      // String
+		{Name: "GroupName", Shape: 436, Required: true}, // String
 	}},
 	48: {Name: "CreateGroupResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Group", Shape: 189, Required: true}, // Group
 	}},
 	49: {Name: "CreateInstanceProfileRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "InstanceProfileName", Shape: 437, Required: true}, // String
-		{Name: "Path", Shape: 437},                                // String
-		{Name: "Tags", Shape: 604},                                // tagListType
+		{Name: "InstanceProfileName", Shape: 436, Required: true}, // String
+		{Name: "Path", Shape: 436},                                // String
+		{Name: "Tags", Shape: 602},                                // tagListType
 	}},
 	50: {Name: "CreateInstanceProfileResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "InstanceProfile", Shape: 193, Required: true}, // InstanceProfile
 	}},
 	51: {Name: "CreateLoginProfileRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437},             // String
-		{Name: "Password", Shape: 437},             // String
+		{Name: "UserName", Shape: 436},             // String
+		{Name: "Password", Shape: 436},             // String
 		{Name: "PasswordResetRequired", Shape: 25}, // Boolean
 	}},
 	52: {Name: "CreateLoginProfileResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "LoginProfile", Shape: 321, Required: true}, // LoginProfile
+		{Name: "LoginProfile", Shape: 322, Required: true}, // LoginProfile
 	}},
 	53: {Name: "CreateOpenIDConnectProviderRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Url", Shape: 437, Required: true}, // String
-		{Name: "ClientIDList", Shape: 506},        // clientIDListType
-		{Name: "ThumbprintList", Shape: 606},      // thumbprintListType
-		{Name: "Tags", Shape: 604},                // tagListType
+		{Name: "Url", Shape: 436, Required: true}, // String
+		{Name: "ClientIDList", Shape: 504},        // clientIDListType
+		{Name: "ThumbprintList", Shape: 604},      // thumbprintListType
+		{Name: "Tags", Shape: 602},                // tagListType
 	}},
 	54: {Name: "CreateOpenIDConnectProviderResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "OpenIDConnectProviderArn", Shape: 437}, // String
-		{Name: "Tags", Shape: 604},                     // tagListType
+		{Name: "OpenIDConnectProviderArn", Shape: 436}, // String
+		{Name: "Tags", Shape: 602},                     // tagListType
 	}},
 	55: {Name: "CreatePolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyName", Shape: 437, Required: true},     // String
-		{Name: "Path", Shape: 437},                           // String
-		{Name: "PolicyDocument", Shape: 437, Required: true}, // String
-		{Name: "Description", Shape: 437},                    // String
-		{Name: "Tags", Shape: 604},                           // tagListType
+		{Name: "PolicyName", Shape: 436, Required: true},     // String
+		{Name: "Path", Shape: 436},                           // String
+		{Name: "PolicyDocument", Shape: 436, Required: true}, // String
+		{Name: "Description", Shape: 436},                    // String
+		{Name: "Tags", Shape: 602},                           // tagListType
 	}},
 	56: {Name: "CreatePolicyResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Policy", Shape: 350}, // Policy
+		{Name: "Policy", Shape: 351}, // Policy
 	}},
 	57: {Name: "CreatePolicyVersionRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyArn", Shape: 437, Required: true},      // String
-		{Name: "PolicyDocument", Shape: 437, Required: true}, // String
+		{Name: "PolicyArn", Shape: 436, Required: true},      // String
+		{Name: "PolicyDocument", Shape: 436, Required: true}, // String
 		{Name: "SetAsDefault", Shape: 25},                    // Boolean
 	}},
 	58: {Name: "CreatePolicyVersionResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyVersion", Shape: 371}, // PolicyVersion
+		{Name: "PolicyVersion", Shape: 370}, // PolicyVersion
 	}},
 	59: {Name: "CreateRoleRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Path", Shape: 437},                                     // String
-		{Name: "RoleName", Shape: 437, Required: true},                 // String
-		{Name: "AssumeRolePolicyDocument", Shape: 437, Required: true}, // String
-		{Name: "Description", Shape: 437},                              // String
+		{Name: "Path", Shape: 436},                                     // String
+		{Name: "RoleName", Shape: 436, Required: true},                 // String
+		{Name: "AssumeRolePolicyDocument", Shape: 436, Required: true}, // String
+		{Name: "Description", Shape: 436},                              // String
 		{Name: "MaxSessionDuration", Shape: 194},                       // Integer
-		{Name: "PermissionsBoundary", Shape: 437},                      // String
-		{Name: "Tags", Shape: 604},                                     // tagListType
+		{Name: "PermissionsBoundary", Shape: 436},                      // String
+		{Name: "Tags", Shape: 602},                                     // tagListType
 	}},
 	60: {Name: "CreateRoleResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Role", Shape: 399, Required: true}, // Role
+		{Name: "Role", Shape: 398, Required: true}, // Role
 	}},
 	61: {Name: "CreateSAMLProviderRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SAMLMetadataDocument", Shape: 437, Required: true}, // String
-		{Name: "Name", Shape: 437, Required: true},                 // String
-		{Name: "Tags", Shape: 604},                                 // tagListType
-		{Name: "AddPrivateKey", Shape: 437},                        // String
+		{Name: "SAMLMetadataDocument", Shape: 436, Required: true}, // String
+		{Name: "Name", Shape: 436, Required: true},                 // String
+		{Name: "Tags", Shape: 602},                                 // tagListType
+		{Name: "AddPrivateKey", Shape: 436},                        // String
 		{Name: "AssertionEncryptionMode", Shape: 16},               // AssertionEncryptionModeType
 	}},
 	62: {Name: "CreateSAMLProviderResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SAMLProviderArn", Shape: 437}, // String
-		{Name: "Tags", Shape: 604},            // tagListType
+		{Name: "SAMLProviderArn", Shape: 436}, // String
+		{Name: "Tags", Shape: 602},            // tagListType
 	}},
 	63: {Name: "CreateServiceLinkedRoleRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "AWSServiceName", Shape: 437, Required: true}, // String
-		{Name: "Description", Shape: 437},                    // String
-		{Name: "CustomSuffix", Shape: 437},                   // String
+		{Name: "AWSServiceName", Shape: 436, Required: true}, // String
+		{Name: "Description", Shape: 436},                    // String
+		{Name: "CustomSuffix", Shape: 436},                   // String
 	}},
 	64: {Name: "CreateServiceLinkedRoleResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Role", Shape: 399}, // Role
+		{Name: "Role", Shape: 398}, // Role
 	}},
 	65: {Name: "CreateServiceSpecificCredentialRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437, Required: true},    // String
-		{Name: "ServiceName", Shape: 437, Required: true}, // String
+		{Name: "UserName", Shape: 436, Required: true},    // String
+		{Name: "ServiceName", Shape: 436, Required: true}, // String
 		{Name: "CredentialAgeDays", Shape: 194},           // Integer
 	}},
 	66: {Name: "CreateServiceSpecificCredentialResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ServiceSpecificCredential", Shape: 422}, // ServiceSpecificCredential
+		{Name: "ServiceSpecificCredential", Shape: 421}, // ServiceSpecificCredential
 	}},
 	67: {Name: "CreateUserRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Path", Shape: 437},                     // String
-		{Name: "UserName", Shape: 437, Required: true}, // String
-		{Name: "PermissionsBoundary", Shape: 437},      // String
-		{Name: "Tags", Shape: 604},                     // tagListType
+		{Name: "Path", Shape: 436},                     // String
+		{Name: "UserName", Shape: 436, Required: true}, // String
+		{Name: "PermissionsBoundary", Shape: 436},      // String
+		{Name: "Tags", Shape: 602},                     // tagListType
 	}},
 	68: {Name: "CreateUserResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "User", Shape: 487}, // User
+		{Name: "User", Shape: 485}, // User
 	}},
 	69: {Name: "CreateVirtualMFADeviceRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Path", Shape: 437},                                 // String
-		{Name: "VirtualMFADeviceName", Shape: 437, Required: true}, // String
-		{Name: "Tags", Shape: 604},                                 // tagListType
+		{Name: "Path", Shape: 436},                                 // String
+		{Name: "VirtualMFADeviceName", Shape: 436, Required: true}, // String
+		{Name: "Tags", Shape: 602},                                 // tagListType
 	}},
 	70: {Name: "CreateVirtualMFADeviceResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "VirtualMFADevice", Shape: 489, Required: true}, // VirtualMFADevice
+		{Name: "VirtualMFADevice", Shape: 487, Required: true}, // VirtualMFADevice
 	}},
 	71: {Name: "CredentialReportExpiredException", Kind: awsapi.Structure, Exception: CredentialReportExpiredException, Members: []awsapi.Member{
-		{Name: "message", Shape: 437}, // String
+		{Name: "message", Shape: 436}, // String
 	}},
 	72: {Name: "CredentialReportNotPresentException", Kind: awsapi.Structure, Exception: CredentialReportNotPresentException, Members: []awsapi.Member{
-		{Name: "message", Shape: 437}, // String
+		{Name: "message", Shape: 436}, // String
 	}},
 	73: {Name: "CredentialReportNotReadyException", Kind: awsapi.Structure, Exception: CredentialReportNotReadyException, Members: []awsapi.Member{
-		{Name: "message", Shape: 437}, // String
+		{Name: "message", Shape: 436}, // String
 	}},
 	74: {Name: "DeactivateMFADeviceRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437},                     // String
-		{Name: "SerialNumber", Shape: 437, Required: true}, // String
+		{Name: "UserName", Shape: 436},                     // String
+		{Name: "SerialNumber", Shape: 436, Required: true}, // String
 	}},
 	75: {Name: "DelegationPermission", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Parameters", Shape: 256},        // ListOfPolicyParameter
-		{Name: "PolicyTemplateArn", Shape: 437}, // String
+		{Name: "Parameters", Shape: 257},        // ListOfPolicyParameter
+		{Name: "PolicyTemplateArn", Shape: 436}, // String
 	}},
 	76: {Name: "DelegationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ApproverId", Shape: 437},                    // String
-		{Name: "CreateDate", Shape: 449},                    // Timestamp
-		{Name: "DelegationRequestId", Shape: 437},           // String
-		{Name: "Description", Shape: 437},                   // String
-		{Name: "ExpirationTime", Shape: 449},                // Timestamp
-		{Name: "Notes", Shape: 437},                         // String
+		{Name: "ApproverId", Shape: 436},                    // String
+		{Name: "CreateDate", Shape: 448},                    // Timestamp
+		{Name: "DelegationRequestId", Shape: 436},           // String
+		{Name: "Description", Shape: 436},                   // String
+		{Name: "ExpirationTime", Shape: 448},                // Timestamp
+		{Name: "Notes", Shape: 436},                         // String
 		{Name: "OnlySendByOwner", Shape: 25},                // Boolean
-		{Name: "OwnerAccountId", Shape: 437},                // String
-		{Name: "OwnerId", Shape: 437},                       // String
-		{Name: "PermissionPolicy", Shape: 437},              // String
+		{Name: "OwnerAccountId", Shape: 436},                // String
+		{Name: "OwnerId", Shape: 436},                       // String
+		{Name: "PermissionPolicy", Shape: 436},              // String
 		{Name: "Permissions", Shape: 75},                    // DelegationPermission
-		{Name: "RedirectUrl", Shape: 437},                   // String
-		{Name: "RejectionReason", Shape: 437},               // String
-		{Name: "RequestMessage", Shape: 437},                // String
-		{Name: "RequestorId", Shape: 437},                   // String
-		{Name: "RequestorName", Shape: 437},                 // String
-		{Name: "RolePermissionRestrictionArns", Shape: 272}, // ListOfString
+		{Name: "RedirectUrl", Shape: 436},                   // String
+		{Name: "RejectionReason", Shape: 436},               // String
+		{Name: "RequestMessage", Shape: 436},                // String
+		{Name: "RequestorId", Shape: 436},                   // String
+		{Name: "RequestorName", Shape: 436},                 // String
+		{Name: "RolePermissionRestrictionArns", Shape: 273}, // ListOfString
 		{Name: "SessionDuration", Shape: 194},               // Integer
-		{Name: "State", Shape: 434},                         // StateType
-		{Name: "UpdatedTime", Shape: 449},                   // Timestamp
+		{Name: "State", Shape: 433},                         // StateType
+		{Name: "UpdatedTime", Shape: 448},                   // Timestamp
 	}},
 	77: {Name: "DeleteAccessKeyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437},                    // String
-		{Name: "AccessKeyId", Shape: 437, Required: true}, // String
+		{Name: "UserName", Shape: 436},                    // String
+		{Name: "AccessKeyId", Shape: 436, Required: true}, // String
 	}},
 	78: {Name: "DeleteAccountAliasRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "AccountAlias", Shape: 437, Required: true}, // String
+		{Name: "AccountAlias", Shape: 436, Required: true}, // String
 	}},
 	79: {Name: "DeleteConflictException", Kind: awsapi.Structure, Exception: DeleteConflictException, Members: []awsapi.Member{
-		{Name: "message", Shape: 437}, // String
+		{Name: "message", Shape: 436}, // String
 	}},
 	80: {Name: "DeleteGroupPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "GroupName", Shape: 437, Required: true},  // String
-		{Name: "PolicyName", Shape: 437, Required: true}, // String
+		{Name: "GroupName", Shape: 436, Required: true},  // String
+		{Name: "PolicyName", Shape: 436, Required: true}, // String
 	}},
 	81: {Name: "DeleteGroupRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "GroupName", Shape: 437, Required: true}, // String
+		{Name: "GroupName", Shape: 436, Required: true}, // String
 	}},
 	82: {Name: "DeleteInstanceProfileRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "InstanceProfileName", Shape: 437, Required: true}, // String
+		{Name: "InstanceProfileName", Shape: 436, Required: true}, // String
 	}},
 	83: {Name: "DeleteLoginProfileRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437}, // String
+		{Name: "UserName", Shape: 436}, // String
 	}},
 	84: {Name: "DeleteOpenIDConnectProviderRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "OpenIDConnectProviderArn", Shape: 437, Required: true}, // String
+		{Name: "OpenIDConnectProviderArn", Shape: 436, Required: true}, // String
 	}},
 	85: {Name: "DeletePolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyArn", Shape: 437, Required: true}, // String
+		{Name: "PolicyArn", Shape: 436, Required: true}, // String
 	}},
 	86: {Name: "DeletePolicyVersionRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyArn", Shape: 437, Required: true}, // String
-		{Name: "VersionId", Shape: 437, Required: true}, // String
+		{Name: "PolicyArn", Shape: 436, Required: true}, // String
+		{Name: "VersionId", Shape: 436, Required: true}, // String
 	}},
 	87: {Name: "DeleteRolePermissionsBoundaryRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 437, Required: true}, // String
+		{Name: "RoleName", Shape: 436, Required: true}, // String
 	}},
 	88: {Name: "DeleteRolePolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 437, Required: true},   // String
-		{Name: "PolicyName", Shape: 437, Required: true}, // String
+		{Name: "RoleName", Shape: 436, Required: true},   // String
+		{Name: "PolicyName", Shape: 436, Required: true}, // String
 	}},
 	89: {Name: "DeleteRoleRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 437, Required: true}, // String
+		{Name: "RoleName", Shape: 436, Required: true}, // String
 	}},
 	90: {Name: "DeleteSAMLProviderRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SAMLProviderArn", Shape: 437, Required: true}, // String
+		{Name: "SAMLProviderArn", Shape: 436, Required: true}, // String
 	}},
 	91: {Name: "DeleteSSHPublicKeyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437, Required: true},       // String
-		{Name: "SSHPublicKeyId", Shape: 437, Required: true}, // String
+		{Name: "UserName", Shape: 436, Required: true},       // String
+		{Name: "SSHPublicKeyId", Shape: 436, Required: true}, // String
 	}},
 	92: {Name: "DeleteServerCertificateRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ServerCertificateName", Shape: 437, Required: true}, // String
+		{Name: "ServerCertificateName", Shape: 436, Required: true}, // String
 	}},
 	93: {Name: "DeleteServiceLinkedRoleRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 437, Required: true}, // String
+		{Name: "RoleName", Shape: 436, Required: true}, // String
 	}},
 	94: {Name: "DeleteServiceLinkedRoleResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "DeletionTaskId", Shape: 437, Required: true}, // String
+		{Name: "DeletionTaskId", Shape: 436, Required: true}, // String
 	}},
 	95: {Name: "DeleteServiceSpecificCredentialRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437},                                    // String
-		{Name: "ServiceSpecificCredentialId", Shape: 437, Required: true}, // String
+		{Name: "UserName", Shape: 436},                                    // String
+		{Name: "ServiceSpecificCredentialId", Shape: 436, Required: true}, // String
 	}},
 	96: {Name: "DeleteSigningCertificateRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437},                      // String
-		{Name: "CertificateId", Shape: 437, Required: true}, // String
+		{Name: "UserName", Shape: 436},                      // String
+		{Name: "CertificateId", Shape: 436, Required: true}, // String
 	}},
 	97: {Name: "DeleteUserPermissionsBoundaryRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437, Required: true}, // String
+		{Name: "UserName", Shape: 436, Required: true}, // String
 	}},
 	98: {Name: "DeleteUserPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437, Required: true},   // String
-		{Name: "PolicyName", Shape: 437, Required: true}, // String
+		{Name: "UserName", Shape: 436, Required: true},   // String
+		{Name: "PolicyName", Shape: 436, Required: true}, // String
 	}},
 	99: {Name: "DeleteUserRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437, Required: true}, // String
+		{Name: "UserName", Shape: 436, Required: true}, // String
 	}},
 	100: {Name: "DeleteVirtualMFADeviceRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SerialNumber", Shape: 437, Required: true}, // String
+		{Name: "SerialNumber", Shape: 436, Required: true}, // String
 	}},
 	101: {Name: "DeletionTaskFailureReasonType", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Reason", Shape: 437},        // String
-		{Name: "RoleUsageList", Shape: 405}, // RoleUsageListType
+		{Name: "Reason", Shape: 436},        // String
+		{Name: "RoleUsageList", Shape: 404}, // RoleUsageListType
 	}},
 	102: {Name: "DeletionTaskIdType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 1000, HasMax: true}},
 	103: {Name: "DeletionTaskStatusType", Kind: awsapi.String, Enum: []string{"SUCCEEDED", "IN_PROGRESS", "FAILED", "NOT_STARTED"}},
 	104: {Name: "DetachGroupPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "GroupName", Shape: 437, Required: true}, // String
-		{Name: "PolicyArn", Shape: 437, Required: true}, // String
+		{Name: "GroupName", Shape: 436, Required: true}, // String
+		{Name: "PolicyArn", Shape: 436, Required: true}, // String
 	}},
 	105: {Name: "DetachRolePolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 437, Required: true},  // String
-		{Name: "PolicyArn", Shape: 437, Required: true}, // String
+		{Name: "RoleName", Shape: 436, Required: true},  // String
+		{Name: "PolicyArn", Shape: 436, Required: true}, // String
 	}},
 	106: {Name: "DetachUserPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437, Required: true},  // String
-		{Name: "PolicyArn", Shape: 437, Required: true}, // String
+		{Name: "UserName", Shape: 436, Required: true},  // String
+		{Name: "PolicyArn", Shape: 436, Required: true}, // String
 	}},
 	107: {Name: "DisableOrganizationsRootCredentialsManagementResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "EnabledFeatures", Shape: 241}, // ListOfFeatureType
-		{Name: "OrganizationId", Shape: 437},  // String
+		{Name: "OrganizationId", Shape: 436},  // String
 	}},
 	108: {Name: "DisableOrganizationsRootSessionsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "EnabledFeatures", Shape: 241}, // ListOfFeatureType
-		{Name: "OrganizationId", Shape: 437},  // String
+		{Name: "OrganizationId", Shape: 436},  // String
 	}},
 	109: {Name: "DuplicateCertificateException", Kind: awsapi.Structure, Exception: DuplicateCertificateException, Members: []awsapi.Member{
-		{Name: "message", Shape: 437}, // String
+		{Name: "message", Shape: 436}, // String
 	}},
 	110: {Name: "DuplicateSSHPublicKeyException", Kind: awsapi.Structure, Exception: DuplicateSSHPublicKeyException, Members: []awsapi.Member{
-		{Name: "message", Shape: 437}, // String
+		{Name: "message", Shape: 436}, // String
 	}},
 	111: {Name: "EnableMFADeviceRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437, Required: true},            // String
-		{Name: "SerialNumber", Shape: 437, Required: true},        // String
-		{Name: "AuthenticationCode1", Shape: 437, Required: true}, // String
-		{Name: "AuthenticationCode2", Shape: 437, Required: true}, // String
+		{Name: "UserName", Shape: 436, Required: true},            // String
+		{Name: "SerialNumber", Shape: 436, Required: true},        // String
+		{Name: "AuthenticationCode1", Shape: 436, Required: true}, // String
+		{Name: "AuthenticationCode2", Shape: 436, Required: true}, // String
 	}},
 	112: {Name: "EnableOrganizationsRootCredentialsManagementResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "EnabledFeatures", Shape: 241}, // ListOfFeatureType
-		{Name: "OrganizationId", Shape: 437},  // String
+		{Name: "OrganizationId", Shape: 436},  // String
 	}},
 	113: {Name: "EnableOrganizationsRootSessionsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "EnabledFeatures", Shape: 241}, // ListOfFeatureType
-		{Name: "OrganizationId", Shape: 437},  // String
+		{Name: "OrganizationId", Shape: 436},  // String
 	}},
 	114: {Name: "EnableOutboundWebIdentityFederationResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "IssuerIdentifier", Shape: 437}, // String
+		{Name: "IssuerIdentifier", Shape: 436}, // String
 	}},
 	115: {Name: "EntityAlreadyExistsException", Kind: awsapi.Structure, Exception: EntityAlreadyExistsException, Members: []awsapi.Member{
-		{Name: "message", Shape: 437}, // String
+		{Name: "message", Shape: 436}, // String
 	}},
 	116: {Name: "EntityDetails", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "EntityInfo", Shape: 117, Required: true}, // EntityInfo
-		{Name: "LastAuthenticated", Shape: 449},          // Timestamp
+		{Name: "LastAuthenticated", Shape: 448},          // Timestamp
 	}},
 	117: {Name: "EntityInfo", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Arn", Shape: 437, Required: true},  // String
-		{Name: "Name", Shape: 437, Required: true}, // String
-		{Name: "Type", Shape: 568, Required: true}, // policyOwnerEntityType
-		{Name: "Id", Shape: 437, Required: true},   // String
-		{Name: "Path", Shape: 437},                 // String
+		{Name: "Arn", Shape: 436, Required: true},  // String
+		{Name: "Name", Shape: 436, Required: true}, // String
+		{Name: "Type", Shape: 566, Required: true}, // policyOwnerEntityType
+		{Name: "Id", Shape: 436, Required: true},   // String
+		{Name: "Path", Shape: 436},                 // String
 	}},
 	118: {Name: "EntityTemporarilyUnmodifiableException", Kind: awsapi.Structure, Exception: EntityTemporarilyUnmodifiableException, Members: []awsapi.Member{
-		{Name: "message", Shape: 437}, // String
+		{Name: "message", Shape: 436}, // String
 	}},
 	119: {Name: "EntityType", Kind: awsapi.String, Enum: []string{"User", "Role", "Group", "LocalManagedPolicy", "AWSManagedPolicy"}},
 	120: {Name: "ErrorDetails", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Message", Shape: 437, Required: true}, // String
-		{Name: "Code", Shape: 437, Required: true},    // String
+		{Name: "Message", Shape: 436, Required: true}, // String
+		{Name: "Code", Shape: 436, Required: true},    // String
 	}},
-	121: {Name: "EvalDecisionDetailsType", Kind: awsapi.Map, Key: awsapi.Element{Shape: 122}, Elem: awsapi.Element{Shape: 352}},
+	121: {Name: "EvalDecisionDetailsType", Kind: awsapi.Map, Key: awsapi.Element{Shape: 122}, Elem: awsapi.Element{Shape: 353}},
 	122: {Name: "EvalDecisionSourceType", Kind: awsapi.String, Range: &awsapi.Range{Min: 3, HasMin: true, Max: 256, HasMax: true}},
 	123: {Name: "EvaluationResult", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "EvalActionName", Shape: 437, Required: true},    // String
-		{Name: "EvalResourceName", Shape: 437},                  // String
-		{Name: "EvalDecision", Shape: 352, Required: true},      // PolicyEvaluationDecisionType
-		{Name: "MatchedStatements", Shape: 436},                 // StatementListType
+		{Name: "EvalActionName", Shape: 436, Required: true},    // String
+		{Name: "EvalResourceName", Shape: 436},                  // String
+		{Name: "EvalDecision", Shape: 353, Required: true},      // PolicyEvaluationDecisionType
+		{Name: "MatchedStatements", Shape: 435},                 // StatementListType
 		{Name: "MissingContextValues", Shape: 38},               // ContextKeyNamesResultListType
-		{Name: "OrganizationsDecisionDetail", Shape: 341},       // OrganizationsDecisionDetail
-		{Name: "PermissionsBoundaryDecisionDetail", Shape: 349}, // PermissionsBoundaryDecisionDetail
+		{Name: "OrganizationsDecisionDetail", Shape: 342},       // OrganizationsDecisionDetail
+		{Name: "PermissionsBoundaryDecisionDetail", Shape: 350}, // PermissionsBoundaryDecisionDetail
 		{Name: "EvalDecisionDetails", Shape: 121},               // EvalDecisionDetailsType
-		{Name: "ResourceSpecificResults", Shape: 397},           // ResourceSpecificResultListType
+		{Name: "ResourceSpecificResults", Shape: 396},           // ResourceSpecificResultListType
 	}},
 	124: {Name: "EvaluationResultsListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 123}},
 	125: {Name: "FeatureDisabledException", Kind: awsapi.Structure, Exception: FeatureDisabledException, Members: []awsapi.Member{
-		{Name: "Message", Shape: 437}, // String
+		{Name: "Message", Shape: 436}, // String
 	}},
 	126: {Name: "FeatureEnabledException", Kind: awsapi.Structure, Exception: FeatureEnabledException, Members: []awsapi.Member{
-		{Name: "Message", Shape: 437}, // String
+		{Name: "Message", Shape: 436}, // String
 	}},
 	127: {Name: "FeatureType", Kind: awsapi.String, Enum: []string{"RootCredentialsManagement", "RootSessions"}},
 	128: {Name: "GenerateCredentialReportResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "State", Shape: 390},       // ReportStateType
-		{Name: "Description", Shape: 437}, // String
+		{Name: "State", Shape: 389},       // ReportStateType
+		{Name: "Description", Shape: 436}, // String
 	}},
 	129: {Name: "GenerateOrganizationsAccessReportRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "EntityPath", Shape: 437, Required: true}, // String
-		{Name: "OrganizationsPolicyId", Shape: 437},      // String
+		{Name: "EntityPath", Shape: 436, Required: true}, // String
+		{Name: "OrganizationsPolicyId", Shape: 436},      // String
 	}},
 	130: {Name: "GenerateOrganizationsAccessReportResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "JobId", Shape: 437}, // String
+		{Name: "JobId", Shape: 436}, // String
 	}},
 	131: {Name: "GenerateServiceLastAccessedDetailsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Arn", Shape: 437, Required: true}, // String
+		{Name: "Arn", Shape: 436, Required: true}, // String
 		{Name: "Granularity", Shape: 1},           // AccessAdvisorUsageGranularityType
 	}},
 	132: {Name: "GenerateServiceLastAccessedDetailsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "JobId", Shape: 437}, // String
+		{Name: "JobId", Shape: 436}, // String
 	}},
 	133: {Name: "GetAccessKeyLastUsedRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "AccessKeyId", Shape: 437, Required: true}, // String
+		{Name: "AccessKeyId", Shape: 436, Required: true}, // String
 	}},
 	134: {Name: "GetAccessKeyLastUsedResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437},        // String
+		{Name: "UserName", Shape: 436},        // String
 		{Name: "AccessKeyLastUsed", Shape: 5}, // AccessKeyLastUsed
 	}},
 	135: {Name: "GetAccountAuthorizationDetailsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Filter", Shape: 519},   // entityListType
+		{Name: "Filter", Shape: 517},   // entityListType
 		{Name: "MaxItems", Shape: 194}, // Integer
-		{Name: "Marker", Shape: 437},   // String
+		{Name: "Marker", Shape: 436},   // String
 	}},
 	136: {Name: "GetAccountAuthorizationDetailsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserDetailList", Shape: 610},  // userDetailListType
-		{Name: "GroupDetailList", Shape: 524}, // groupDetailListType
-		{Name: "RoleDetailList", Shape: 580},  // roleDetailListType
-		{Name: "Policies", Shape: 327},        // ManagedPolicyDetailListType
+		{Name: "UserDetailList", Shape: 608},  // userDetailListType
+		{Name: "GroupDetailList", Shape: 522}, // groupDetailListType
+		{Name: "RoleDetailList", Shape: 578},  // roleDetailListType
+		{Name: "Policies", Shape: 328},        // ManagedPolicyDetailListType
 		{Name: "IsTruncated", Shape: 25},      // Boolean
-		{Name: "Marker", Shape: 437},          // String
+		{Name: "Marker", Shape: 436},          // String
 	}},
 	137: {Name: "GetAccountPasswordPolicyResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PasswordPolicy", Shape: 344, Required: true}, // PasswordPolicy
+		{Name: "PasswordPolicy", Shape: 345, Required: true}, // PasswordPolicy
 	}},
 	138: {Name: "GetAccountPropertiesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Properties", Shape: 331}, // MapOfStringToString
+		{Name: "Properties", Shape: 332}, // MapOfStringToString
 	}},
 	139: {Name: "GetAccountSummaryResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SummaryMap", Shape: 600}, // summaryMapType
+		{Name: "SummaryMap", Shape: 598}, // summaryMapType
 	}},
 	140: {Name: "GetContextKeysForCustomPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyInputList", Shape: 432, Required: true}, // SimulationPolicyListType
+		{Name: "PolicyInputList", Shape: 431, Required: true}, // SimulationPolicyListType
 	}},
 	141: {Name: "GetContextKeysForPolicyResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "ContextKeyNames", Shape: 38}, // ContextKeyNamesResultListType
 	}},
 	142: {Name: "GetContextKeysForPrincipalPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicySourceArn", Shape: 437, Required: true}, // String
-		{Name: "PolicyInputList", Shape: 432},                 // SimulationPolicyListType
+		{Name: "PolicySourceArn", Shape: 436, Required: true}, // String
+		{Name: "PolicyInputList", Shape: 431},                 // SimulationPolicyListType
 	}},
 	143: {Name: "GetCredentialReportResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Content", Shape: 24},        // Blob
-		{Name: "ReportFormat", Shape: 387},  // ReportFormatType
-		{Name: "GeneratedTime", Shape: 449}, // Timestamp
+		{Name: "ReportFormat", Shape: 386},  // ReportFormatType
+		{Name: "GeneratedTime", Shape: 448}, // Timestamp
 	}},
 	144: {Name: "GetDelegationRequestRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "DelegationRequestId", Shape: 437, Required: true}, // String
+		{Name: "DelegationRequestId", Shape: 436, Required: true}, // String
 		{Name: "DelegationPermissionCheck", Shape: 25},            // Boolean
 	}},
 	145: {Name: "GetDelegationRequestResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "DelegationRequest", Shape: 76},      // DelegationRequest
-		{Name: "PermissionCheckResult", Shape: 346}, // PermissionCheckResultType
-		{Name: "PermissionCheckStatus", Shape: 347}, // PermissionCheckStatusType
+		{Name: "PermissionCheckResult", Shape: 347}, // PermissionCheckResultType
+		{Name: "PermissionCheckStatus", Shape: 348}, // PermissionCheckStatusType
 	}},
 	146: {Name: "GetGroupPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "GroupName", Shape: 437, Required: true},  // String
-		{Name: "PolicyName", Shape: 437, Required: true}, // String
+		{Name: "GroupName", Shape: 436, Required: true},  // String
+		{Name: "PolicyName", Shape: 436, Required: true}, // String
 	}},
 	147: {Name: "GetGroupPolicyResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "GroupName", Shape: 437, Required: true},      // String
-		{Name: "PolicyName", Shape: 437, Required: true},     // String
-		{Name: "PolicyDocument", Shape: 437, Required: true}, // String
+		{Name: "GroupName", Shape: 436, Required: true},      // String
+		{Name: "PolicyName", Shape: 436, Required: true},     // String
+		{Name: "PolicyDocument", Shape: 436, Required: true}, // String
 	}},
 	148: {Name: "GetGroupRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "GroupName", Shape: 437, Required: true}, // String
-		{Name: "Marker", Shape: 437},                    // String
+		{Name: "GroupName", Shape: 436, Required: true}, // String
+		{Name: "Marker", Shape: 436},                    // String
 		{Name: "MaxItems", Shape: 194},                  // Integer
 	}},
 	149: {Name: "GetGroupResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Group", Shape: 189, Required: true}, // Group
-		{Name: "Users", Shape: 611, Required: true}, // userListType
+		{Name: "Users", Shape: 609, Required: true}, // userListType
 		{Name: "IsTruncated", Shape: 25},            // Boolean
-		{Name: "Marker", Shape: 437},                // String
+		{Name: "Marker", Shape: 436},                // String
 	}},
 	150: {Name: "GetHumanReadableSummaryRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "EntityArn", Shape: 437, Required: true}, // String
-		{Name: "Locale", Shape: 437},                    // String
+		{Name: "EntityArn", Shape: 436, Required: true}, // String
+		{Name: "Locale", Shape: 436},                    // String
 	}},
 	151: {Name: "GetHumanReadableSummaryResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Locale", Shape: 437},         // String
-		{Name: "SummaryContent", Shape: 437}, // String
-		{Name: "SummaryState", Shape: 438},   // SummaryStateType
+		{Name: "Locale", Shape: 436},         // String
+		{Name: "SummaryContent", Shape: 436}, // String
+		{Name: "SummaryState", Shape: 437},   // SummaryStateType
 	}},
 	152: {Name: "GetInstanceProfileRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "InstanceProfileName", Shape: 437, Required: true}, // String
+		{Name: "InstanceProfileName", Shape: 436, Required: true}, // String
 	}},
 	153: {Name: "GetInstanceProfileResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "InstanceProfile", Shape: 193, Required: true}, // InstanceProfile
 	}},
 	154: {Name: "GetLoginProfileRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437}, // String
+		{Name: "UserName", Shape: 436}, // String
 	}},
 	155: {Name: "GetLoginProfileResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "LoginProfile", Shape: 321, Required: true}, // LoginProfile
+		{Name: "LoginProfile", Shape: 322, Required: true}, // LoginProfile
 	}},
 	156: {Name: "GetMFADeviceRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SerialNumber", Shape: 437, Required: true}, // String
-		{Name: "UserName", Shape: 437},                     // String
+		{Name: "SerialNumber", Shape: 436, Required: true}, // String
+		{Name: "UserName", Shape: 436},                     // String
 	}},
 	157: {Name: "GetMFADeviceResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437},                     // String
-		{Name: "SerialNumber", Shape: 437, Required: true}, // String
-		{Name: "EnableDate", Shape: 449},                   // Timestamp
+		{Name: "UserName", Shape: 436},                     // String
+		{Name: "SerialNumber", Shape: 436, Required: true}, // String
+		{Name: "EnableDate", Shape: 448},                   // Timestamp
 		{Name: "Certifications", Shape: 29},                // CertificationMapType
 	}},
 	158: {Name: "GetOpenIDConnectProviderRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "OpenIDConnectProviderArn", Shape: 437, Required: true}, // String
+		{Name: "OpenIDConnectProviderArn", Shape: 436, Required: true}, // String
 	}},
 	159: {Name: "GetOpenIDConnectProviderResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Url", Shape: 437},            // String
-		{Name: "ClientIDList", Shape: 506},   // clientIDListType
-		{Name: "ThumbprintList", Shape: 606}, // thumbprintListType
-		{Name: "CreateDate", Shape: 449},     // Timestamp
-		{Name: "Tags", Shape: 604},           // tagListType
+		{Name: "Url", Shape: 436},            // String
+		{Name: "ClientIDList", Shape: 504},   // clientIDListType
+		{Name: "ThumbprintList", Shape: 604}, // thumbprintListType
+		{Name: "CreateDate", Shape: 448},     // Timestamp
+		{Name: "Tags", Shape: 602},           // tagListType
 	}},
 	160: {Name: "GetOrganizationsAccessReportRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "JobId", Shape: 437, Required: true}, // String
+		{Name: "JobId", Shape: 436, Required: true}, // String
 		{Name: "MaxItems", Shape: 194},              // Integer
-		{Name: "Marker", Shape: 437},                // String
-		{Name: "SortKey", Shape: 596},               // sortKeyType
+		{Name: "Marker", Shape: 436},                // String
+		{Name: "SortKey", Shape: 594},               // sortKeyType
 	}},
 	161: {Name: "GetOrganizationsAccessReportResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "JobStatus", Shape: 538, Required: true},       // jobStatusType
-		{Name: "JobCreationDate", Shape: 449, Required: true}, // Timestamp
-		{Name: "JobCompletionDate", Shape: 449},               // Timestamp
+		{Name: "JobStatus", Shape: 536, Required: true},       // jobStatusType
+		{Name: "JobCreationDate", Shape: 448, Required: true}, // Timestamp
+		{Name: "JobCompletionDate", Shape: 448},               // Timestamp
 		{Name: "NumberOfServicesAccessible", Shape: 194},      // Integer
 		{Name: "NumberOfServicesNotAccessed", Shape: 194},     // Integer
 		{Name: "AccessDetails", Shape: 3},                     // AccessDetails
 		{Name: "IsTruncated", Shape: 25},                      // Boolean
-		{Name: "Marker", Shape: 437},                          // String
+		{Name: "Marker", Shape: 436},                          // String
 		{Name: "ErrorDetails", Shape: 120},                    // ErrorDetails
 	}},
 	162: {Name: "GetOutboundWebIdentityFederationInfoResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "IssuerIdentifier", Shape: 437}, // String
+		{Name: "IssuerIdentifier", Shape: 436}, // String
 		{Name: "JwtVendingEnabled", Shape: 25}, // Boolean
 	}},
 	163: {Name: "GetPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyArn", Shape: 437, Required: true}, // String
+		{Name: "PolicyArn", Shape: 436, Required: true}, // String
 	}},
 	164: {Name: "GetPolicyResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Policy", Shape: 350}, // Policy
+		{Name: "Policy", Shape: 351}, // Policy
 	}},
 	165: {Name: "GetPolicyVersionRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyArn", Shape: 437, Required: true}, // String
-		{Name: "VersionId", Shape: 437, Required: true}, // String
+		{Name: "PolicyArn", Shape: 436, Required: true}, // String
+		{Name: "VersionId", Shape: 436, Required: true}, // String
 	}},
 	166: {Name: "GetPolicyVersionResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyVersion", Shape: 371}, // PolicyVersion
+		{Name: "PolicyVersion", Shape: 370}, // PolicyVersion
 	}},
 	167: {Name: "GetRolePolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 437, Required: true},   // String
-		{Name: "PolicyName", Shape: 437, Required: true}, // String
+		{Name: "RoleName", Shape: 436, Required: true},   // String
+		{Name: "PolicyName", Shape: 436, Required: true}, // String
 	}},
 	168: {Name: "GetRolePolicyResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 437, Required: true},       // String
-		{Name: "PolicyName", Shape: 437, Required: true},     // String
-		{Name: "PolicyDocument", Shape: 437, Required: true}, // String
+		{Name: "RoleName", Shape: 436, Required: true},       // String
+		{Name: "PolicyName", Shape: 436, Required: true},     // String
+		{Name: "PolicyDocument", Shape: 436, Required: true}, // String
 	}},
 	169: {Name: "GetRoleRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 437, Required: true}, // String
+		{Name: "RoleName", Shape: 436, Required: true}, // String
 	}},
 	170: {Name: "GetRoleResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Role", Shape: 399, Required: true}, // Role
+		{Name: "Role", Shape: 398, Required: true}, // Role
 	}},
 	171: {Name: "GetRoleTemplateVersionRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "TemplateArn", Shape: 437, Required: true}, // String
+		{Name: "TemplateArn", Shape: 436, Required: true}, // String
 		{Name: "MinorVersion", Shape: 194},                // Integer
 	}},
 	172: {Name: "GetRoleTemplateVersionResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleTemplateVersion", Shape: 404}, // RoleTemplateVersion
+		{Name: "RoleTemplateVersion", Shape: 403}, // RoleTemplateVersion
 	}},
 	173: {Name: "GetSAMLProviderRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SAMLProviderArn", Shape: 437, Required: true}, // String
+		{Name: "SAMLProviderArn", Shape: 436, Required: true}, // String
 	}},
 	174: {Name: "GetSAMLProviderResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SAMLMetadataDocument", Shape: 437},   // String
-		{Name: "CreateDate", Shape: 449},             // Timestamp
-		{Name: "ValidUntil", Shape: 449},             // Timestamp
-		{Name: "Tags", Shape: 604},                   // tagListType
+		{Name: "SAMLMetadataDocument", Shape: 436},   // String
+		{Name: "CreateDate", Shape: 448},             // Timestamp
+		{Name: "ValidUntil", Shape: 448},             // Timestamp
+		{Name: "Tags", Shape: 602},                   // tagListType
 		{Name: "AssertionEncryptionMode", Shape: 16}, // AssertionEncryptionModeType
-		{Name: "PrivateKeyList", Shape: 264},         // ListOfSAMLPrivateKey
-		{Name: "SAMLProviderUUID", Shape: 437},       // String
+		{Name: "PrivateKeyList", Shape: 265},         // ListOfSAMLPrivateKey
+		{Name: "SAMLProviderUUID", Shape: 436},       // String
 	}},
 	175: {Name: "GetSSHPublicKeyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437, Required: true},       // String
-		{Name: "SSHPublicKeyId", Shape: 437, Required: true}, // String
-		{Name: "Encoding", Shape: 516, Required: true},       // encodingType
+		{Name: "UserName", Shape: 436, Required: true},       // String
+		{Name: "SSHPublicKeyId", Shape: 436, Required: true}, // String
+		{Name: "Encoding", Shape: 514, Required: true},       // encodingType
 	}},
 	176: {Name: "GetSSHPublicKeyResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SSHPublicKey", Shape: 412}, // SSHPublicKey
+		{Name: "SSHPublicKey", Shape: 411}, // SSHPublicKey
 	}},
 	177: {Name: "GetServerCertificateRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ServerCertificateName", Shape: 437, Required: true}, // String
+		{Name: "ServerCertificateName", Shape: 436, Required: true}, // String
 	}},
 	178: {Name: "GetServerCertificateResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ServerCertificate", Shape: 416, Required: true}, // ServerCertificate
+		{Name: "ServerCertificate", Shape: 415, Required: true}, // ServerCertificate
 	}},
 	179: {Name: "GetServiceLastAccessedDetailsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "JobId", Shape: 437, Required: true}, // String
+		{Name: "JobId", Shape: 436, Required: true}, // String
 		{Name: "MaxItems", Shape: 194},              // Integer
-		{Name: "Marker", Shape: 437},                // String
+		{Name: "Marker", Shape: 436},                // String
 	}},
 	180: {Name: "GetServiceLastAccessedDetailsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "JobStatus", Shape: 538, Required: true},            // jobStatusType
+		{Name: "JobStatus", Shape: 536, Required: true},            // jobStatusType
 		{Name: "JobType", Shape: 1},                                // AccessAdvisorUsageGranularityType
-		{Name: "JobCreationDate", Shape: 449, Required: true},      // Timestamp
-		{Name: "ServicesLastAccessed", Shape: 425, Required: true}, // ServicesLastAccessed
-		{Name: "JobCompletionDate", Shape: 449, Required: true},    // Timestamp
+		{Name: "JobCreationDate", Shape: 448, Required: true},      // Timestamp
+		{Name: "ServicesLastAccessed", Shape: 424, Required: true}, // ServicesLastAccessed
+		{Name: "JobCompletionDate", Shape: 448, Required: true},    // Timestamp
 		{Name: "IsTruncated", Shape: 25},                           // Boolean
-		{Name: "Marker", Shape: 437},                               // String
+		{Name: "Marker", Shape: 436},                               // String
 		{Name: "Error", Shape: 120},                                // ErrorDetails
 	}},
 	181: {Name: "GetServiceLastAccessedDetailsWithEntitiesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "JobId", Shape: 437, Required: true},            // String
-		{Name: "ServiceNamespace", Shape: 437, Required: true}, // String
+		{Name: "JobId", Shape: 436, Required: true},            // String
+		{Name: "ServiceNamespace", Shape: 436, Required: true}, // String
 		{Name: "MaxItems", Shape: 194},                         // Integer
-		{Name: "Marker", Shape: 437},                           // String
+		{Name: "Marker", Shape: 436},                           // String
 	}},
 	182: {Name: "GetServiceLastAccessedDetailsWithEntitiesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "JobStatus", Shape: 538, Required: true},         // jobStatusType
-		{Name: "JobCreationDate", Shape: 449, Required: true},   // Timestamp
-		{Name: "JobCompletionDate", Shape: 449, Required: true}, // Timestamp
-		{Name: "EntityDetailsList", Shape: 518, Required: true}, // entityDetailsListType
+		{Name: "JobStatus", Shape: 536, Required: true},         // jobStatusType
+		{Name: "JobCreationDate", Shape: 448, Required: true},   // Timestamp
+		{Name: "JobCompletionDate", Shape: 448, Required: true}, // Timestamp
+		{Name: "EntityDetailsList", Shape: 516, Required: true}, // entityDetailsListType
 		{Name: "IsTruncated", Shape: 25},                        // Boolean
-		{Name: "Marker", Shape: 437},                            // String
+		{Name: "Marker", Shape: 436},                            // String
 		{Name: "Error", Shape: 120},                             // ErrorDetails
 	}},
 	183: {Name: "GetServiceLinkedRoleDeletionStatusRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "DeletionTaskId", Shape: 437, Required: true}, // String
+		{Name: "DeletionTaskId", Shape: 436, Required: true}, // String
 	}},
 	184: {Name: "GetServiceLinkedRoleDeletionStatusResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Status", Shape: 103, Required: true}, // DeletionTaskStatusType
 		{Name: "Reason", Shape: 101},                 // DeletionTaskFailureReasonType
 	}},
 	185: {Name: "GetUserPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437, Required: true},   // String
-		{Name: "PolicyName", Shape: 437, Required: true}, // String
+		{Name: "UserName", Shape: 436, Required: true},   // String
+		{Name: "PolicyName", Shape: 436, Required: true}, // String
 	}},
 	186: {Name: "GetUserPolicyResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437, Required: true},       // String
-		{Name: "PolicyName", Shape: 437, Required: true},     // String
-		{Name: "PolicyDocument", Shape: 437, Required: true}, // String
+		{Name: "UserName", Shape: 436, Required: true},       // String
+		{Name: "PolicyName", Shape: 436, Required: true},     // String
+		{Name: "PolicyDocument", Shape: 436, Required: true}, // String
 	}},
 	187: {Name: "GetUserRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437}, // String
+		{Name: "UserName", Shape: 436}, // String
 	}},
 	188: {Name: "GetUserResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "User", Shape: 487, Required: true}, // User
+		{Name: "User", Shape: 485, Required: true}, // User
 	}},
 	189: {Name: "Group", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Path", Shape: 437, Required: true},       // String
-		{Name: "GroupName", Shape: 437, Required: true},  // String
-		{Name: "GroupId", Shape: 437, Required: true},    // String
-		{Name: "Arn", Shape: 437, Required: true},        // String
-		{Name: "CreateDate", Shape: 449, Required: true}, // Timestamp
+		{Name: "Path", Shape: 436, Required: true},       // String
+		{Name: "GroupName", Shape: 436, Required: true},  // String
+		{Name: "GroupId", Shape: 436, Required: true},    // String
+		{Name: "Arn", Shape: 436, Required: true},        // String
+		{Name: "CreateDate", Shape: 448, Required: true}, // Timestamp
 	}},
 	190: {Name: "GroupDetail", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Path", Shape: 437},                    // String
-		{Name: "GroupName", Shape: 437},               // String
-		{Name: "GroupId", Shape: 437},                 // String
-		{Name: "Arn", Shape: 437},                     // String
-		{Name: "CreateDate", Shape: 449},              // Timestamp
-		{Name: "GroupPolicyList", Shape: 559},         // policyDetailListType
-		{Name: "AttachedManagedPolicies", Shape: 497}, // attachedPoliciesListType
+		{Name: "Path", Shape: 436},                    // String
+		{Name: "GroupName", Shape: 436},               // String
+		{Name: "GroupId", Shape: 436},                 // String
+		{Name: "Arn", Shape: 436},                     // String
+		{Name: "CreateDate", Shape: 448},              // Timestamp
+		{Name: "GroupPolicyList", Shape: 557},         // policyDetailListType
+		{Name: "AttachedManagedPolicies", Shape: 495}, // attachedPoliciesListType
 	}},
 	191: {Name: "InlinePolicy", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyDocument", Shape: 437}, // String
-		{Name: "PolicyName", Shape: 437},     // String
+		{Name: "PolicyDocument", Shape: 436}, // String
+		{Name: "PolicyName", Shape: 436},     // String
 	}},
 	192: {Name: "InlinePolicyIdentifierType", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "AttachmentName", Shape: 437, Required: true}, // String
+		{Name: "AttachmentName", Shape: 436, Required: true}, // String
 		{Name: "AttachmentType", Shape: 23, Required: true},  // AttachmentType
-		{Name: "PolicyName", Shape: 437, Required: true},     // String
+		{Name: "PolicyName", Shape: 436, Required: true},     // String
 	}},
 	193: {Name: "InstanceProfile", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Path", Shape: 437, Required: true},                // String
-		{Name: "InstanceProfileName", Shape: 437, Required: true}, // String
-		{Name: "InstanceProfileId", Shape: 437, Required: true},   // String
-		{Name: "Arn", Shape: 437, Required: true},                 // String
-		{Name: "CreateDate", Shape: 449, Required: true},          // Timestamp
-		{Name: "Roles", Shape: 581, Required: true},               // roleListType
-		{Name: "Tags", Shape: 604},                                // tagListType
+		{Name: "Path", Shape: 436, Required: true},                // String
+		{Name: "InstanceProfileName", Shape: 436, Required: true}, // String
+		{Name: "InstanceProfileId", Shape: 436, Required: true},   // String
+		{Name: "Arn", Shape: 436, Required: true},                 // String
+		{Name: "CreateDate", Shape: 448, Required: true},          // Timestamp
+		{Name: "Roles", Shape: 579, Required: true},               // roleListType
+		{Name: "Tags", Shape: 602},                                // tagListType
 	}},
 	194: {Name: "Integer", Kind: awsapi.Integer},
 	195: {Name: "InvalidAuthenticationCodeException", Kind: awsapi.Structure, Exception: InvalidAuthenticationCodeException, Members: []awsapi.Member{
-		{Name: "message", Shape: 437}, // String
+		{Name: "message", Shape: 436}, // String
 	}},
 	196: {Name: "InvalidCertificateException", Kind: awsapi.Structure, Exception: InvalidCertificateException, Members: []awsapi.Member{
-		{Name: "message", Shape: 437}, // String
+		{Name: "message", Shape: 436}, // String
 	}},
 	197: {Name: "InvalidInputException", Kind: awsapi.Structure, Exception: InvalidInputException, Members: []awsapi.Member{
-		{Name: "message", Shape: 437}, // String
+		{Name: "message", Shape: 436}, // String
 	}},
 	198: {Name: "InvalidPublicKeyException", Kind: awsapi.Structure, Exception: InvalidPublicKeyException, Members: []awsapi.Member{
-		{Name: "message", Shape: 437}, // String
+		{Name: "message", Shape: 436}, // String
 	}},
 	199: {Name: "InvalidUserTypeException", Kind: awsapi.Structure, Exception: InvalidUserTypeException, Members: []awsapi.Member{
-		{Name: "message", Shape: 437}, // String
+		{Name: "message", Shape: 436}, // String
 	}},
 	200: {Name: "KeyPairMismatchException", Kind: awsapi.Structure, Exception: KeyPairMismatchException, Members: []awsapi.Member{
-		{Name: "message", Shape: 437}, // String
+		{Name: "message", Shape: 436}, // String
 	}},
 	201: {Name: "LimitExceededException", Kind: awsapi.Structure, Exception: LimitExceededException, Members: []awsapi.Member{
-		{Name: "message", Shape: 437}, // String
+		{Name: "message", Shape: 436}, // String
 	}},
 	202: {Name: "LineNumber", Kind: awsapi.Integer},
 	203: {Name: "ListAccessKeysRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437}, // String
-		{Name: "Marker", Shape: 437},   // String
+		{Name: "UserName", Shape: 436}, // String
+		{Name: "Marker", Shape: 436},   // String
 		{Name: "MaxItems", Shape: 194}, // Integer
 	}},
 	204: {Name: "ListAccessKeysResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "AccessKeyMetadata", Shape: 491, Required: true}, // accessKeyMetadataListType
+		{Name: "AccessKeyMetadata", Shape: 489, Required: true}, // accessKeyMetadataListType
 		{Name: "IsTruncated", Shape: 25},                        // Boolean
-		{Name: "Marker", Shape: 437},                            // String
+		{Name: "Marker", Shape: 436},                            // String
 	}},
 	205: {Name: "ListAccountAliasesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Marker", Shape: 437},   // String
+		{Name: "Marker", Shape: 436},   // String
 		{Name: "MaxItems", Shape: 194}, // Integer
 	}},
 	206: {Name: "ListAccountAliasesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "AccountAliases", Shape: 493, Required: true}, // accountAliasListType
+		{Name: "AccountAliases", Shape: 491, Required: true}, // accountAliasListType
 		{Name: "IsTruncated", Shape: 25},                     // Boolean
-		{Name: "Marker", Shape: 437},                         // String
+		{Name: "Marker", Shape: 436},                         // String
 	}},
 	207: {Name: "ListAttachedGroupPoliciesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "GroupName", Shape: 437, Required: true}, // String
-		{Name: "PathPrefix", Shape: 437},                // String
-		{Name: "Marker", Shape: 437},                    // String
+		{Name: "GroupName", Shape: 436, Required: true}, // String
+		{Name: "PathPrefix", Shape: 436},                // String
+		{Name: "Marker", Shape: 436},                    // String
 		{Name: "MaxItems", Shape: 194},                  // Integer
 	}},
 	208: {Name: "ListAttachedGroupPoliciesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "AttachedPolicies", Shape: 497}, // attachedPoliciesListType
+		{Name: "AttachedPolicies", Shape: 495}, // attachedPoliciesListType
 		{Name: "IsTruncated", Shape: 25},       // Boolean
-		{Name: "Marker", Shape: 437},           // String
+		{Name: "Marker", Shape: 436},           // String
 	}},
 	209: {Name: "ListAttachedRolePoliciesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 437, Required: true}, // String
-		{Name: "PathPrefix", Shape: 437},               // String
-		{Name: "Marker", Shape: 437},                   // String
+		{Name: "RoleName", Shape: 436, Required: true}, // String
+		{Name: "PathPrefix", Shape: 436},               // String
+		{Name: "Marker", Shape: 436},                   // String
 		{Name: "MaxItems", Shape: 194},                 // Integer
 	}},
 	210: {Name: "ListAttachedRolePoliciesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "AttachedPolicies", Shape: 497}, // attachedPoliciesListType
+		{Name: "AttachedPolicies", Shape: 495}, // attachedPoliciesListType
 		{Name: "IsTruncated", Shape: 25},       // Boolean
-		{Name: "Marker", Shape: 437},           // String
+		{Name: "Marker", Shape: 436},           // String
 	}},
 	211: {Name: "ListAttachedUserPoliciesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437, Required: true}, // String
-		{Name: "PathPrefix", Shape: 437},               // String
-		{Name: "Marker", Shape: 437},                   // String
+		{Name: "UserName", Shape: 436, Required: true}, // String
+		{Name: "PathPrefix", Shape: 436},               // String
+		{Name: "Marker", Shape: 436},                   // String
 		{Name: "MaxItems", Shape: 194},                 // Integer
 	}},
 	212: {Name: "ListAttachedUserPoliciesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "AttachedPolicies", Shape: 497}, // attachedPoliciesListType
+		{Name: "AttachedPolicies", Shape: 495}, // attachedPoliciesListType
 		{Name: "IsTruncated", Shape: 25},       // Boolean
-		{Name: "Marker", Shape: 437},           // String
+		{Name: "Marker", Shape: 436},           // String
 	}},
 	213: {Name: "ListDelegationRequestsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Marker", Shape: 437},   // String
+		{Name: "Marker", Shape: 436},   // String
 		{Name: "MaxItems", Shape: 194}, // Integer
-		{Name: "OwnerId", Shape: 437},  // String
+		{Name: "OwnerId", Shape: 436},  // String
 	}},
 	214: {Name: "ListDelegationRequestsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "DelegationRequests", Shape: 237}, // ListOfDelegationRequest
 		{Name: "IsTruncated", Shape: 25},         // Boolean
-		{Name: "Marker", Shape: 437},             // String
+		{Name: "Marker", Shape: 436},             // String
 	}},
 	215: {Name: "ListEntitiesForPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyArn", Shape: 437, Required: true}, // String
+		{Name: "PolicyArn", Shape: 436, Required: true}, // String
 		{Name: "EntityFilter", Shape: 119},              // EntityType
-		{Name: "PathPrefix", Shape: 437},                // String
-		{Name: "PolicyUsageFilter", Shape: 368},         // PolicyUsageType
-		{Name: "Marker", Shape: 437},                    // String
+		{Name: "PathPrefix", Shape: 436},                // String
+		{Name: "PolicyUsageFilter", Shape: 367},         // PolicyUsageType
+		{Name: "Marker", Shape: 436},                    // String
 		{Name: "MaxItems", Shape: 194},                  // Integer
 	}},
 	216: {Name: "ListEntitiesForPolicyResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyGroups", Shape: 356}, // PolicyGroupListType
-		{Name: "PolicyUsers", Shape: 370},  // PolicyUserListType
-		{Name: "PolicyRoles", Shape: 366},  // PolicyRoleListType
+		{Name: "PolicyGroups", Shape: 357}, // PolicyGroupListType
+		{Name: "PolicyUsers", Shape: 369},  // PolicyUserListType
+		{Name: "PolicyRoles", Shape: 365},  // PolicyRoleListType
 		{Name: "IsTruncated", Shape: 25},   // Boolean
-		{Name: "Marker", Shape: 437},       // String
+		{Name: "Marker", Shape: 436},       // String
 	}},
 	217: {Name: "ListGroupPoliciesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "GroupName", Shape: 437, Required: true}, // String
-		{Name: "Marker", Shape: 437},                    // String
+		{Name: "GroupName", Shape: 436, Required: true}, // String
+		{Name: "Marker", Shape: 436},                    // String
 		{Name: "MaxItems", Shape: 194},                  // Integer
 	}},
 	218: {Name: "ListGroupPoliciesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyNames", Shape: 565, Required: true}, // policyNameListType
+		{Name: "PolicyNames", Shape: 563, Required: true}, // policyNameListType
 		{Name: "IsTruncated", Shape: 25},                  // Boolean
-		{Name: "Marker", Shape: 437},                      // String
+		{Name: "Marker", Shape: 436},                      // String
 	}},
 	219: {Name: "ListGroupsForUserRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437, Required: true}, // String
-		{Name: "Marker", Shape: 437},                   // String
+		{Name: "UserName", Shape: 436, Required: true}, // String
+		{Name: "Marker", Shape: 436},                   // String
 		{Name: "MaxItems", Shape: 194},                 // Integer
 	}},
 	220: {Name: "ListGroupsForUserResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Groups", Shape: 525, Required: true}, // groupListType
+		{Name: "Groups", Shape: 523, Required: true}, // groupListType
 		{Name: "IsTruncated", Shape: 25},             // Boolean
-		{Name: "Marker", Shape: 437},                 // String
+		{Name: "Marker", Shape: 436},                 // String
 	}},
 	221: {Name: "ListGroupsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PathPrefix", Shape: 437}, // String
-		{Name: "Marker", Shape: 437},     // String
+		{Name: "PathPrefix", Shape: 436}, // String
+		{Name: "Marker", Shape: 436},     // String
 		{Name: "MaxItems", Shape: 194},   // Integer
 	}},
 	222: {Name: "ListGroupsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Groups", Shape: 525, Required: true}, // groupListType
+		{Name: "Groups", Shape: 523, Required: true}, // groupListType
 		{Name: "IsTruncated", Shape: 25},             // Boolean
-		{Name: "Marker", Shape: 437},                 // String
+		{Name: "Marker", Shape: 436},                 // String
 	}},
 	223: {Name: "ListInstanceProfileTagsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "InstanceProfileName", Shape: 437, Required: true}, // String
-		{Name: "Marker", Shape: 437},                              // String
+		{Name: "InstanceProfileName", Shape: 436, Required: true}, // String
+		{Name: "Marker", Shape: 436},                              // String
 		{Name: "MaxItems", Shape: 194},                            // Integer
 	}},
 	224: {Name: "ListInstanceProfileTagsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Tags", Shape: 604, Required: true}, // tagListType
+		{Name: "Tags", Shape: 602, Required: true}, // tagListType
 		{Name: "IsTruncated", Shape: 25},           // Boolean
-		{Name: "Marker", Shape: 437},               // String
+		{Name: "Marker", Shape: 436},               // String
 	}},
 	225: {Name: "ListInstanceProfilesForRoleRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 437, Required: true}, // String
-		{Name: "Marker", Shape: 437},                   // String
+		{Name: "RoleName", Shape: 436, Required: true}, // String
+		{Name: "Marker", Shape: 436},                   // String
 		{Name: "MaxItems", Shape: 194},                 // Integer
 	}},
 	226: {Name: "ListInstanceProfilesForRoleResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "InstanceProfiles", Shape: 529, Required: true}, // instanceProfileListType
+		{Name: "InstanceProfiles", Shape: 527, Required: true}, // instanceProfileListType
 		{Name: "IsTruncated", Shape: 25},                       // Boolean
-		{Name: "Marker", Shape: 437},                           // String
+		{Name: "Marker", Shape: 436},                           // String
 	}},
 	227: {Name: "ListInstanceProfilesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PathPrefix", Shape: 437}, // String
-		{Name: "Marker", Shape: 437},     // String
+		{Name: "PathPrefix", Shape: 436}, // String
+		{Name: "Marker", Shape: 436},     // String
 		{Name: "MaxItems", Shape: 194},   // Integer
 	}},
 	228: {Name: "ListInstanceProfilesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "InstanceProfiles", Shape: 529, Required: true}, // instanceProfileListType
+		{Name: "InstanceProfiles", Shape: 527, Required: true}, // instanceProfileListType
 		{Name: "IsTruncated", Shape: 25},                       // Boolean
-		{Name: "Marker", Shape: 437},                           // String
+		{Name: "Marker", Shape: 436},                           // String
 	}},
 	229: {Name: "ListMFADeviceTagsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SerialNumber", Shape: 437, Required: true}, // String
-		{Name: "Marker", Shape: 437},                       // String
+		{Name: "SerialNumber", Shape: 436, Required: true}, // String
+		{Name: "Marker", Shape: 436},                       // String
 		{Name: "MaxItems", Shape: 194},                     // Integer
 	}},
 	230: {Name: "ListMFADeviceTagsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Tags", Shape: 604, Required: true}, // tagListType
+		{Name: "Tags", Shape: 602, Required: true}, // tagListType
 		{Name: "IsTruncated", Shape: 25},           // Boolean
-		{Name: "Marker", Shape: 437},               // String
+		{Name: "Marker", Shape: 436},               // String
 	}},
 	231: {Name: "ListMFADevicesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437}, // String
-		{Name: "Marker", Shape: 437},   // String
+		{Name: "UserName", Shape: 436}, // String
+		{Name: "Marker", Shape: 436},   // String
 		{Name: "MaxItems", Shape: 194}, // Integer
 	}},
 	232: {Name: "ListMFADevicesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "MFADevices", Shape: 547, Required: true}, // mfaDeviceListType
+		{Name: "MFADevices", Shape: 545, Required: true}, // mfaDeviceListType
 		{Name: "IsTruncated", Shape: 25},                 // Boolean
-		{Name: "Marker", Shape: 437},                     // String
+		{Name: "Marker", Shape: 436},                     // String
 	}},
 	233: {Name: "ListOfAccessDetail", Kind: awsapi.List, Elem: awsapi.Element{Shape: 2}},
 	234: {Name: "ListOfAccessKeyMetadata", Kind: awsapi.List, Elem: awsapi.Element{Shape: 6}},
@@ -963,313 +963,314 @@ var shapes = [...]awsapi.Shape{
 	243: {Name: "ListOfGroupDetail", Kind: awsapi.List, Elem: awsapi.Element{Shape: 190}},
 	244: {Name: "ListOfInlinePolicy", Kind: awsapi.List, Elem: awsapi.Element{Shape: 191}},
 	245: {Name: "ListOfInstanceProfile", Kind: awsapi.List, Elem: awsapi.Element{Shape: 193}},
-	246: {Name: "ListOfListPoliciesGrantingServiceAccessEntry", Kind: awsapi.List, Elem: awsapi.Element{Shape: 284}},
-	247: {Name: "ListOfMFADevice", Kind: awsapi.List, Elem: awsapi.Element{Shape: 322}},
-	248: {Name: "ListOfManagedPolicyDetail", Kind: awsapi.List, Elem: awsapi.Element{Shape: 326}},
-	249: {Name: "ListOfOpenIDConnectProviderListEntry", Kind: awsapi.List, Elem: awsapi.Element{Shape: 334}},
-	250: {Name: "ListOfOrderedOrganizationPolicyType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 338}},
-	251: {Name: "ListOfParameterDefinition", Kind: awsapi.List, Elem: awsapi.Element{Shape: 342}},
-	252: {Name: "ListOfPolicy", Kind: awsapi.List, Elem: awsapi.Element{Shape: 350}},
-	253: {Name: "ListOfPolicyDetail", Kind: awsapi.List, Elem: awsapi.Element{Shape: 351}},
-	254: {Name: "ListOfPolicyGrantingServiceAccess", Kind: awsapi.List, Elem: awsapi.Element{Shape: 354}},
-	255: {Name: "ListOfPolicyGroup", Kind: awsapi.List, Elem: awsapi.Element{Shape: 355}},
-	256: {Name: "ListOfPolicyParameter", Kind: awsapi.List, Elem: awsapi.Element{Shape: 363}},
-	257: {Name: "ListOfPolicyRole", Kind: awsapi.List, Elem: awsapi.Element{Shape: 365}},
-	258: {Name: "ListOfPolicyUser", Kind: awsapi.List, Elem: awsapi.Element{Shape: 369}},
-	259: {Name: "ListOfPolicyVersion", Kind: awsapi.List, Elem: awsapi.Element{Shape: 371}},
-	260: {Name: "ListOfResourceSpecificResult", Kind: awsapi.List, Elem: awsapi.Element{Shape: 396}},
-	261: {Name: "ListOfRole", Kind: awsapi.List, Elem: awsapi.Element{Shape: 399}},
-	262: {Name: "ListOfRoleDetail", Kind: awsapi.List, Elem: awsapi.Element{Shape: 400}},
-	263: {Name: "ListOfRoleUsageType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 406}},
-	264: {Name: "ListOfSAMLPrivateKey", Kind: awsapi.List, Elem: awsapi.Element{Shape: 408}},
-	265: {Name: "ListOfSAMLProviderListEntry", Kind: awsapi.List, Elem: awsapi.Element{Shape: 409}},
-	266: {Name: "ListOfSSHPublicKeyMetadata", Kind: awsapi.List, Elem: awsapi.Element{Shape: 414}},
-	267: {Name: "ListOfServerCertificateMetadata", Kind: awsapi.List, Elem: awsapi.Element{Shape: 417}},
-	268: {Name: "ListOfServiceLastAccessed", Kind: awsapi.List, Elem: awsapi.Element{Shape: 420}},
-	269: {Name: "ListOfServiceSpecificCredentialMetadata", Kind: awsapi.List, Elem: awsapi.Element{Shape: 423}},
-	270: {Name: "ListOfSigningCertificate", Kind: awsapi.List, Elem: awsapi.Element{Shape: 428}},
-	271: {Name: "ListOfStatement", Kind: awsapi.List, Elem: awsapi.Element{Shape: 435}},
-	272: {Name: "ListOfString", Kind: awsapi.List, Elem: awsapi.Element{Shape: 437}},
-	273: {Name: "ListOfTag", Kind: awsapi.List, Elem: awsapi.Element{Shape: 439}},
-	274: {Name: "ListOfTagTemplate", Kind: awsapi.List, Elem: awsapi.Element{Shape: 447}},
-	275: {Name: "ListOfTrackedActionLastAccessed", Kind: awsapi.List, Elem: awsapi.Element{Shape: 450}},
-	276: {Name: "ListOfUser", Kind: awsapi.List, Elem: awsapi.Element{Shape: 487}},
-	277: {Name: "ListOfUserDetail", Kind: awsapi.List, Elem: awsapi.Element{Shape: 488}},
-	278: {Name: "ListOfVirtualMFADevice", Kind: awsapi.List, Elem: awsapi.Element{Shape: 489}},
-	279: {Name: "ListOpenIDConnectProviderTagsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "OpenIDConnectProviderArn", Shape: 437, Required: true}, // String
-		{Name: "Marker", Shape: 437},                                   // String
+	246: {Name: "ListOfListPoliciesGrantingServiceAccessEntry", Kind: awsapi.List, Elem: awsapi.Element{Shape: 285}},
+	247: {Name: "ListOfMFADevice", Kind: awsapi.List, Elem: awsapi.Element{Shape: 323}},
+	248: {Name: "ListOfManagedPolicyDetail", Kind: awsapi.List, Elem: awsapi.Element{Shape: 327}},
+	249: {Name: "ListOfOpenIDConnectProviderListEntry", Kind: awsapi.List, Elem: awsapi.Element{Shape: 335}},
+	250: {Name: "ListOfOrderedOrganizationPolicyType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 339}},
+	251: {Name: "ListOfParameterDefinition", Kind: awsapi.List, Elem: awsapi.Element{Shape: 343}},
+	252: {Name: "ListOfPolicy", Kind: awsapi.List, Elem: awsapi.Element{Shape: 351}},
+	253: {Name: "ListOfPolicyDetail", Kind: awsapi.List, Elem: awsapi.Element{Shape: 352}},
+	254: {Name: "ListOfPolicyGrantingServiceAccess", Kind: awsapi.List, Elem: awsapi.Element{Shape: 355}},
+	255: {Name: "ListOfPolicyGroup", Kind: awsapi.List, Elem: awsapi.Element{Shape: 356}},
+	256: {Name: "ListOfPolicyIdentifier", Kind: awsapi.List, Elem: awsapi.Element{Shape: 358}},
+	257: {Name: "ListOfPolicyParameter", Kind: awsapi.List, Elem: awsapi.Element{Shape: 362}},
+	258: {Name: "ListOfPolicyRole", Kind: awsapi.List, Elem: awsapi.Element{Shape: 364}},
+	259: {Name: "ListOfPolicyUser", Kind: awsapi.List, Elem: awsapi.Element{Shape: 368}},
+	260: {Name: "ListOfPolicyVersion", Kind: awsapi.List, Elem: awsapi.Element{Shape: 370}},
+	261: {Name: "ListOfResourceSpecificResult", Kind: awsapi.List, Elem: awsapi.Element{Shape: 395}},
+	262: {Name: "ListOfRole", Kind: awsapi.List, Elem: awsapi.Element{Shape: 398}},
+	263: {Name: "ListOfRoleDetail", Kind: awsapi.List, Elem: awsapi.Element{Shape: 399}},
+	264: {Name: "ListOfRoleUsageType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 405}},
+	265: {Name: "ListOfSAMLPrivateKey", Kind: awsapi.List, Elem: awsapi.Element{Shape: 407}},
+	266: {Name: "ListOfSAMLProviderListEntry", Kind: awsapi.List, Elem: awsapi.Element{Shape: 408}},
+	267: {Name: "ListOfSSHPublicKeyMetadata", Kind: awsapi.List, Elem: awsapi.Element{Shape: 413}},
+	268: {Name: "ListOfServerCertificateMetadata", Kind: awsapi.List, Elem: awsapi.Element{Shape: 416}},
+	269: {Name: "ListOfServiceLastAccessed", Kind: awsapi.List, Elem: awsapi.Element{Shape: 419}},
+	270: {Name: "ListOfServiceSpecificCredentialMetadata", Kind: awsapi.List, Elem: awsapi.Element{Shape: 422}},
+	271: {Name: "ListOfSigningCertificate", Kind: awsapi.List, Elem: awsapi.Element{Shape: 427}},
+	272: {Name: "ListOfStatement", Kind: awsapi.List, Elem: awsapi.Element{Shape: 434}},
+	273: {Name: "ListOfString", Kind: awsapi.List, Elem: awsapi.Element{Shape: 436}},
+	274: {Name: "ListOfTag", Kind: awsapi.List, Elem: awsapi.Element{Shape: 438}},
+	275: {Name: "ListOfTagTemplate", Kind: awsapi.List, Elem: awsapi.Element{Shape: 446}},
+	276: {Name: "ListOfTrackedActionLastAccessed", Kind: awsapi.List, Elem: awsapi.Element{Shape: 449}},
+	277: {Name: "ListOfUser", Kind: awsapi.List, Elem: awsapi.Element{Shape: 485}},
+	278: {Name: "ListOfUserDetail", Kind: awsapi.List, Elem: awsapi.Element{Shape: 486}},
+	279: {Name: "ListOfVirtualMFADevice", Kind: awsapi.List, Elem: awsapi.Element{Shape: 487}},
+	280: {Name: "ListOpenIDConnectProviderTagsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "OpenIDConnectProviderArn", Shape: 436, Required: true}, // String
+		{Name: "Marker", Shape: 436},                                   // String
 		{Name: "MaxItems", Shape: 194},                                 // Integer
 	}},
-	280: {Name: "ListOpenIDConnectProviderTagsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Tags", Shape: 604, Required: true}, // tagListType
+	281: {Name: "ListOpenIDConnectProviderTagsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Tags", Shape: 602, Required: true}, // tagListType
 		{Name: "IsTruncated", Shape: 25},           // Boolean
-		{Name: "Marker", Shape: 437},               // String
+		{Name: "Marker", Shape: 436},               // String
 	}},
-	281: {Name: "ListOpenIDConnectProvidersRequest", Kind: awsapi.Structure},
-	282: {Name: "ListOpenIDConnectProvidersResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "OpenIDConnectProviderList", Shape: 335}, // OpenIDConnectProviderListType
+	282: {Name: "ListOpenIDConnectProvidersRequest", Kind: awsapi.Structure},
+	283: {Name: "ListOpenIDConnectProvidersResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "OpenIDConnectProviderList", Shape: 336}, // OpenIDConnectProviderListType
 	}},
-	283: {Name: "ListOrganizationsFeaturesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
+	284: {Name: "ListOrganizationsFeaturesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "EnabledFeatures", Shape: 241}, // ListOfFeatureType
-		{Name: "OrganizationId", Shape: 437},  // String
+		{Name: "OrganizationId", Shape: 436},  // String
 	}},
-	284: {Name: "ListPoliciesGrantingServiceAccessEntry", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ServiceNamespace", Shape: 437}, // String
-		{Name: "Policies", Shape: 563},         // policyGrantingServiceAccessListType
+	285: {Name: "ListPoliciesGrantingServiceAccessEntry", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "ServiceNamespace", Shape: 436}, // String
+		{Name: "Policies", Shape: 561},         // policyGrantingServiceAccessListType
 	}},
-	285: {Name: "ListPoliciesGrantingServiceAccessRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Marker", Shape: 437},                            // String
-		{Name: "Arn", Shape: 437, Required: true},               // String
-		{Name: "ServiceNamespaces", Shape: 590, Required: true}, // serviceNamespaceListType
+	286: {Name: "ListPoliciesGrantingServiceAccessRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Marker", Shape: 436},                            // String
+		{Name: "Arn", Shape: 436, Required: true},               // String
+		{Name: "ServiceNamespaces", Shape: 588, Required: true}, // serviceNamespaceListType
 	}},
-	286: {Name: "ListPoliciesGrantingServiceAccessResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PoliciesGrantingServiceAccess", Shape: 541, Required: true}, // listPolicyGrantingServiceAccessResponseListType
+	287: {Name: "ListPoliciesGrantingServiceAccessResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "PoliciesGrantingServiceAccess", Shape: 539, Required: true}, // listPolicyGrantingServiceAccessResponseListType
 		{Name: "IsTruncated", Shape: 25},                                    // Boolean
-		{Name: "Marker", Shape: 437},                                        // String
+		{Name: "Marker", Shape: 436},                                        // String
 	}},
-	287: {Name: "ListPoliciesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Scope", Shape: 570},             // policyScopeType
+	288: {Name: "ListPoliciesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Scope", Shape: 568},             // policyScopeType
 		{Name: "OnlyAttached", Shape: 25},       // Boolean
-		{Name: "PathPrefix", Shape: 437},        // String
-		{Name: "PolicyUsageFilter", Shape: 368}, // PolicyUsageType
-		{Name: "Marker", Shape: 437},            // String
+		{Name: "PathPrefix", Shape: 436},        // String
+		{Name: "PolicyUsageFilter", Shape: 367}, // PolicyUsageType
+		{Name: "Marker", Shape: 436},            // String
 		{Name: "MaxItems", Shape: 194},          // Integer
 	}},
-	288: {Name: "ListPoliciesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Policies", Shape: 564},   // policyListType
+	289: {Name: "ListPoliciesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Policies", Shape: 562},   // policyListType
 		{Name: "IsTruncated", Shape: 25}, // Boolean
-		{Name: "Marker", Shape: 437},     // String
+		{Name: "Marker", Shape: 436},     // String
 	}},
-	289: {Name: "ListPolicyTagsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyArn", Shape: 437, Required: true}, // String
-		{Name: "Marker", Shape: 437},                    // String
+	290: {Name: "ListPolicyTagsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "PolicyArn", Shape: 436, Required: true}, // String
+		{Name: "Marker", Shape: 436},                    // String
 		{Name: "MaxItems", Shape: 194},                  // Integer
 	}},
-	290: {Name: "ListPolicyTagsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Tags", Shape: 604, Required: true}, // tagListType
+	291: {Name: "ListPolicyTagsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Tags", Shape: 602, Required: true}, // tagListType
 		{Name: "IsTruncated", Shape: 25},           // Boolean
-		{Name: "Marker", Shape: 437},               // String
+		{Name: "Marker", Shape: 436},               // String
 	}},
-	291: {Name: "ListPolicyVersionsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyArn", Shape: 437, Required: true}, // String
-		{Name: "Marker", Shape: 437},                    // String
+	292: {Name: "ListPolicyVersionsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "PolicyArn", Shape: 436, Required: true}, // String
+		{Name: "Marker", Shape: 436},                    // String
 		{Name: "MaxItems", Shape: 194},                  // Integer
 	}},
-	292: {Name: "ListPolicyVersionsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Versions", Shape: 561},   // policyDocumentVersionListType
+	293: {Name: "ListPolicyVersionsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Versions", Shape: 559},   // policyDocumentVersionListType
 		{Name: "IsTruncated", Shape: 25}, // Boolean
-		{Name: "Marker", Shape: 437},     // String
+		{Name: "Marker", Shape: 436},     // String
 	}},
-	293: {Name: "ListRolePoliciesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 437, Required: true}, // String
-		{Name: "Marker", Shape: 437},                   // String
+	294: {Name: "ListRolePoliciesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "RoleName", Shape: 436, Required: true}, // String
+		{Name: "Marker", Shape: 436},                   // String
 		{Name: "MaxItems", Shape: 194},                 // Integer
 	}},
-	294: {Name: "ListRolePoliciesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyNames", Shape: 565, Required: true}, // policyNameListType
+	295: {Name: "ListRolePoliciesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "PolicyNames", Shape: 563, Required: true}, // policyNameListType
 		{Name: "IsTruncated", Shape: 25},                  // Boolean
-		{Name: "Marker", Shape: 437},                      // String
+		{Name: "Marker", Shape: 436},                      // String
 	}},
-	295: {Name: "ListRoleTagsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 437, Required: true}, // String
-		{Name: "Marker", Shape: 437},                   // String
+	296: {Name: "ListRoleTagsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "RoleName", Shape: 436, Required: true}, // String
+		{Name: "Marker", Shape: 436},                   // String
 		{Name: "MaxItems", Shape: 194},                 // Integer
 	}},
-	296: {Name: "ListRoleTagsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Tags", Shape: 604, Required: true}, // tagListType
+	297: {Name: "ListRoleTagsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Tags", Shape: 602, Required: true}, // tagListType
 		{Name: "IsTruncated", Shape: 25},           // Boolean
-		{Name: "Marker", Shape: 437},               // String
+		{Name: "Marker", Shape: 436},               // String
 	}},
-	297: {Name: "ListRolesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PathPrefix", Shape: 437}, // String
-		{Name: "Marker", Shape: 437},     // String
+	298: {Name: "ListRolesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "PathPrefix", Shape: 436}, // String
+		{Name: "Marker", Shape: 436},     // String
 		{Name: "MaxItems", Shape: 194},   // Integer
 	}},
-	298: {Name: "ListRolesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Roles", Shape: 581, Required: true}, // roleListType
+	299: {Name: "ListRolesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Roles", Shape: 579, Required: true}, // roleListType
 		{Name: "IsTruncated", Shape: 25},            // Boolean
-		{Name: "Marker", Shape: 437},                // String
+		{Name: "Marker", Shape: 436},                // String
 	}},
-	299: {Name: "ListSAMLProviderTagsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SAMLProviderArn", Shape: 437, Required: true}, // String
-		{Name: "Marker", Shape: 437},                          // String
+	300: {Name: "ListSAMLProviderTagsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "SAMLProviderArn", Shape: 436, Required: true}, // String
+		{Name: "Marker", Shape: 436},                          // String
 		{Name: "MaxItems", Shape: 194},                        // Integer
 	}},
-	300: {Name: "ListSAMLProviderTagsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Tags", Shape: 604, Required: true}, // tagListType
+	301: {Name: "ListSAMLProviderTagsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Tags", Shape: 602, Required: true}, // tagListType
 		{Name: "IsTruncated", Shape: 25},           // Boolean
-		{Name: "Marker", Shape: 437},               // String
+		{Name: "Marker", Shape: 436},               // String
 	}},
-	301: {Name: "ListSAMLProvidersRequest", Kind: awsapi.Structure},
-	302: {Name: "ListSAMLProvidersResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SAMLProviderList", Shape: 410}, // SAMLProviderListType
+	302: {Name: "ListSAMLProvidersRequest", Kind: awsapi.Structure},
+	303: {Name: "ListSAMLProvidersResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "SAMLProviderList", Shape: 409}, // SAMLProviderListType
 	}},
-	303: {Name: "ListSSHPublicKeysRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437}, // String
-		{Name: "Marker", Shape: 437},   // String
+	304: {Name: "ListSSHPublicKeysRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: 436}, // String
+		{Name: "Marker", Shape: 436},   // String
 		{Name: "MaxItems", Shape: 194}, // Integer
 	}},
-	304: {Name: "ListSSHPublicKeysResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SSHPublicKeys", Shape: 413}, // SSHPublicKeyListType
+	305: {Name: "ListSSHPublicKeysResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "SSHPublicKeys", Shape: 412}, // SSHPublicKeyListType
 		{Name: "IsTruncated", Shape: 25},    // Boolean
-		{Name: "Marker", Shape: 437},        // String
+		{Name: "Marker", Shape: 436},        // String
 	}},
-	305: {Name: "ListServerCertificateTagsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ServerCertificateName", Shape: 437, Required: true}, // String
-		{Name: "Marker", Shape: 437},                                // String
+	306: {Name: "ListServerCertificateTagsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "ServerCertificateName", Shape: 436, Required: true}, // String
+		{Name: "Marker", Shape: 436},                                // String
 		{Name: "MaxItems", Shape: 194},                              // Integer
 	}},
-	306: {Name: "ListServerCertificateTagsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Tags", Shape: 604, Required: true}, // tagListType
+	307: {Name: "ListServerCertificateTagsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Tags", Shape: 602, Required: true}, // tagListType
 		{Name: "IsTruncated", Shape: 25},           // Boolean
-		{Name: "Marker", Shape: 437},               // String
+		{Name: "Marker", Shape: 436},               // String
 	}},
-	307: {Name: "ListServerCertificatesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PathPrefix", Shape: 437}, // String
-		{Name: "Marker", Shape: 437},     // String
+	308: {Name: "ListServerCertificatesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "PathPrefix", Shape: 436}, // String
+		{Name: "Marker", Shape: 436},     // String
 		{Name: "MaxItems", Shape: 194},   // Integer
 	}},
-	308: {Name: "ListServerCertificatesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ServerCertificateMetadataList", Shape: 585, Required: true}, // serverCertificateMetadataListType
+	309: {Name: "ListServerCertificatesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "ServerCertificateMetadataList", Shape: 583, Required: true}, // serverCertificateMetadataListType
 		{Name: "IsTruncated", Shape: 25},                                    // Boolean
-		{Name: "Marker", Shape: 437},                                        // String
+		{Name: "Marker", Shape: 436},                                        // String
 	}},
-	309: {Name: "ListServiceSpecificCredentialsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437},    // String
-		{Name: "ServiceName", Shape: 437}, // String
+	310: {Name: "ListServiceSpecificCredentialsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: 436},    // String
+		{Name: "ServiceName", Shape: 436}, // String
 		{Name: "AllUsers", Shape: 25},     // Boolean
-		{Name: "Marker", Shape: 437},      // String
+		{Name: "Marker", Shape: 436},      // String
 		{Name: "MaxItems", Shape: 194},    // Integer
 	}},
-	310: {Name: "ListServiceSpecificCredentialsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ServiceSpecificCredentials", Shape: 424}, // ServiceSpecificCredentialsListType
+	311: {Name: "ListServiceSpecificCredentialsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "ServiceSpecificCredentials", Shape: 423}, // ServiceSpecificCredentialsListType
 		{Name: "IsTruncated", Shape: 25},                 // Boolean
-		{Name: "Marker", Shape: 437},                     // String
+		{Name: "Marker", Shape: 436},                     // String
 	}},
-	311: {Name: "ListSigningCertificatesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437}, // String
-		{Name: "Marker", Shape: 437},   // String
+	312: {Name: "ListSigningCertificatesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: 436}, // String
+		{Name: "Marker", Shape: 436},   // String
 		{Name: "MaxItems", Shape: 194}, // Integer
 	}},
-	312: {Name: "ListSigningCertificatesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Certificates", Shape: 505, Required: true}, // certificateListType
+	313: {Name: "ListSigningCertificatesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Certificates", Shape: 503, Required: true}, // certificateListType
 		{Name: "IsTruncated", Shape: 25},                   // Boolean
-		{Name: "Marker", Shape: 437},                       // String
+		{Name: "Marker", Shape: 436},                       // String
 	}},
-	313: {Name: "ListUserPoliciesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437, Required: true}, // String
-		{Name: "Marker", Shape: 437},                   // String
+	314: {Name: "ListUserPoliciesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: 436, Required: true}, // String
+		{Name: "Marker", Shape: 436},                   // String
 		{Name: "MaxItems", Shape: 194},                 // Integer
 	}},
-	314: {Name: "ListUserPoliciesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyNames", Shape: 565, Required: true}, // policyNameListType
+	315: {Name: "ListUserPoliciesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "PolicyNames", Shape: 563, Required: true}, // policyNameListType
 		{Name: "IsTruncated", Shape: 25},                  // Boolean
-		{Name: "Marker", Shape: 437},                      // String
+		{Name: "Marker", Shape: 436},                      // String
 	}},
-	315: {Name: "ListUserTagsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437, Required: true}, // String
-		{Name: "Marker", Shape: 437},                   // String
+	316: {Name: "ListUserTagsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: 436, Required: true}, // String
+		{Name: "Marker", Shape: 436},                   // String
 		{Name: "MaxItems", Shape: 194},                 // Integer
 	}},
-	316: {Name: "ListUserTagsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Tags", Shape: 604, Required: true}, // tagListType
+	317: {Name: "ListUserTagsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Tags", Shape: 602, Required: true}, // tagListType
 		{Name: "IsTruncated", Shape: 25},           // Boolean
-		{Name: "Marker", Shape: 437},               // String
+		{Name: "Marker", Shape: 436},               // String
 	}},
-	317: {Name: "ListUsersRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PathPrefix", Shape: 437}, // String
-		{Name: "Marker", Shape: 437},     // String
+	318: {Name: "ListUsersRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "PathPrefix", Shape: 436}, // String
+		{Name: "Marker", Shape: 436},     // String
 		{Name: "MaxItems", Shape: 194},   // Integer
 	}},
-	318: {Name: "ListUsersResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Users", Shape: 611, Required: true}, // userListType
+	319: {Name: "ListUsersResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Users", Shape: 609, Required: true}, // userListType
 		{Name: "IsTruncated", Shape: 25},            // Boolean
-		{Name: "Marker", Shape: 437},                // String
+		{Name: "Marker", Shape: 436},                // String
 	}},
-	319: {Name: "ListVirtualMFADevicesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "AssignmentStatus", Shape: 496}, // assignmentStatusType
-		{Name: "Marker", Shape: 437},           // String
+	320: {Name: "ListVirtualMFADevicesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "AssignmentStatus", Shape: 494}, // assignmentStatusType
+		{Name: "Marker", Shape: 436},           // String
 		{Name: "MaxItems", Shape: 194},         // Integer
 	}},
-	320: {Name: "ListVirtualMFADevicesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "VirtualMFADevices", Shape: 613, Required: true}, // virtualMFADeviceListType
+	321: {Name: "ListVirtualMFADevicesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "VirtualMFADevices", Shape: 611, Required: true}, // virtualMFADeviceListType
 		{Name: "IsTruncated", Shape: 25},                        // Boolean
-		{Name: "Marker", Shape: 437},                            // String
+		{Name: "Marker", Shape: 436},                            // String
 	}},
-	321: {Name: "LoginProfile", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437, Required: true},   // String
-		{Name: "CreateDate", Shape: 449, Required: true}, // Timestamp
+	322: {Name: "LoginProfile", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: 436, Required: true},   // String
+		{Name: "CreateDate", Shape: 448, Required: true}, // Timestamp
 		{Name: "PasswordResetRequired", Shape: 25},       // Boolean
 	}},
-	322: {Name: "MFADevice", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437, Required: true},     // String
-		{Name: "SerialNumber", Shape: 437, Required: true}, // String
-		{Name: "EnableDate", Shape: 449, Required: true},   // Timestamp
+	323: {Name: "MFADevice", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: 436, Required: true},     // String
+		{Name: "SerialNumber", Shape: 436, Required: true}, // String
+		{Name: "EnableDate", Shape: 448, Required: true},   // Timestamp
 	}},
-	323: {Name: "MalformedCertificateException", Kind: awsapi.Structure, Exception: MalformedCertificateException, Members: []awsapi.Member{
-		{Name: "message", Shape: 437}, // String
+	324: {Name: "MalformedCertificateException", Kind: awsapi.Structure, Exception: MalformedCertificateException, Members: []awsapi.Member{
+		{Name: "message", Shape: 436}, // String
 	}},
-	324: {Name: "MalformedPolicyDocumentException", Kind: awsapi.Structure, Exception: MalformedPolicyDocumentException, Members: []awsapi.Member{
-		{Name: "message", Shape: 437}, // String
+	325: {Name: "MalformedPolicyDocumentException", Kind: awsapi.Structure, Exception: MalformedPolicyDocumentException, Members: []awsapi.Member{
+		{Name: "message", Shape: 436}, // String
 	}},
-	325: {Name: "ManagedByTypeType", Kind: awsapi.String, Enum: []string{"Service"}},
-	326: {Name: "ManagedPolicyDetail", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyName", Shape: 437},                    // String
-		{Name: "PolicyId", Shape: 437},                      // String
-		{Name: "Arn", Shape: 437},                           // String
-		{Name: "Path", Shape: 437},                          // String
-		{Name: "DefaultVersionId", Shape: 437},              // String
+	326: {Name: "ManagedByTypeType", Kind: awsapi.String, Enum: []string{"Service"}},
+	327: {Name: "ManagedPolicyDetail", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "PolicyName", Shape: 436},                    // String
+		{Name: "PolicyId", Shape: 436},                      // String
+		{Name: "Arn", Shape: 436},                           // String
+		{Name: "Path", Shape: 436},                          // String
+		{Name: "DefaultVersionId", Shape: 436},              // String
 		{Name: "AttachmentCount", Shape: 194},               // Integer
 		{Name: "PermissionsBoundaryUsageCount", Shape: 194}, // Integer
 		{Name: "IsAttachable", Shape: 25},                   // Boolean
-		{Name: "Description", Shape: 437},                   // String
-		{Name: "CreateDate", Shape: 449},                    // Timestamp
-		{Name: "UpdateDate", Shape: 449},                    // Timestamp
-		{Name: "PolicyVersionList", Shape: 561},             // policyDocumentVersionListType
+		{Name: "Description", Shape: 436},                   // String
+		{Name: "CreateDate", Shape: 448},                    // Timestamp
+		{Name: "UpdateDate", Shape: 448},                    // Timestamp
+		{Name: "PolicyVersionList", Shape: 559},             // policyDocumentVersionListType
 	}},
-	327: {Name: "ManagedPolicyDetailListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 326}},
-	328: {Name: "MapOfStringToInteger", Kind: awsapi.Map, Key: awsapi.Element{Shape: 437}, Elem: awsapi.Element{Shape: 194}},
-	329: {Name: "MapOfStringToPolicyEvaluationDecisionType", Kind: awsapi.Map, Key: awsapi.Element{Shape: 437}, Elem: awsapi.Element{Shape: 352}},
-	330: {Name: "MapOfStringToReplacementValueEntry", Kind: awsapi.Map, Key: awsapi.Element{Shape: 437}, Elem: awsapi.Element{Shape: 385}},
-	331: {Name: "MapOfStringToString", Kind: awsapi.Map, Key: awsapi.Element{Shape: 437}, Elem: awsapi.Element{Shape: 437}},
-	332: {Name: "NameConflictException", Kind: awsapi.Structure, Exception: NameConflictException, Members: []awsapi.Member{
-		{Name: "Message", Shape: 437}, // String
+	328: {Name: "ManagedPolicyDetailListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 327}},
+	329: {Name: "MapOfStringToInteger", Kind: awsapi.Map, Key: awsapi.Element{Shape: 436}, Elem: awsapi.Element{Shape: 194}},
+	330: {Name: "MapOfStringToPolicyEvaluationDecisionType", Kind: awsapi.Map, Key: awsapi.Element{Shape: 436}, Elem: awsapi.Element{Shape: 353}},
+	331: {Name: "MapOfStringToReplacementValueEntry", Kind: awsapi.Map, Key: awsapi.Element{Shape: 436}, Elem: awsapi.Element{Shape: 384}},
+	332: {Name: "MapOfStringToString", Kind: awsapi.Map, Key: awsapi.Element{Shape: 436}, Elem: awsapi.Element{Shape: 436}},
+	333: {Name: "NameConflictException", Kind: awsapi.Structure, Exception: NameConflictException, Members: []awsapi.Member{
+		{Name: "Message", Shape: 436}, // String
 	}},
-	333: {Name: "NoSuchEntityException", Kind: awsapi.Structure, Exception: NoSuchEntityException, Members: []awsapi.Member{
-		{Name: "message", Shape: 437}, // String
+	334: {Name: "NoSuchEntityException", Kind: awsapi.Structure, Exception: NoSuchEntityException, Members: []awsapi.Member{
+		{Name: "message", Shape: 436}, // String
 	}},
-	334: {Name: "OpenIDConnectProviderListEntry", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Arn", Shape: 437}, // String
+	335: {Name: "OpenIDConnectProviderListEntry", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Arn", Shape: 436}, // String
 	}},
-	335: {Name: "OpenIDConnectProviderListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 334}},
-	336: {Name: "OpenIDConnectProviderUrlType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 255, HasMax: true}},
-	337: {Name: "OpenIdIdpCommunicationErrorException", Kind: awsapi.Structure, Exception: OpenIdIdpCommunicationErrorException, Members: []awsapi.Member{
-		{Name: "message", Shape: 437}, // String
+	336: {Name: "OpenIDConnectProviderListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 335}},
+	337: {Name: "OpenIDConnectProviderUrlType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 255, HasMax: true}},
+	338: {Name: "OpenIdIdpCommunicationErrorException", Kind: awsapi.Structure, Exception: OpenIdIdpCommunicationErrorException, Members: []awsapi.Member{
+		{Name: "message", Shape: 436}, // String
 	}},
-	338: {Name: "OrderedOrganizationPolicyType", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ServiceControlPolicyInputList", Shape: 272}, // ListOfString
+	339: {Name: "OrderedOrganizationPolicyType", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "ServiceControlPolicyInputList", Shape: 273}, // ListOfString
 	}},
-	339: {Name: "OrganizationNotFoundException", Kind: awsapi.Structure, Exception: OrganizationNotFoundException, Members: []awsapi.Member{
-		{Name: "Message", Shape: 437}, // String
+	340: {Name: "OrganizationNotFoundException", Kind: awsapi.Structure, Exception: OrganizationNotFoundException, Members: []awsapi.Member{
+		{Name: "Message", Shape: 436}, // String
 	}},
-	340: {Name: "OrganizationNotInAllFeaturesModeException", Kind: awsapi.Structure, Exception: OrganizationNotInAllFeaturesModeException, Members: []awsapi.Member{
-		{Name: "Message", Shape: 437}, // String
+	341: {Name: "OrganizationNotInAllFeaturesModeException", Kind: awsapi.Structure, Exception: OrganizationNotInAllFeaturesModeException, Members: []awsapi.Member{
+		{Name: "Message", Shape: 436}, // String
 	}},
-	341: {Name: "OrganizationsDecisionDetail", Kind: awsapi.Structure, Members: []awsapi.Member{
+	342: {Name: "OrganizationsDecisionDetail", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "AllowedByOrganizations", Shape: 25}, // Boolean
 	}},
-	342: {Name: "ParameterDefinition", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Name", Shape: 437},         // String
-		{Name: "Type", Shape: 343},         // ParameterTypeType
-		{Name: "DefaultValue", Shape: 437}, // String
-		{Name: "Description", Shape: 437},  // String
+	343: {Name: "ParameterDefinition", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Name", Shape: 436},         // String
+		{Name: "Type", Shape: 344},         // ParameterTypeType
+		{Name: "DefaultValue", Shape: 436}, // String
+		{Name: "Description", Shape: 436},  // String
 		{Name: "Immutable", Shape: 25},     // Boolean
 		{Name: "IsRequired", Shape: 25},    // Boolean
-		{Name: "SubType", Shape: 437},      // String
+		{Name: "SubType", Shape: 436},      // String
 	}},
-	343: {Name: "ParameterTypeType", Kind: awsapi.String, Enum: []string{"String", "StringList", "Number", "NumberList", "Arn", "ArnList"}},
-	344: {Name: "PasswordPolicy", Kind: awsapi.Structure, Members: []awsapi.Member{
+	344: {Name: "ParameterTypeType", Kind: awsapi.String, Enum: []string{"String", "StringList", "Number", "NumberList", "Arn", "ArnList"}},
+	345: {Name: "PasswordPolicy", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "MinimumPasswordLength", Shape: 194},     // Integer
 		{Name: "RequireSymbols", Shape: 25},             // Boolean
 		{Name: "RequireNumbers", Shape: 25},             // Boolean
@@ -1281,482 +1282,475 @@ var shapes = [...]awsapi.Shape{
 		{Name: "PasswordReusePrevention", Shape: 194},   // Integer
 		{Name: "HardExpiry", Shape: 25},                 // Boolean
 	}},
-	345: {Name: "PasswordPolicyViolationException", Kind: awsapi.Structure, Exception: PasswordPolicyViolationException, Members: []awsapi.Member{
-		{Name: "message", Shape: 437}, // String
+	346: {Name: "PasswordPolicyViolationException", Kind: awsapi.Structure, Exception: PasswordPolicyViolationException, Members: []awsapi.Member{
+		{Name: "message", Shape: 436}, // String
 	}},
-	346: {Name: "PermissionCheckResultType", Kind: awsapi.String, Enum: []string{"ALLOWED", "DENIED", "UNSURE"}},
-	347: {Name: "PermissionCheckStatusType", Kind: awsapi.String, Enum: []string{"COMPLETE", "IN_PROGRESS", "FAILED"}},
-	348: {Name: "PermissionsBoundaryAttachmentType", Kind: awsapi.String, Enum: []string{"PermissionsBoundaryPolicy"}},
-	349: {Name: "PermissionsBoundaryDecisionDetail", Kind: awsapi.Structure, Members: []awsapi.Member{
+	347: {Name: "PermissionCheckResultType", Kind: awsapi.String, Enum: []string{"ALLOWED", "DENIED", "UNSURE"}},
+	348: {Name: "PermissionCheckStatusType", Kind: awsapi.String, Enum: []string{"COMPLETE", "IN_PROGRESS", "FAILED"}},
+	349: {Name: "PermissionsBoundaryAttachmentType", Kind: awsapi.String, Enum: []string{"PermissionsBoundaryPolicy"}},
+	350: {Name: "PermissionsBoundaryDecisionDetail", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "AllowedByPermissionsBoundary", Shape: 25}, // Boolean
 	}},
-	350: {Name: "Policy", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyName", Shape: 437},                    // String
-		{Name: "PolicyId", Shape: 437},                      // String
-		{Name: "Arn", Shape: 437},                           // String
-		{Name: "Path", Shape: 437},                          // String
-		{Name: "DefaultVersionId", Shape: 437},              // String
+	351: {Name: "Policy", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "PolicyName", Shape: 436},                    // String
+		{Name: "PolicyId", Shape: 436},                      // String
+		{Name: "Arn", Shape: 436},                           // String
+		{Name: "Path", Shape: 436},                          // String
+		{Name: "DefaultVersionId", Shape: 436},              // String
 		{Name: "AttachmentCount", Shape: 194},               // Integer
 		{Name: "PermissionsBoundaryUsageCount", Shape: 194}, // Integer
 		{Name: "IsAttachable", Shape: 25},                   // Boolean
-		{Name: "Description", Shape: 437},                   // String
-		{Name: "CreateDate", Shape: 449},                    // Timestamp
-		{Name: "UpdateDate", Shape: 449},                    // Timestamp
-		{Name: "Tags", Shape: 604},                          // tagListType
+		{Name: "Description", Shape: 436},                   // String
+		{Name: "CreateDate", Shape: 448},                    // Timestamp
+		{Name: "UpdateDate", Shape: 448},                    // Timestamp
+		{Name: "Tags", Shape: 602},                          // tagListType
 	}},
-	351: {Name: "PolicyDetail", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyName", Shape: 437},     // String
-		{Name: "PolicyDocument", Shape: 437}, // String
+	352: {Name: "PolicyDetail", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "PolicyName", Shape: 436},     // String
+		{Name: "PolicyDocument", Shape: 436}, // String
 	}},
-	352: {Name: "PolicyEvaluationDecisionType", Kind: awsapi.String, Enum: []string{"allowed", "explicitDeny", "implicitDeny"}},
-	353: {Name: "PolicyEvaluationException", Kind: awsapi.Structure, Exception: PolicyEvaluationException, Members: []awsapi.Member{
-		{Name: "message", Shape: 437}, // String
+	353: {Name: "PolicyEvaluationDecisionType", Kind: awsapi.String, Enum: []string{"allowed", "explicitDeny", "implicitDeny"}},
+	354: {Name: "PolicyEvaluationException", Kind: awsapi.Structure, Exception: PolicyEvaluationException, Members: []awsapi.Member{
+		{Name: "message", Shape: 436}, // String
 	}},
-	354: {Name: "PolicyGrantingServiceAccess", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyName", Shape: 437, Required: true}, // String
-		{Name: "PolicyType", Shape: 571, Required: true}, // policyType
-		{Name: "PolicyArn", Shape: 437},                  // String
-		{Name: "EntityType", Shape: 568},                 // policyOwnerEntityType
-		{Name: "EntityName", Shape: 437},                 // String
+	355: {Name: "PolicyGrantingServiceAccess", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "PolicyName", Shape: 436, Required: true}, // String
+		{Name: "PolicyType", Shape: 569, Required: true}, // policyType
+		{Name: "PolicyArn", Shape: 436},                  // String
+		{Name: "EntityType", Shape: 566},                 // policyOwnerEntityType
+		{Name: "EntityName", Shape: 436},                 // String
 	}},
-	355: {Name: "PolicyGroup", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "GroupName", Shape: 437}, // String
-		{Name: "GroupId", Shape: 437},   // String
+	356: {Name: "PolicyGroup", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "GroupName", Shape: 436}, // String
+		{Name: "GroupId", Shape: 436},   // String
 	}},
-	356: {Name: "PolicyGroupListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 355}},
-	357: {Name: "PolicyIdentifierMemberInlinePolicyIdentifier", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Value", Shape: 192}, // InlinePolicyIdentifierType
+	357: {Name: "PolicyGroupListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 356}},
+	358: {Name: "PolicyIdentifier", Kind: awsapi.Structure, Union: true, Members: []awsapi.Member{
+		{Name: "InlinePolicyIdentifier", Shape: 192}, // InlinePolicyIdentifierType
+		{Name: "PolicyArn", Shape: 436},              // String
+		{Name: "PolicyType", Shape: 359},             // PolicyIdentifierPolicyType
 	}},
-	358: {Name: "PolicyIdentifierMemberPolicyArn", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Value", Shape: 437}, // String
+	359: {Name: "PolicyIdentifierPolicyType", Kind: awsapi.String, Enum: []string{"inline", "aws-managed", "user-managed", "permission-boundary", "scp", "rcp"}},
+	360: {Name: "PolicyIdentifierType", Kind: awsapi.String},
+	361: {Name: "PolicyNotAttachableException", Kind: awsapi.Structure, Exception: PolicyNotAttachableException, Members: []awsapi.Member{
+		{Name: "message", Shape: 436}, // String
 	}},
-	359: {Name: "PolicyIdentifierMemberPolicyType", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Value", Shape: 360}, // PolicyIdentifierPolicyType
+	362: {Name: "PolicyParameter", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Name", Shape: 436},   // String
+		{Name: "Type", Shape: 363},   // PolicyParameterTypeEnum
+		{Name: "Values", Shape: 273}, // ListOfString
 	}},
-	360: {Name: "PolicyIdentifierPolicyType", Kind: awsapi.String, Enum: []string{"inline", "aws-managed", "user-managed", "permission-boundary", "scp", "rcp"}},
-	361: {Name: "PolicyIdentifierType", Kind: awsapi.String},
-	362: {Name: "PolicyNotAttachableException", Kind: awsapi.Structure, Exception: PolicyNotAttachableException, Members: []awsapi.Member{
-		{Name: "message", Shape: 437}, // String
+	363: {Name: "PolicyParameterTypeEnum", Kind: awsapi.String, Enum: []string{"string", "stringList"}},
+	364: {Name: "PolicyRole", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "RoleName", Shape: 436}, // String
+		{Name: "RoleId", Shape: 436},   // String
 	}},
-	363: {Name: "PolicyParameter", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Name", Shape: 437},   // String
-		{Name: "Type", Shape: 364},   // PolicyParameterTypeEnum
-		{Name: "Values", Shape: 272}, // ListOfString
+	365: {Name: "PolicyRoleListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 364}},
+	366: {Name: "PolicySourceType", Kind: awsapi.String, Enum: []string{"user", "group", "role", "aws-managed", "user-managed", "resource", "none"}},
+	367: {Name: "PolicyUsageType", Kind: awsapi.String, Enum: []string{"PermissionsPolicy", "PermissionsBoundary"}},
+	368: {Name: "PolicyUser", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: 436}, // String
+		{Name: "UserId", Shape: 436},   // String
 	}},
-	364: {Name: "PolicyParameterTypeEnum", Kind: awsapi.String, Enum: []string{"string", "stringList"}},
-	365: {Name: "PolicyRole", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 437}, // String
-		{Name: "RoleId", Shape: 437},   // String
-	}},
-	366: {Name: "PolicyRoleListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 365}},
-	367: {Name: "PolicySourceType", Kind: awsapi.String, Enum: []string{"user", "group", "role", "aws-managed", "user-managed", "resource", "none"}},
-	368: {Name: "PolicyUsageType", Kind: awsapi.String, Enum: []string{"PermissionsPolicy", "PermissionsBoundary"}},
-	369: {Name: "PolicyUser", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437}, // String
-		{Name: "UserId", Shape: 437},   // String
-	}},
-	370: {Name: "PolicyUserListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 369}},
-	371: {Name: "PolicyVersion", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Document", Shape: 437},        // String
-		{Name: "VersionId", Shape: 437},       // String
+	369: {Name: "PolicyUserListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 368}},
+	370: {Name: "PolicyVersion", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Document", Shape: 436},        // String
+		{Name: "VersionId", Shape: 436},       // String
 		{Name: "IsDefaultVersion", Shape: 25}, // Boolean
-		{Name: "CreateDate", Shape: 449},      // Timestamp
+		{Name: "CreateDate", Shape: 448},      // Timestamp
 	}},
-	372: {Name: "Position", Kind: awsapi.Structure, Members: []awsapi.Member{
+	371: {Name: "Position", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Line", Shape: 194},   // Integer
 		{Name: "Column", Shape: 194}, // Integer
 	}},
-	373: {Name: "PutAccountPropertiesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Properties", Shape: 331, Required: true}, // MapOfStringToString
+	372: {Name: "PutAccountPropertiesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Properties", Shape: 332, Required: true}, // MapOfStringToString
 	}},
-	374: {Name: "PutGroupPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "GroupName", Shape: 437, Required: true},      // String
-		{Name: "PolicyName", Shape: 437, Required: true},     // String
-		{Name: "PolicyDocument", Shape: 437, Required: true}, // String
+	373: {Name: "PutGroupPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "GroupName", Shape: 436, Required: true},      // String
+		{Name: "PolicyName", Shape: 436, Required: true},     // String
+		{Name: "PolicyDocument", Shape: 436, Required: true}, // String
 	}},
-	375: {Name: "PutRolePermissionsBoundaryRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 437, Required: true},            // String
-		{Name: "PermissionsBoundary", Shape: 437, Required: true}, // String
+	374: {Name: "PutRolePermissionsBoundaryRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "RoleName", Shape: 436, Required: true},            // String
+		{Name: "PermissionsBoundary", Shape: 436, Required: true}, // String
 	}},
-	376: {Name: "PutRolePolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 437, Required: true},       // String
-		{Name: "PolicyName", Shape: 437, Required: true},     // String
-		{Name: "PolicyDocument", Shape: 437, Required: true}, // String
+	375: {Name: "PutRolePolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "RoleName", Shape: 436, Required: true},       // String
+		{Name: "PolicyName", Shape: 436, Required: true},     // String
+		{Name: "PolicyDocument", Shape: 436, Required: true}, // String
 	}},
-	377: {Name: "PutUserPermissionsBoundaryRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437, Required: true},            // String
-		{Name: "PermissionsBoundary", Shape: 437, Required: true}, // String
+	376: {Name: "PutUserPermissionsBoundaryRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: 436, Required: true},            // String
+		{Name: "PermissionsBoundary", Shape: 436, Required: true}, // String
 	}},
-	378: {Name: "PutUserPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437, Required: true},       // String
-		{Name: "PolicyName", Shape: 437, Required: true},     // String
-		{Name: "PolicyDocument", Shape: 437, Required: true}, // String
+	377: {Name: "PutUserPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: 436, Required: true},       // String
+		{Name: "PolicyName", Shape: 436, Required: true},     // String
+		{Name: "PolicyDocument", Shape: 436, Required: true}, // String
 	}},
-	379: {Name: "ReasonType", Kind: awsapi.String, Range: &awsapi.Range{Max: 1000, HasMax: true}},
-	380: {Name: "RegionNameType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 100, HasMax: true}},
-	381: {Name: "RejectDelegationRequestRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "DelegationRequestId", Shape: 437, Required: true}, // String
-		{Name: "Notes", Shape: 437},                               // String
+	378: {Name: "ReasonType", Kind: awsapi.String, Range: &awsapi.Range{Max: 1000, HasMax: true}},
+	379: {Name: "RegionNameType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 100, HasMax: true}},
+	380: {Name: "RejectDelegationRequestRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "DelegationRequestId", Shape: 436, Required: true}, // String
+		{Name: "Notes", Shape: 436},                               // String
 	}},
-	382: {Name: "RemoveClientIDFromOpenIDConnectProviderRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "OpenIDConnectProviderArn", Shape: 437, Required: true}, // String
-		{Name: "ClientID", Shape: 437, Required: true},                 // String
+	381: {Name: "RemoveClientIDFromOpenIDConnectProviderRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "OpenIDConnectProviderArn", Shape: 436, Required: true}, // String
+		{Name: "ClientID", Shape: 436, Required: true},                 // String
 	}},
-	383: {Name: "RemoveRoleFromInstanceProfileRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "InstanceProfileName", Shape: 437, Required: true}, // String
-		{Name: "RoleName", Shape: 437, Required: true},            // String
+	382: {Name: "RemoveRoleFromInstanceProfileRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "InstanceProfileName", Shape: 436, Required: true}, // String
+		{Name: "RoleName", Shape: 436, Required: true},            // String
 	}},
-	384: {Name: "RemoveUserFromGroupRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "GroupName", Shape: 437, Required: true}, // String
-		{Name: "UserName", Shape: 437, Required: true},  // String
+	383: {Name: "RemoveUserFromGroupRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "GroupName", Shape: 436, Required: true}, // String
+		{Name: "UserName", Shape: 436, Required: true},  // String
 	}},
-	385: {Name: "ReplacementValueEntry", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Values", Shape: 272, Required: true}, // ListOfString
+	384: {Name: "ReplacementValueEntry", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Values", Shape: 273, Required: true}, // ListOfString
 	}},
-	386: {Name: "ReportContentType", Kind: awsapi.Blob},
-	387: {Name: "ReportFormatType", Kind: awsapi.String, Enum: []string{"text/csv"}},
-	388: {Name: "ReportGenerationLimitExceededException", Kind: awsapi.Structure, Exception: ReportGenerationLimitExceededException, Members: []awsapi.Member{
-		{Name: "message", Shape: 437}, // String
+	385: {Name: "ReportContentType", Kind: awsapi.Blob},
+	386: {Name: "ReportFormatType", Kind: awsapi.String, Enum: []string{"text/csv"}},
+	387: {Name: "ReportGenerationLimitExceededException", Kind: awsapi.Structure, Exception: ReportGenerationLimitExceededException, Members: []awsapi.Member{
+		{Name: "message", Shape: 436}, // String
 	}},
-	389: {Name: "ReportStateDescriptionType", Kind: awsapi.String},
-	390: {Name: "ReportStateType", Kind: awsapi.String, Enum: []string{"STARTED", "INPROGRESS", "COMPLETE"}},
-	391: {Name: "ResetServiceSpecificCredentialRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437},                                    // String
-		{Name: "ServiceSpecificCredentialId", Shape: 437, Required: true}, // String
+	388: {Name: "ReportStateDescriptionType", Kind: awsapi.String},
+	389: {Name: "ReportStateType", Kind: awsapi.String, Enum: []string{"STARTED", "INPROGRESS", "COMPLETE"}},
+	390: {Name: "ResetServiceSpecificCredentialRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: 436},                                    // String
+		{Name: "ServiceSpecificCredentialId", Shape: 436, Required: true}, // String
 	}},
-	392: {Name: "ResetServiceSpecificCredentialResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ServiceSpecificCredential", Shape: 422}, // ServiceSpecificCredential
+	391: {Name: "ResetServiceSpecificCredentialResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "ServiceSpecificCredential", Shape: 421}, // ServiceSpecificCredential
 	}},
-	393: {Name: "ResourceHandlingOptionType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 64, HasMax: true}},
-	394: {Name: "ResourceNameListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 395}},
-	395: {Name: "ResourceNameType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 2048, HasMax: true}},
-	396: {Name: "ResourceSpecificResult", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "EvalResourceName", Shape: 437, Required: true},     // String
-		{Name: "EvalResourceDecision", Shape: 352, Required: true}, // PolicyEvaluationDecisionType
-		{Name: "MatchedStatements", Shape: 436},                    // StatementListType
+	392: {Name: "ResourceHandlingOptionType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 64, HasMax: true}},
+	393: {Name: "ResourceNameListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 394}},
+	394: {Name: "ResourceNameType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 2048, HasMax: true}},
+	395: {Name: "ResourceSpecificResult", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "EvalResourceName", Shape: 436, Required: true},     // String
+		{Name: "EvalResourceDecision", Shape: 353, Required: true}, // PolicyEvaluationDecisionType
+		{Name: "MatchedStatements", Shape: 435},                    // StatementListType
 		{Name: "MissingContextValues", Shape: 38},                  // ContextKeyNamesResultListType
 		{Name: "EvalDecisionDetails", Shape: 121},                  // EvalDecisionDetailsType
-		{Name: "PermissionsBoundaryDecisionDetail", Shape: 349},    // PermissionsBoundaryDecisionDetail
+		{Name: "PermissionsBoundaryDecisionDetail", Shape: 350},    // PermissionsBoundaryDecisionDetail
 	}},
-	397: {Name: "ResourceSpecificResultListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 396}},
-	398: {Name: "ResyncMFADeviceRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437, Required: true},            // String
-		{Name: "SerialNumber", Shape: 437, Required: true},        // String
-		{Name: "AuthenticationCode1", Shape: 437, Required: true}, // String
-		{Name: "AuthenticationCode2", Shape: 437, Required: true}, // String
+	396: {Name: "ResourceSpecificResultListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 395}},
+	397: {Name: "ResyncMFADeviceRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: 436, Required: true},            // String
+		{Name: "SerialNumber", Shape: 436, Required: true},        // String
+		{Name: "AuthenticationCode1", Shape: 436, Required: true}, // String
+		{Name: "AuthenticationCode2", Shape: 436, Required: true}, // String
 	}},
-	399: {Name: "Role", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Path", Shape: 437, Required: true},       // String
-		{Name: "RoleName", Shape: 437, Required: true},   // String
-		{Name: "RoleId", Shape: 437, Required: true},     // String
-		{Name: "Arn", Shape: 437, Required: true},        // String
-		{Name: "CreateDate", Shape: 449, Required: true}, // Timestamp
-		{Name: "AssumeRolePolicyDocument", Shape: 437},   // String
-		{Name: "Description", Shape: 437},                // String
+	398: {Name: "Role", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Path", Shape: 436, Required: true},       // String
+		{Name: "RoleName", Shape: 436, Required: true},   // String
+		{Name: "RoleId", Shape: 436, Required: true},     // String
+		{Name: "Arn", Shape: 436, Required: true},        // String
+		{Name: "CreateDate", Shape: 448, Required: true}, // Timestamp
+		{Name: "AssumeRolePolicyDocument", Shape: 436},   // String
+		{Name: "Description", Shape: 436},                // String
 		{Name: "MaxSessionDuration", Shape: 194},         // Integer
 		{Name: "PermissionsBoundary", Shape: 21},         // AttachedPermissionsBoundary
-		{Name: "Tags", Shape: 604},                       // tagListType
-		{Name: "RoleLastUsed", Shape: 401},               // RoleLastUsed
-		{Name: "SourceRoleTemplate", Shape: 433},         // SourceRoleTemplate
+		{Name: "Tags", Shape: 602},                       // tagListType
+		{Name: "RoleLastUsed", Shape: 400},               // RoleLastUsed
+		{Name: "SourceRoleTemplate", Shape: 432},         // SourceRoleTemplate
 	}},
-	400: {Name: "RoleDetail", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Path", Shape: 437},                     // String
-		{Name: "RoleName", Shape: 437},                 // String
-		{Name: "RoleId", Shape: 437},                   // String
-		{Name: "Arn", Shape: 437},                      // String
-		{Name: "CreateDate", Shape: 449},               // Timestamp
-		{Name: "AssumeRolePolicyDocument", Shape: 437}, // String
-		{Name: "InstanceProfileList", Shape: 529},      // instanceProfileListType
-		{Name: "RolePolicyList", Shape: 559},           // policyDetailListType
-		{Name: "AttachedManagedPolicies", Shape: 497},  // attachedPoliciesListType
+	399: {Name: "RoleDetail", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Path", Shape: 436},                     // String
+		{Name: "RoleName", Shape: 436},                 // String
+		{Name: "RoleId", Shape: 436},                   // String
+		{Name: "Arn", Shape: 436},                      // String
+		{Name: "CreateDate", Shape: 448},               // Timestamp
+		{Name: "AssumeRolePolicyDocument", Shape: 436}, // String
+		{Name: "InstanceProfileList", Shape: 527},      // instanceProfileListType
+		{Name: "RolePolicyList", Shape: 557},           // policyDetailListType
+		{Name: "AttachedManagedPolicies", Shape: 495},  // attachedPoliciesListType
 		{Name: "PermissionsBoundary", Shape: 21},       // AttachedPermissionsBoundary
-		{Name: "Tags", Shape: 604},                     // tagListType
-		{Name: "RoleLastUsed", Shape: 401},             // RoleLastUsed
+		{Name: "Tags", Shape: 602},                     // tagListType
+		{Name: "RoleLastUsed", Shape: 400},             // RoleLastUsed
 	}},
-	401: {Name: "RoleLastUsed", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "LastUsedDate", Shape: 449}, // Timestamp
-		{Name: "Region", Shape: 437},       // String
+	400: {Name: "RoleLastUsed", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "LastUsedDate", Shape: 448}, // Timestamp
+		{Name: "Region", Shape: 436},       // String
 	}},
-	402: {Name: "RoleModifiedException", Kind: awsapi.Structure, Exception: RoleModifiedException, Members: []awsapi.Member{
-		{Name: "Message", Shape: 437}, // String
+	401: {Name: "RoleModifiedException", Kind: awsapi.Structure, Exception: RoleModifiedException, Members: []awsapi.Member{
+		{Name: "Message", Shape: 436}, // String
 	}},
-	403: {Name: "RoleTemplateDisabledException", Kind: awsapi.Structure, Exception: RoleTemplateDisabledException, Members: []awsapi.Member{
-		{Name: "Message", Shape: 437}, // String
+	402: {Name: "RoleTemplateDisabledException", Kind: awsapi.Structure, Exception: RoleTemplateDisabledException, Members: []awsapi.Member{
+		{Name: "Message", Shape: 436}, // String
 	}},
-	404: {Name: "RoleTemplateVersion", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "AssumeRolePolicyDocumentTemplate", Shape: 437}, // String
-		{Name: "CreateTimestamp", Shape: 449},                  // Timestamp
+	403: {Name: "RoleTemplateVersion", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "AssumeRolePolicyDocumentTemplate", Shape: 436}, // String
+		{Name: "CreateTimestamp", Shape: 448},                  // Timestamp
 		{Name: "DefaultMinorVersion", Shape: 194},              // Integer
-		{Name: "Description", Shape: 437},                      // String
+		{Name: "Description", Shape: 436},                      // String
 		{Name: "Enabled", Shape: 25},                           // Boolean
 		{Name: "InlinePolicyTemplates", Shape: 244},            // ListOfInlinePolicy
 		{Name: "MajorVersion", Shape: 194},                     // Integer
-		{Name: "ManagedByType", Shape: 325},                    // ManagedByTypeType
-		{Name: "ManagedByValue", Shape: 437},                   // String
-		{Name: "ManagedPolicyArns", Shape: 272},                // ListOfString
+		{Name: "ManagedByType", Shape: 326},                    // ManagedByTypeType
+		{Name: "ManagedByValue", Shape: 436},                   // String
+		{Name: "ManagedPolicyArns", Shape: 273},                // ListOfString
 		{Name: "MaxSessionDuration", Shape: 194},               // Integer
 		{Name: "MinorVersion", Shape: 194},                     // Integer
 		{Name: "ParametersDefinition", Shape: 251},             // ListOfParameterDefinition
-		{Name: "PermissionBoundaryArn", Shape: 437},            // String
-		{Name: "RoleDescriptionPattern", Shape: 437},           // String
-		{Name: "RoleNamePattern", Shape: 437},                  // String
-		{Name: "RolePathPattern", Shape: 437},                  // String
-		{Name: "RoleTagsTemplate", Shape: 274},                 // ListOfTagTemplate
-		{Name: "TemplateArn", Shape: 437},                      // String
-		{Name: "TemplateName", Shape: 437},                     // String
-		{Name: "TemplateVersionId", Shape: 437},                // String
-		{Name: "UpdateTimestamp", Shape: 449},                  // Timestamp
+		{Name: "PermissionBoundaryArn", Shape: 436},            // String
+		{Name: "RoleDescriptionPattern", Shape: 436},           // String
+		{Name: "RoleNamePattern", Shape: 436},                  // String
+		{Name: "RolePathPattern", Shape: 436},                  // String
+		{Name: "RoleTagsTemplate", Shape: 275},                 // ListOfTagTemplate
+		{Name: "TemplateArn", Shape: 436},                      // String
+		{Name: "TemplateName", Shape: 436},                     // String
+		{Name: "TemplateVersionId", Shape: 436},                // String
+		{Name: "UpdateTimestamp", Shape: 448},                  // Timestamp
 		{Name: "VersionEnabled", Shape: 25},                    // Boolean
 	}},
-	405: {Name: "RoleUsageListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 406}},
-	406: {Name: "RoleUsageType", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Region", Shape: 437},   // String
+	404: {Name: "RoleUsageListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 405}},
+	405: {Name: "RoleUsageType", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Region", Shape: 436},   // String
 		{Name: "Resources", Shape: 15}, // ArnListType
 	}},
-	407: {Name: "SAMLMetadataDocumentType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1000, HasMin: true, Max: 1e+07, HasMax: true}},
-	408: {Name: "SAMLPrivateKey", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "KeyId", Shape: 437},     // String
-		{Name: "Timestamp", Shape: 449}, // Timestamp
+	406: {Name: "SAMLMetadataDocumentType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1000, HasMin: true, Max: 1e+07, HasMax: true}},
+	407: {Name: "SAMLPrivateKey", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "KeyId", Shape: 436},     // String
+		{Name: "Timestamp", Shape: 448}, // Timestamp
 	}},
-	409: {Name: "SAMLProviderListEntry", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Arn", Shape: 437},        // String
-		{Name: "ValidUntil", Shape: 449}, // Timestamp
-		{Name: "CreateDate", Shape: 449}, // Timestamp
+	408: {Name: "SAMLProviderListEntry", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Arn", Shape: 436},        // String
+		{Name: "ValidUntil", Shape: 448}, // Timestamp
+		{Name: "CreateDate", Shape: 448}, // Timestamp
 	}},
-	410: {Name: "SAMLProviderListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 409}},
-	411: {Name: "SAMLProviderNameType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}, Pattern: "[\\w._-]+"},
-	412: {Name: "SSHPublicKey", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437, Required: true},         // String
-		{Name: "SSHPublicKeyId", Shape: 437, Required: true},   // String
-		{Name: "Fingerprint", Shape: 437, Required: true},      // String
-		{Name: "SSHPublicKeyBody", Shape: 437, Required: true}, // String
-		{Name: "Status", Shape: 597, Required: true},           // statusType
-		{Name: "UploadDate", Shape: 449},                       // Timestamp
+	409: {Name: "SAMLProviderListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 408}},
+	410: {Name: "SAMLProviderNameType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}, Pattern: "[\\w._-]+"},
+	411: {Name: "SSHPublicKey", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: 436, Required: true},         // String
+		{Name: "SSHPublicKeyId", Shape: 436, Required: true},   // String
+		{Name: "Fingerprint", Shape: 436, Required: true},      // String
+		{Name: "SSHPublicKeyBody", Shape: 436, Required: true}, // String
+		{Name: "Status", Shape: 595, Required: true},           // statusType
+		{Name: "UploadDate", Shape: 448},                       // Timestamp
 	}},
-	413: {Name: "SSHPublicKeyListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 414}},
-	414: {Name: "SSHPublicKeyMetadata", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437, Required: true},       // String
-		{Name: "SSHPublicKeyId", Shape: 437, Required: true}, // String
-		{Name: "Status", Shape: 597, Required: true},         // statusType
-		{Name: "UploadDate", Shape: 449, Required: true},     // Timestamp
+	412: {Name: "SSHPublicKeyListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 413}},
+	413: {Name: "SSHPublicKeyMetadata", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: 436, Required: true},       // String
+		{Name: "SSHPublicKeyId", Shape: 436, Required: true}, // String
+		{Name: "Status", Shape: 595, Required: true},         // statusType
+		{Name: "UploadDate", Shape: 448, Required: true},     // Timestamp
 	}},
-	415: {Name: "SendDelegationTokenRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "DelegationRequestId", Shape: 437, Required: true}, // String
+	414: {Name: "SendDelegationTokenRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "DelegationRequestId", Shape: 436, Required: true}, // String
 	}},
-	416: {Name: "ServerCertificate", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ServerCertificateMetadata", Shape: 417, Required: true}, // ServerCertificateMetadata
-		{Name: "CertificateBody", Shape: 437, Required: true},           // String
-		{Name: "CertificateChain", Shape: 437},                          // String
-		{Name: "Tags", Shape: 604},                                      // tagListType
+	415: {Name: "ServerCertificate", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "ServerCertificateMetadata", Shape: 416, Required: true}, // ServerCertificateMetadata
+		{Name: "CertificateBody", Shape: 436, Required: true},           // String
+		{Name: "CertificateChain", Shape: 436},                          // String
+		{Name: "Tags", Shape: 602},                                      // tagListType
 	}},
-	417: {Name: "ServerCertificateMetadata", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Path", Shape: 437, Required: true},                  // String
-		{Name: "ServerCertificateName", Shape: 437, Required: true}, // String
-		{Name: "ServerCertificateId", Shape: 437, Required: true},   // String
-		{Name: "Arn", Shape: 437, Required: true},                   // String
-		{Name: "UploadDate", Shape: 449},                            // Timestamp
-		{Name: "Expiration", Shape: 449},                            // Timestamp
+	416: {Name: "ServerCertificateMetadata", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Path", Shape: 436, Required: true},                  // String
+		{Name: "ServerCertificateName", Shape: 436, Required: true}, // String
+		{Name: "ServerCertificateId", Shape: 436, Required: true},   // String
+		{Name: "Arn", Shape: 436, Required: true},                   // String
+		{Name: "UploadDate", Shape: 448},                            // Timestamp
+		{Name: "Expiration", Shape: 448},                            // Timestamp
 	}},
-	418: {Name: "ServiceAccessNotEnabledException", Kind: awsapi.Structure, Exception: ServiceAccessNotEnabledException, Members: []awsapi.Member{
-		{Name: "Message", Shape: 437}, // String
+	417: {Name: "ServiceAccessNotEnabledException", Kind: awsapi.Structure, Exception: ServiceAccessNotEnabledException, Members: []awsapi.Member{
+		{Name: "Message", Shape: 436}, // String
 	}},
-	419: {Name: "ServiceFailureException", Kind: awsapi.Structure, Exception: ServiceFailureException, Members: []awsapi.Member{
-		{Name: "message", Shape: 437}, // String
+	418: {Name: "ServiceFailureException", Kind: awsapi.Structure, Exception: ServiceFailureException, Members: []awsapi.Member{
+		{Name: "message", Shape: 436}, // String
 	}},
-	420: {Name: "ServiceLastAccessed", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ServiceName", Shape: 437, Required: true},      // String
-		{Name: "LastAuthenticated", Shape: 449},                // Timestamp
-		{Name: "ServiceNamespace", Shape: 437, Required: true}, // String
-		{Name: "LastAuthenticatedEntity", Shape: 437},          // String
-		{Name: "LastAuthenticatedRegion", Shape: 437},          // String
+	419: {Name: "ServiceLastAccessed", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "ServiceName", Shape: 436, Required: true},      // String
+		{Name: "LastAuthenticated", Shape: 448},                // Timestamp
+		{Name: "ServiceNamespace", Shape: 436, Required: true}, // String
+		{Name: "LastAuthenticatedEntity", Shape: 436},          // String
+		{Name: "LastAuthenticatedRegion", Shape: 436},          // String
 		{Name: "TotalAuthenticatedEntities", Shape: 194},       // Integer
-		{Name: "TrackedActionsLastAccessed", Shape: 451},       // TrackedActionsLastAccessed
+		{Name: "TrackedActionsLastAccessed", Shape: 450},       // TrackedActionsLastAccessed
 	}},
-	421: {Name: "ServiceNotSupportedException", Kind: awsapi.Structure, Exception: ServiceNotSupportedException, Members: []awsapi.Member{
-		{Name: "message", Shape: 437}, // String
+	420: {Name: "ServiceNotSupportedException", Kind: awsapi.Structure, Exception: ServiceNotSupportedException, Members: []awsapi.Member{
+		{Name: "message", Shape: 436}, // String
 	}},
-	422: {Name: "ServiceSpecificCredential", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "CreateDate", Shape: 449, Required: true},                  // Timestamp
-		{Name: "ServiceName", Shape: 437, Required: true},                 // String
-		{Name: "ServiceUserName", Shape: 437, Required: true},             // String
-		{Name: "ServicePassword", Shape: 437, Required: true},             // String
-		{Name: "ServiceSpecificCredentialId", Shape: 437, Required: true}, // String
-		{Name: "UserName", Shape: 437, Required: true},                    // String
-		{Name: "Status", Shape: 597, Required: true},                      // statusType
-		{Name: "ExpirationDate", Shape: 449},                              // Timestamp
-		{Name: "ServiceCredentialAlias", Shape: 437},                      // String
-		{Name: "ServiceCredentialSecret", Shape: 437},                     // String
+	421: {Name: "ServiceSpecificCredential", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "CreateDate", Shape: 448, Required: true},                  // Timestamp
+		{Name: "ServiceName", Shape: 436, Required: true},                 // String
+		{Name: "ServiceUserName", Shape: 436, Required: true},             // String
+		{Name: "ServicePassword", Shape: 436, Required: true},             // String
+		{Name: "ServiceSpecificCredentialId", Shape: 436, Required: true}, // String
+		{Name: "UserName", Shape: 436, Required: true},                    // String
+		{Name: "Status", Shape: 595, Required: true},                      // statusType
+		{Name: "ExpirationDate", Shape: 448},                              // Timestamp
+		{Name: "ServiceCredentialAlias", Shape: 436},                      // String
+		{Name: "ServiceCredentialSecret", Shape: 436},                     // String
 	}},
-	423: {Name: "ServiceSpecificCredentialMetadata", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437, Required: true},                    // String
-		{Name: "Status", Shape: 597, Required: true},                      // statusType
-		{Name: "ServiceUserName", Shape: 437, Required: true},             // String
-		{Name: "CreateDate", Shape: 449, Required: true},                  // Timestamp
-		{Name: "ServiceSpecificCredentialId", Shape: 437, Required: true}, // String
-		{Name: "ServiceName", Shape: 437, Required: true},                 // String
-		{Name: "ExpirationDate", Shape: 449},                              // Timestamp
-		{Name: "ServiceCredentialAlias", Shape: 437},                      // String
+	422: {Name: "ServiceSpecificCredentialMetadata", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: 436, Required: true},                    // String
+		{Name: "Status", Shape: 595, Required: true},                      // statusType
+		{Name: "ServiceUserName", Shape: 436, Required: true},             // String
+		{Name: "CreateDate", Shape: 448, Required: true},                  // Timestamp
+		{Name: "ServiceSpecificCredentialId", Shape: 436, Required: true}, // String
+		{Name: "ServiceName", Shape: 436, Required: true},                 // String
+		{Name: "ExpirationDate", Shape: 448},                              // Timestamp
+		{Name: "ServiceCredentialAlias", Shape: 436},                      // String
 	}},
-	424: {Name: "ServiceSpecificCredentialsListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 423}},
-	425: {Name: "ServicesLastAccessed", Kind: awsapi.List, Elem: awsapi.Element{Shape: 420}},
-	426: {Name: "SetDefaultPolicyVersionRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyArn", Shape: 437, Required: true}, // String
-		{Name: "VersionId", Shape: 437, Required: true}, // String
+	423: {Name: "ServiceSpecificCredentialsListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 422}},
+	424: {Name: "ServicesLastAccessed", Kind: awsapi.List, Elem: awsapi.Element{Shape: 419}},
+	425: {Name: "SetDefaultPolicyVersionRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "PolicyArn", Shape: 436, Required: true}, // String
+		{Name: "VersionId", Shape: 436, Required: true}, // String
 	}},
-	427: {Name: "SetSecurityTokenServicePreferencesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "GlobalEndpointTokenVersion", Shape: 523, Required: true}, // globalEndpointTokenVersion
+	426: {Name: "SetSecurityTokenServicePreferencesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "GlobalEndpointTokenVersion", Shape: 521, Required: true}, // globalEndpointTokenVersion
 	}},
-	428: {Name: "SigningCertificate", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437, Required: true},        // String
-		{Name: "CertificateId", Shape: 437, Required: true},   // String
-		{Name: "CertificateBody", Shape: 437, Required: true}, // String
-		{Name: "Status", Shape: 597, Required: true},          // statusType
-		{Name: "UploadDate", Shape: 449},                      // Timestamp
+	427: {Name: "SigningCertificate", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: 436, Required: true},        // String
+		{Name: "CertificateId", Shape: 436, Required: true},   // String
+		{Name: "CertificateBody", Shape: 436, Required: true}, // String
+		{Name: "Status", Shape: 595, Required: true},          // statusType
+		{Name: "UploadDate", Shape: 448},                      // Timestamp
 	}},
-	429: {Name: "SimulateCustomPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyInputList", Shape: 432, Required: true},    // SimulationPolicyListType
-		{Name: "PermissionsBoundaryPolicyInputList", Shape: 432}, // SimulationPolicyListType
+	428: {Name: "SimulateCustomPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "PolicyInputList", Shape: 431, Required: true},    // SimulationPolicyListType
+		{Name: "PermissionsBoundaryPolicyInputList", Shape: 431}, // SimulationPolicyListType
 		{Name: "ActionNames", Shape: 10, Required: true},         // ActionNameListType
-		{Name: "ResourceArns", Shape: 394},                       // ResourceNameListType
-		{Name: "ResourcePolicy", Shape: 437},                     // String
-		{Name: "ResourceOwner", Shape: 437},                      // String
-		{Name: "CallerArn", Shape: 437},                          // String
+		{Name: "ResourceArns", Shape: 393},                       // ResourceNameListType
+		{Name: "ResourcePolicy", Shape: 436},                     // String
+		{Name: "ResourceOwner", Shape: 436},                      // String
+		{Name: "CallerArn", Shape: 436},                          // String
 		{Name: "ContextEntries", Shape: 36},                      // ContextEntryListType
-		{Name: "ResourceHandlingOption", Shape: 437},             // String
+		{Name: "ResourceHandlingOption", Shape: 436},             // String
 		{Name: "MaxItems", Shape: 194},                           // Integer
-		{Name: "Marker", Shape: 437},                             // String
+		{Name: "Marker", Shape: 436},                             // String
 		{Name: "OrderedOrganizationPolicyInputList", Shape: 250}, // ListOfOrderedOrganizationPolicyType
 	}},
-	430: {Name: "SimulatePolicyResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
+	429: {Name: "SimulatePolicyResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "EvaluationResults", Shape: 124}, // EvaluationResultsListType
 		{Name: "IsTruncated", Shape: 25},        // Boolean
-		{Name: "Marker", Shape: 437},            // String
+		{Name: "Marker", Shape: 436},            // String
 	}},
-	431: {Name: "SimulatePrincipalPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicySourceArn", Shape: 437, Required: true},    // String
-		{Name: "PolicyInputList", Shape: 432},                    // SimulationPolicyListType
-		{Name: "PermissionsBoundaryPolicyInputList", Shape: 432}, // SimulationPolicyListType
+	430: {Name: "SimulatePrincipalPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "PolicySourceArn", Shape: 436, Required: true},    // String
+		{Name: "PolicyInputList", Shape: 431},                    // SimulationPolicyListType
+		{Name: "PermissionsBoundaryPolicyInputList", Shape: 431}, // SimulationPolicyListType
 		{Name: "ActionNames", Shape: 10, Required: true},         // ActionNameListType
-		{Name: "ResourceArns", Shape: 394},                       // ResourceNameListType
-		{Name: "ResourcePolicy", Shape: 437},                     // String
-		{Name: "ResourceOwner", Shape: 437},                      // String
-		{Name: "CallerArn", Shape: 437},                          // String
+		{Name: "ResourceArns", Shape: 393},                       // ResourceNameListType
+		{Name: "ResourcePolicy", Shape: 436},                     // String
+		{Name: "ResourceOwner", Shape: 436},                      // String
+		{Name: "CallerArn", Shape: 436},                          // String
 		{Name: "ContextEntries", Shape: 36},                      // ContextEntryListType
-		{Name: "ResourceHandlingOption", Shape: 437},             // String
+		{Name: "ResourceHandlingOption", Shape: 436},             // String
 		{Name: "MaxItems", Shape: 194},                           // Integer
-		{Name: "Marker", Shape: 437},                             // String
+		{Name: "Marker", Shape: 436},                             // String
+		{Name: "PolicyExclusionList", Shape: 256},                // ListOfPolicyIdentifier
 	}},
-	432: {Name: "SimulationPolicyListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 560}},
-	433: {Name: "SourceRoleTemplate", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "TemplateArn", Shape: 437},          // String
+	431: {Name: "SimulationPolicyListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 558}},
+	432: {Name: "SourceRoleTemplate", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "TemplateArn", Shape: 436},          // String
 		{Name: "TemplateMinorVersion", Shape: 194}, // Integer
 	}},
-	434: {Name: "StateType", Kind: awsapi.String, Enum: []string{"UNASSIGNED", "ASSIGNED", "PENDING_APPROVAL", "FINALIZED", "ACCEPTED", "REJECTED", "EXPIRED"}},
-	435: {Name: "Statement", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SourcePolicyId", Shape: 437},   // String
-		{Name: "SourcePolicyType", Shape: 367}, // PolicySourceType
-		{Name: "StartPosition", Shape: 372},    // Position
-		{Name: "EndPosition", Shape: 372},      // Position
+	433: {Name: "StateType", Kind: awsapi.String, Enum: []string{"UNASSIGNED", "ASSIGNED", "PENDING_APPROVAL", "FINALIZED", "ACCEPTED", "REJECTED", "EXPIRED"}},
+	434: {Name: "Statement", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "SourcePolicyId", Shape: 436},   // String
+		{Name: "SourcePolicyType", Shape: 366}, // PolicySourceType
+		{Name: "StartPosition", Shape: 371},    // Position
+		{Name: "EndPosition", Shape: 371},      // Position
 	}},
-	436: {Name: "StatementListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 435}},
-	437: {Name: "String", Kind: awsapi.String},
-	438: {Name: "SummaryStateType", Kind: awsapi.String, Enum: []string{"AVAILABLE", "NOT_AVAILABLE", "NOT_SUPPORTED", "FAILED"}},
-	439: {Name: "Tag", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Key", Shape: 437, Required: true},   // String
-		{Name: "Value", Shape: 437, Required: true}, // String
+	435: {Name: "StatementListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 434}},
+	436: {Name: "String", Kind: awsapi.String},
+	437: {Name: "SummaryStateType", Kind: awsapi.String, Enum: []string{"AVAILABLE", "NOT_AVAILABLE", "NOT_SUPPORTED", "FAILED"}},
+	438: {Name: "Tag", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Key", Shape: 436, Required: true},   // String
+		{Name: "Value", Shape: 436, Required: true}, // String
 	}},
-	440: {Name: "TagInstanceProfileRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "InstanceProfileName", Shape: 437, Required: true}, // String
-		{Name: "Tags", Shape: 604, Required: true},                // tagListType
+	439: {Name: "TagInstanceProfileRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "InstanceProfileName", Shape: 436, Required: true}, // String
+		{Name: "Tags", Shape: 602, Required: true},                // tagListType
 	}},
-	441: {Name: "TagMFADeviceRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SerialNumber", Shape: 437, Required: true}, // String
-		{Name: "Tags", Shape: 604, Required: true},         // tagListType
+	440: {Name: "TagMFADeviceRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "SerialNumber", Shape: 436, Required: true}, // String
+		{Name: "Tags", Shape: 602, Required: true},         // tagListType
 	}},
-	442: {Name: "TagOpenIDConnectProviderRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "OpenIDConnectProviderArn", Shape: 437, Required: true}, // String
-		{Name: "Tags", Shape: 604, Required: true},                     // tagListType
+	441: {Name: "TagOpenIDConnectProviderRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "OpenIDConnectProviderArn", Shape: 436, Required: true}, // String
+		{Name: "Tags", Shape: 602, Required: true},                     // tagListType
 	}},
-	443: {Name: "TagPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyArn", Shape: 437, Required: true}, // String
-		{Name: "Tags", Shape: 604, Required: true},      // tagListType
+	442: {Name: "TagPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "PolicyArn", Shape: 436, Required: true}, // String
+		{Name: "Tags", Shape: 602, Required: true},      // tagListType
 	}},
-	444: {Name: "TagRoleRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 437, Required: true}, // String
-		{Name: "Tags", Shape: 604, Required: true},     // tagListType
+	443: {Name: "TagRoleRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "RoleName", Shape: 436, Required: true}, // String
+		{Name: "Tags", Shape: 602, Required: true},     // tagListType
 	}},
-	445: {Name: "TagSAMLProviderRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SAMLProviderArn", Shape: 437, Required: true}, // String
-		{Name: "Tags", Shape: 604, Required: true},            // tagListType
+	444: {Name: "TagSAMLProviderRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "SAMLProviderArn", Shape: 436, Required: true}, // String
+		{Name: "Tags", Shape: 602, Required: true},            // tagListType
 	}},
-	446: {Name: "TagServerCertificateRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ServerCertificateName", Shape: 437, Required: true}, // String
-		{Name: "Tags", Shape: 604, Required: true},                  // tagListType
+	445: {Name: "TagServerCertificateRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "ServerCertificateName", Shape: 436, Required: true}, // String
+		{Name: "Tags", Shape: 602, Required: true},                  // tagListType
 	}},
-	447: {Name: "TagTemplate", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Key", Shape: 437},   // String
-		{Name: "Value", Shape: 437}, // String
+	446: {Name: "TagTemplate", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Key", Shape: 436},   // String
+		{Name: "Value", Shape: 436}, // String
 	}},
-	448: {Name: "TagUserRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437, Required: true}, // String
-		{Name: "Tags", Shape: 604, Required: true},     // tagListType
+	447: {Name: "TagUserRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: 436, Required: true}, // String
+		{Name: "Tags", Shape: 602, Required: true},     // tagListType
 	}},
-	449: {Name: "Timestamp", Kind: awsapi.Timestamp},
-	450: {Name: "TrackedActionLastAccessed", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ActionName", Shape: 437},         // String
-		{Name: "LastAccessedEntity", Shape: 437}, // String
-		{Name: "LastAccessedTime", Shape: 449},   // Timestamp
-		{Name: "LastAccessedRegion", Shape: 437}, // String
+	448: {Name: "Timestamp", Kind: awsapi.Timestamp},
+	449: {Name: "TrackedActionLastAccessed", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "ActionName", Shape: 436},         // String
+		{Name: "LastAccessedEntity", Shape: 436}, // String
+		{Name: "LastAccessedTime", Shape: 448},   // Timestamp
+		{Name: "LastAccessedRegion", Shape: 436}, // String
 	}},
-	451: {Name: "TrackedActionsLastAccessed", Kind: awsapi.List, Elem: awsapi.Element{Shape: 450}},
-	452: {Name: "UnknownUnionMember", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Tag", Shape: 437},  // String
-		{Name: "Value", Shape: 24}, // Blob
+	450: {Name: "TrackedActionsLastAccessed", Kind: awsapi.List, Elem: awsapi.Element{Shape: 449}},
+	451: {Name: "UnmodifiableEntityException", Kind: awsapi.Structure, Exception: UnmodifiableEntityException, Members: []awsapi.Member{
+		{Name: "message", Shape: 436}, // String
 	}},
-	453: {Name: "UnmodifiableEntityException", Kind: awsapi.Structure, Exception: UnmodifiableEntityException, Members: []awsapi.Member{
-		{Name: "message", Shape: 437}, // String
+	452: {Name: "UnrecognizedPublicKeyEncodingException", Kind: awsapi.Structure, Exception: UnrecognizedPublicKeyEncodingException, Members: []awsapi.Member{
+		{Name: "message", Shape: 436}, // String
 	}},
-	454: {Name: "UnrecognizedPublicKeyEncodingException", Kind: awsapi.Structure, Exception: UnrecognizedPublicKeyEncodingException, Members: []awsapi.Member{
-		{Name: "message", Shape: 437}, // String
+	453: {Name: "UntagInstanceProfileRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "InstanceProfileName", Shape: 436, Required: true}, // String
+		{Name: "TagKeys", Shape: 600, Required: true},             // tagKeyListType
 	}},
-	455: {Name: "UntagInstanceProfileRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "InstanceProfileName", Shape: 437, Required: true}, // String
-		{Name: "TagKeys", Shape: 602, Required: true},             // tagKeyListType
+	454: {Name: "UntagMFADeviceRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "SerialNumber", Shape: 436, Required: true}, // String
+		{Name: "TagKeys", Shape: 600, Required: true},      // tagKeyListType
 	}},
-	456: {Name: "UntagMFADeviceRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SerialNumber", Shape: 437, Required: true}, // String
-		{Name: "TagKeys", Shape: 602, Required: true},      // tagKeyListType
+	455: {Name: "UntagOpenIDConnectProviderRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "OpenIDConnectProviderArn", Shape: 436, Required: true}, // String
+		{Name: "TagKeys", Shape: 600, Required: true},                  // tagKeyListType
 	}},
-	457: {Name: "UntagOpenIDConnectProviderRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "OpenIDConnectProviderArn", Shape: 437, Required: true}, // String
-		{Name: "TagKeys", Shape: 602, Required: true},                  // tagKeyListType
+	456: {Name: "UntagPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "PolicyArn", Shape: 436, Required: true}, // String
+		{Name: "TagKeys", Shape: 600, Required: true},   // tagKeyListType
 	}},
-	458: {Name: "UntagPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyArn", Shape: 437, Required: true}, // String
-		{Name: "TagKeys", Shape: 602, Required: true},   // tagKeyListType
+	457: {Name: "UntagRoleRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "RoleName", Shape: 436, Required: true}, // String
+		{Name: "TagKeys", Shape: 600, Required: true},  // tagKeyListType
 	}},
-	459: {Name: "UntagRoleRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 437, Required: true}, // String
-		{Name: "TagKeys", Shape: 602, Required: true},  // tagKeyListType
+	458: {Name: "UntagSAMLProviderRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "SAMLProviderArn", Shape: 436, Required: true}, // String
+		{Name: "TagKeys", Shape: 600, Required: true},         // tagKeyListType
 	}},
-	460: {Name: "UntagSAMLProviderRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SAMLProviderArn", Shape: 437, Required: true}, // String
-		{Name: "TagKeys", Shape: 602, Required: true},         // tagKeyListType
+	459: {Name: "UntagServerCertificateRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "ServerCertificateName", Shape: 436, Required: true}, // String
+		{Name: "TagKeys", Shape: 600, Required: true},               // tagKeyListType
 	}},
-	461: {Name: "UntagServerCertificateRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ServerCertificateName", Shape: 437, Required: true}, // String
-		{Name: "TagKeys", Shape: 602, Required: true},               // tagKeyListType
+	460: {Name: "UntagUserRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: 436, Required: true}, // String
+		{Name: "TagKeys", Shape: 600, Required: true},  // tagKeyListType
 	}},
-	462: {Name: "UntagUserRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437, Required: true}, // String
-		{Name: "TagKeys", Shape: 602, Required: true},  // tagKeyListType
+	461: {Name: "UpdateAccessKeyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: 436},                    // String
+		{Name: "AccessKeyId", Shape: 436, Required: true}, // String
+		{Name: "Status", Shape: 595, Required: true},      // statusType
 	}},
-	463: {Name: "UpdateAccessKeyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437},                    // String
-		{Name: "AccessKeyId", Shape: 437, Required: true}, // String
-		{Name: "Status", Shape: 597, Required: true},      // statusType
-	}},
-	464: {Name: "UpdateAccountPasswordPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+	462: {Name: "UpdateAccountPasswordPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "MinimumPasswordLength", Shape: 194},     // Integer
 		{Name: "RequireSymbols", Shape: 25},             // Boolean
 		{Name: "RequireNumbers", Shape: 25},             // Boolean
@@ -1767,257 +1761,257 @@ var shapes = [...]awsapi.Shape{
 		{Name: "PasswordReusePrevention", Shape: 194},   // Integer
 		{Name: "HardExpiry", Shape: 25},                 // Boolean
 	}},
-	465: {Name: "UpdateAssumeRolePolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 437, Required: true},       // String
-		{Name: "PolicyDocument", Shape: 437, Required: true}, // String
+	463: {Name: "UpdateAssumeRolePolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "RoleName", Shape: 436, Required: true},       // String
+		{Name: "PolicyDocument", Shape: 436, Required: true}, // String
 	}},
-	466: {Name: "UpdateDelegationRequestRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "DelegationRequestId", Shape: 437, Required: true}, // String
-		{Name: "Notes", Shape: 437},                               // String
+	464: {Name: "UpdateDelegationRequestRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "DelegationRequestId", Shape: 436, Required: true}, // String
+		{Name: "Notes", Shape: 436},                               // String
 	}},
-	467: {Name: "UpdateGroupRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "GroupName", Shape: 437, Required: true}, // String
-		{Name: "NewPath", Shape: 437},                   // String
-		{Name: "NewGroupName", Shape: 437},              // String
+	465: {Name: "UpdateGroupRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "GroupName", Shape: 436, Required: true}, // String
+		{Name: "NewPath", Shape: 436},                   // String
+		{Name: "NewGroupName", Shape: 436},              // String
 	}},
-	468: {Name: "UpdateLoginProfileRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437, Required: true}, // String
-		{Name: "Password", Shape: 437},                 // String
+	466: {Name: "UpdateLoginProfileRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: 436, Required: true}, // String
+		{Name: "Password", Shape: 436},                 // String
 		{Name: "PasswordResetRequired", Shape: 25},     // Boolean
 	}},
-	469: {Name: "UpdateOpenIDConnectProviderThumbprintRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "OpenIDConnectProviderArn", Shape: 437, Required: true}, // String
-		{Name: "ThumbprintList", Shape: 606, Required: true},           // thumbprintListType
+	467: {Name: "UpdateOpenIDConnectProviderThumbprintRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "OpenIDConnectProviderArn", Shape: 436, Required: true}, // String
+		{Name: "ThumbprintList", Shape: 604, Required: true},           // thumbprintListType
 	}},
-	470: {Name: "UpdateRoleDescriptionRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 437, Required: true},    // String
-		{Name: "Description", Shape: 437, Required: true}, // String
+	468: {Name: "UpdateRoleDescriptionRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "RoleName", Shape: 436, Required: true},    // String
+		{Name: "Description", Shape: 436, Required: true}, // String
 	}},
-	471: {Name: "UpdateRoleDescriptionResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Role", Shape: 399}, // Role
+	469: {Name: "UpdateRoleDescriptionResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Role", Shape: 398}, // Role
 	}},
-	472: {Name: "UpdateRoleRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 437, Required: true}, // String
-		{Name: "Description", Shape: 437},              // String
+	470: {Name: "UpdateRoleRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "RoleName", Shape: 436, Required: true}, // String
+		{Name: "Description", Shape: 436},              // String
 		{Name: "MaxSessionDuration", Shape: 194},       // Integer
 	}},
-	473: {Name: "UpdateRoleResponse", Kind: awsapi.Structure},
-	474: {Name: "UpdateSAMLProviderRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SAMLMetadataDocument", Shape: 437},            // String
-		{Name: "SAMLProviderArn", Shape: 437, Required: true}, // String
-		{Name: "AddPrivateKey", Shape: 437},                   // String
+	471: {Name: "UpdateRoleResponse", Kind: awsapi.Structure},
+	472: {Name: "UpdateSAMLProviderRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "SAMLMetadataDocument", Shape: 436},            // String
+		{Name: "SAMLProviderArn", Shape: 436, Required: true}, // String
+		{Name: "AddPrivateKey", Shape: 436},                   // String
 		{Name: "AssertionEncryptionMode", Shape: 16},          // AssertionEncryptionModeType
-		{Name: "RemovePrivateKey", Shape: 437},                // String
+		{Name: "RemovePrivateKey", Shape: 436},                // String
 	}},
-	475: {Name: "UpdateSAMLProviderResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SAMLProviderArn", Shape: 437}, // String
+	473: {Name: "UpdateSAMLProviderResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "SAMLProviderArn", Shape: 436}, // String
 	}},
-	476: {Name: "UpdateSSHPublicKeyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437, Required: true},       // String
-		{Name: "SSHPublicKeyId", Shape: 437, Required: true}, // String
-		{Name: "Status", Shape: 597, Required: true},         // statusType
+	474: {Name: "UpdateSSHPublicKeyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: 436, Required: true},       // String
+		{Name: "SSHPublicKeyId", Shape: 436, Required: true}, // String
+		{Name: "Status", Shape: 595, Required: true},         // statusType
 	}},
-	477: {Name: "UpdateServerCertificateRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ServerCertificateName", Shape: 437, Required: true}, // String
-		{Name: "NewPath", Shape: 437},                               // String
-		{Name: "NewServerCertificateName", Shape: 437},              // String
+	475: {Name: "UpdateServerCertificateRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "ServerCertificateName", Shape: 436, Required: true}, // String
+		{Name: "NewPath", Shape: 436},                               // String
+		{Name: "NewServerCertificateName", Shape: 436},              // String
 	}},
-	478: {Name: "UpdateServiceSpecificCredentialRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437},                                    // String
-		{Name: "ServiceSpecificCredentialId", Shape: 437, Required: true}, // String
-		{Name: "Status", Shape: 597, Required: true},                      // statusType
+	476: {Name: "UpdateServiceSpecificCredentialRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: 436},                                    // String
+		{Name: "ServiceSpecificCredentialId", Shape: 436, Required: true}, // String
+		{Name: "Status", Shape: 595, Required: true},                      // statusType
 	}},
-	479: {Name: "UpdateSigningCertificateRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437},                      // String
-		{Name: "CertificateId", Shape: 437, Required: true}, // String
-		{Name: "Status", Shape: 597, Required: true},        // statusType
+	477: {Name: "UpdateSigningCertificateRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: 436},                      // String
+		{Name: "CertificateId", Shape: 436, Required: true}, // String
+		{Name: "Status", Shape: 595, Required: true},        // statusType
 	}},
-	480: {Name: "UpdateUserRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437, Required: true}, // String
-		{Name: "NewPath", Shape: 437},                  // String
-		{Name: "NewUserName", Shape: 437},              // String
+	478: {Name: "UpdateUserRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: 436, Required: true}, // String
+		{Name: "NewPath", Shape: 436},                  // String
+		{Name: "NewUserName", Shape: 436},              // String
 	}},
-	481: {Name: "UploadSSHPublicKeyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437, Required: true},         // String
-		{Name: "SSHPublicKeyBody", Shape: 437, Required: true}, // String
+	479: {Name: "UploadSSHPublicKeyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: 436, Required: true},         // String
+		{Name: "SSHPublicKeyBody", Shape: 436, Required: true}, // String
 	}},
-	482: {Name: "UploadSSHPublicKeyResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SSHPublicKey", Shape: 412}, // SSHPublicKey
+	480: {Name: "UploadSSHPublicKeyResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "SSHPublicKey", Shape: 411}, // SSHPublicKey
 	}},
-	483: {Name: "UploadServerCertificateRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Path", Shape: 437},                                  // String
-		{Name: "ServerCertificateName", Shape: 437, Required: true}, // String
-		{Name: "CertificateBody", Shape: 437, Required: true},       // String
-		{Name: "PrivateKey", Shape: 437, Required: true},            // String
-		{Name: "CertificateChain", Shape: 437},                      // String
-		{Name: "Tags", Shape: 604},                                  // tagListType
+	481: {Name: "UploadServerCertificateRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Path", Shape: 436},                                  // String
+		{Name: "ServerCertificateName", Shape: 436, Required: true}, // String
+		{Name: "CertificateBody", Shape: 436, Required: true},       // String
+		{Name: "PrivateKey", Shape: 436, Required: true},            // String
+		{Name: "CertificateChain", Shape: 436},                      // String
+		{Name: "Tags", Shape: 602},                                  // tagListType
 	}},
-	484: {Name: "UploadServerCertificateResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ServerCertificateMetadata", Shape: 417}, // ServerCertificateMetadata
-		{Name: "Tags", Shape: 604},                      // tagListType
+	482: {Name: "UploadServerCertificateResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "ServerCertificateMetadata", Shape: 416}, // ServerCertificateMetadata
+		{Name: "Tags", Shape: 602},                      // tagListType
 	}},
-	485: {Name: "UploadSigningCertificateRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 437},                        // String
-		{Name: "CertificateBody", Shape: 437, Required: true}, // String
+	483: {Name: "UploadSigningCertificateRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "UserName", Shape: 436},                        // String
+		{Name: "CertificateBody", Shape: 436, Required: true}, // String
 	}},
-	486: {Name: "UploadSigningCertificateResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Certificate", Shape: 428, Required: true}, // SigningCertificate
+	484: {Name: "UploadSigningCertificateResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Certificate", Shape: 427, Required: true}, // SigningCertificate
 	}},
-	487: {Name: "User", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Path", Shape: 437, Required: true},       // String
-		{Name: "UserName", Shape: 437, Required: true},   // String
-		{Name: "UserId", Shape: 437, Required: true},     // String
-		{Name: "Arn", Shape: 437, Required: true},        // String
-		{Name: "CreateDate", Shape: 449, Required: true}, // Timestamp
-		{Name: "PasswordLastUsed", Shape: 449},           // Timestamp
+	485: {Name: "User", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Path", Shape: 436, Required: true},       // String
+		{Name: "UserName", Shape: 436, Required: true},   // String
+		{Name: "UserId", Shape: 436, Required: true},     // String
+		{Name: "Arn", Shape: 436, Required: true},        // String
+		{Name: "CreateDate", Shape: 448, Required: true}, // Timestamp
+		{Name: "PasswordLastUsed", Shape: 448},           // Timestamp
 		{Name: "PermissionsBoundary", Shape: 21},         // AttachedPermissionsBoundary
-		{Name: "Tags", Shape: 604},                       // tagListType
+		{Name: "Tags", Shape: 602},                       // tagListType
 	}},
-	488: {Name: "UserDetail", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Path", Shape: 437},                    // String
-		{Name: "UserName", Shape: 437},                // String
-		{Name: "UserId", Shape: 437},                  // String
-		{Name: "Arn", Shape: 437},                     // String
-		{Name: "CreateDate", Shape: 449},              // Timestamp
-		{Name: "UserPolicyList", Shape: 559},          // policyDetailListType
-		{Name: "GroupList", Shape: 526},               // groupNameListType
-		{Name: "AttachedManagedPolicies", Shape: 497}, // attachedPoliciesListType
+	486: {Name: "UserDetail", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Path", Shape: 436},                    // String
+		{Name: "UserName", Shape: 436},                // String
+		{Name: "UserId", Shape: 436},                  // String
+		{Name: "Arn", Shape: 436},                     // String
+		{Name: "CreateDate", Shape: 448},              // Timestamp
+		{Name: "UserPolicyList", Shape: 557},          // policyDetailListType
+		{Name: "GroupList", Shape: 524},               // groupNameListType
+		{Name: "AttachedManagedPolicies", Shape: 495}, // attachedPoliciesListType
 		{Name: "PermissionsBoundary", Shape: 21},      // AttachedPermissionsBoundary
-		{Name: "Tags", Shape: 604},                    // tagListType
+		{Name: "Tags", Shape: 602},                    // tagListType
 	}},
-	489: {Name: "VirtualMFADevice", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SerialNumber", Shape: 437, Required: true}, // String
+	487: {Name: "VirtualMFADevice", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "SerialNumber", Shape: 436, Required: true}, // String
 		{Name: "Base32StringSeed", Shape: 24},              // Blob
 		{Name: "QRCodePNG", Shape: 24},                     // Blob
-		{Name: "User", Shape: 487},                         // User
-		{Name: "EnableDate", Shape: 449},                   // Timestamp
-		{Name: "Tags", Shape: 604},                         // tagListType
+		{Name: "User", Shape: 485},                         // User
+		{Name: "EnableDate", Shape: 448},                   // Timestamp
+		{Name: "Tags", Shape: 602},                         // tagListType
 	}},
-	490: {Name: "accessKeyIdType", Kind: awsapi.String, Range: &awsapi.Range{Min: 16, HasMin: true, Max: 128, HasMax: true}, Pattern: "[\\w]+"},
-	491: {Name: "accessKeyMetadataListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 6}},
-	492: {Name: "accessKeySecretType", Kind: awsapi.String, Sensitive: true},
-	493: {Name: "accountAliasListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 494}},
-	494: {Name: "accountAliasType", Kind: awsapi.String, Range: &awsapi.Range{Min: 3, HasMin: true, Max: 63, HasMax: true}, Pattern: "^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$"},
-	495: {Name: "arnType", Kind: awsapi.String, Range: &awsapi.Range{Min: 20, HasMin: true, Max: 2048, HasMax: true}},
-	496: {Name: "assignmentStatusType", Kind: awsapi.String, Enum: []string{"Assigned", "Unassigned", "Any"}},
-	497: {Name: "attachedPoliciesListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 22}},
-	498: {Name: "attachmentCountType", Kind: awsapi.Integer},
-	499: {Name: "authenticationCodeType", Kind: awsapi.String, Range: &awsapi.Range{Min: 6, HasMin: true, Max: 6, HasMax: true}, Pattern: "[\\d]+"},
-	500: {Name: "booleanObjectType", Kind: awsapi.Boolean},
-	501: {Name: "booleanType", Kind: awsapi.Boolean},
-	502: {Name: "certificateBodyType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 16384, HasMax: true}, Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"},
-	503: {Name: "certificateChainType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 2.097152e+06, HasMax: true}, Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"},
-	504: {Name: "certificateIdType", Kind: awsapi.String, Range: &awsapi.Range{Min: 24, HasMin: true, Max: 128, HasMax: true}, Pattern: "[\\w]+"},
-	505: {Name: "certificateListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 428}},
-	506: {Name: "clientIDListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 507}},
-	507: {Name: "clientIDType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 255, HasMax: true}},
-	508: {Name: "credentialReportExpiredExceptionMessage", Kind: awsapi.String},
-	509: {Name: "credentialReportNotPresentExceptionMessage", Kind: awsapi.String},
-	510: {Name: "credentialReportNotReadyExceptionMessage", Kind: awsapi.String},
-	511: {Name: "customSuffixType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 64, HasMax: true}, Pattern: "[\\w+=,.@-]+"},
-	512: {Name: "dateType", Kind: awsapi.Timestamp},
-	513: {Name: "deleteConflictMessage", Kind: awsapi.String},
-	514: {Name: "duplicateCertificateMessage", Kind: awsapi.String},
-	515: {Name: "duplicateSSHPublicKeyMessage", Kind: awsapi.String},
-	516: {Name: "encodingType", Kind: awsapi.String, Enum: []string{"SSH", "PEM"}},
-	517: {Name: "entityAlreadyExistsMessage", Kind: awsapi.String},
-	518: {Name: "entityDetailsListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 116}},
-	519: {Name: "entityListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 119}},
-	520: {Name: "entityNameType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}, Pattern: "[\\w+=,.@-]+"},
-	521: {Name: "entityTemporarilyUnmodifiableMessage", Kind: awsapi.String},
-	522: {Name: "existingUserNameType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}, Pattern: "[\\w+=,.@-]+"},
-	523: {Name: "globalEndpointTokenVersion", Kind: awsapi.String, Enum: []string{"v1Token", "v2Token"}},
-	524: {Name: "groupDetailListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 190}},
-	525: {Name: "groupListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 189}},
-	526: {Name: "groupNameListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 527}},
-	527: {Name: "groupNameType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}, Pattern: "[\\w+=,.@-]+"},
-	528: {Name: "idType", Kind: awsapi.String, Range: &awsapi.Range{Min: 16, HasMin: true, Max: 128, HasMax: true}, Pattern: "[\\w]+"},
-	529: {Name: "instanceProfileListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 193}},
-	530: {Name: "instanceProfileNameType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}, Pattern: "[\\w+=,.@-]+"},
-	531: {Name: "integerType", Kind: awsapi.Integer},
-	532: {Name: "invalidAuthenticationCodeMessage", Kind: awsapi.String},
-	533: {Name: "invalidCertificateMessage", Kind: awsapi.String},
-	534: {Name: "invalidInputMessage", Kind: awsapi.String},
-	535: {Name: "invalidPublicKeyMessage", Kind: awsapi.String},
-	536: {Name: "invalidUserTypeMessage", Kind: awsapi.String},
-	537: {Name: "jobIDType", Kind: awsapi.String, Range: &awsapi.Range{Min: 36, HasMin: true, Max: 36, HasMax: true}},
-	538: {Name: "jobStatusType", Kind: awsapi.String, Enum: []string{"IN_PROGRESS", "COMPLETED", "FAILED"}},
-	539: {Name: "keyPairMismatchMessage", Kind: awsapi.String},
-	540: {Name: "limitExceededMessage", Kind: awsapi.String},
-	541: {Name: "listPolicyGrantingServiceAccessResponseListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 284}},
-	542: {Name: "malformedCertificateMessage", Kind: awsapi.String},
-	543: {Name: "malformedPolicyDocumentMessage", Kind: awsapi.String},
-	544: {Name: "markerType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 320, HasMax: true}, Pattern: "[\\u0020-\\u00FF]+"},
-	545: {Name: "maxItemsType", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 1000, HasMax: true}},
-	546: {Name: "maxPasswordAgeType", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 1095, HasMax: true}},
-	547: {Name: "mfaDeviceListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 322}},
-	548: {Name: "minimumPasswordLengthType", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 6, HasMin: true, Max: 128, HasMax: true}},
-	549: {Name: "noSuchEntityMessage", Kind: awsapi.String},
-	550: {Name: "openIdIdpCommunicationErrorExceptionMessage", Kind: awsapi.String},
-	551: {Name: "organizationsEntityPathType", Kind: awsapi.String, Range: &awsapi.Range{Min: 19, HasMin: true, Max: 427, HasMax: true}, Pattern: "^o-[0-9a-z]{10,32}\\/r-[0-9a-z]{4,32}[0-9a-z-\\/]*"},
-	552: {Name: "organizationsPolicyIdType", Kind: awsapi.String, Pattern: "^p-[0-9a-zA-Z_]{8,128}$"},
-	553: {Name: "passwordPolicyViolationMessage", Kind: awsapi.String},
-	554: {Name: "passwordReusePreventionType", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 24, HasMax: true}},
-	555: {Name: "passwordType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}, Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+", Sensitive: true},
-	556: {Name: "pathPrefixType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 512, HasMax: true}, Pattern: "\\u002F[\\u0021-\\u007F]*"},
-	557: {Name: "pathType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 512, HasMax: true}, Pattern: "(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"},
-	558: {Name: "policyDescriptionType", Kind: awsapi.String, Range: &awsapi.Range{Max: 1000, HasMax: true}},
-	559: {Name: "policyDetailListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 351}},
-	560: {Name: "policyDocumentType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 131072, HasMax: true}, Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"},
-	561: {Name: "policyDocumentVersionListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 371}},
-	562: {Name: "policyEvaluationErrorMessage", Kind: awsapi.String},
-	563: {Name: "policyGrantingServiceAccessListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 354}},
-	564: {Name: "policyListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 350}},
-	565: {Name: "policyNameListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 566}},
-	566: {Name: "policyNameType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}, Pattern: "[\\w+=,.@-]+"},
-	567: {Name: "policyNotAttachableMessage", Kind: awsapi.String},
-	568: {Name: "policyOwnerEntityType", Kind: awsapi.String, Enum: []string{"USER", "ROLE", "GROUP"}},
-	569: {Name: "policyPathType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 512, HasMax: true}, Pattern: "((/[A-Za-z0-9\\.,\\+@=_-]+)*)/"},
-	570: {Name: "policyScopeType", Kind: awsapi.String, Enum: []string{"All", "AWS", "Local"}},
-	571: {Name: "policyType", Kind: awsapi.String, Enum: []string{"INLINE", "MANAGED"}},
-	572: {Name: "policyVersionIdType", Kind: awsapi.String, Pattern: "v[1-9][0-9]*(\\.[A-Za-z0-9-]*)?"},
-	573: {Name: "privateKeyType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 16384, HasMax: true}, Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+", Sensitive: true},
-	574: {Name: "publicKeyFingerprintType", Kind: awsapi.String, Range: &awsapi.Range{Min: 48, HasMin: true, Max: 48, HasMax: true}, Pattern: "[:\\w]+"},
-	575: {Name: "publicKeyIdType", Kind: awsapi.String, Range: &awsapi.Range{Min: 20, HasMin: true, Max: 128, HasMax: true}, Pattern: "[\\w]+"},
-	576: {Name: "publicKeyMaterialType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 16384, HasMax: true}, Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"},
-	577: {Name: "reportGenerationLimitExceededMessage", Kind: awsapi.String},
-	578: {Name: "responseMarkerType", Kind: awsapi.String},
-	579: {Name: "roleDescriptionType", Kind: awsapi.String, Range: &awsapi.Range{Max: 1000, HasMax: true}, Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*"},
-	580: {Name: "roleDetailListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 400}},
-	581: {Name: "roleListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 399}},
-	582: {Name: "roleMaxSessionDurationType", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 3600, HasMin: true, Max: 43200, HasMax: true}},
-	583: {Name: "roleNameType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 64, HasMax: true}, Pattern: "[\\w+=,.@-]+"},
-	584: {Name: "serialNumberType", Kind: awsapi.String, Range: &awsapi.Range{Min: 9, HasMin: true, Max: 256, HasMax: true}, Pattern: "[\\w+=/:,.@-]+"},
-	585: {Name: "serverCertificateMetadataListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 417}},
-	586: {Name: "serverCertificateNameType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}, Pattern: "[\\w+=,.@-]+"},
-	587: {Name: "serviceFailureExceptionMessage", Kind: awsapi.String},
-	588: {Name: "serviceName", Kind: awsapi.String},
-	589: {Name: "serviceNameType", Kind: awsapi.String},
-	590: {Name: "serviceNamespaceListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 591}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 200, HasMax: true}},
-	591: {Name: "serviceNamespaceType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 64, HasMax: true}, Pattern: "[\\w-]*"},
-	592: {Name: "serviceNotSupportedMessage", Kind: awsapi.String},
-	593: {Name: "servicePassword", Kind: awsapi.String, Sensitive: true},
-	594: {Name: "serviceSpecificCredentialId", Kind: awsapi.String, Range: &awsapi.Range{Min: 20, HasMin: true, Max: 128, HasMax: true}, Pattern: "[\\w]+"},
-	595: {Name: "serviceUserName", Kind: awsapi.String, Range: &awsapi.Range{Min: 17, HasMin: true, Max: 200, HasMax: true}, Pattern: "[\\w+=,.@-]+"},
-	596: {Name: "sortKeyType", Kind: awsapi.String, Enum: []string{"SERVICE_NAMESPACE_ASCENDING", "SERVICE_NAMESPACE_DESCENDING", "LAST_AUTHENTICATED_TIME_ASCENDING", "LAST_AUTHENTICATED_TIME_DESCENDING"}},
-	597: {Name: "statusType", Kind: awsapi.String, Enum: []string{"Active", "Inactive", "Expired"}},
-	598: {Name: "stringType", Kind: awsapi.String},
-	599: {Name: "summaryKeyType", Kind: awsapi.String, Enum: []string{"Users", "UsersQuota", "Groups", "GroupsQuota", "ServerCertificates", "ServerCertificatesQuota", "UserPolicySizeQuota", "GroupPolicySizeQuota", "GroupsPerUserQuota", "SigningCertificatesPerUserQuota", "AccessKeysPerUserQuota", "MFADevices", "MFADevicesInUse", "AccountMFAEnabled", "AccountAccessKeysPresent", "AccountSigningCertificatesPresent", "AttachedPoliciesPerGroupQuota", "AttachedPoliciesPerRoleQuota", "AttachedPoliciesPerUserQuota", "Policies", "PoliciesQuota", "PolicySizeQuota", "PolicyVersionsInUse", "PolicyVersionsInUseQuota", "VersionsPerPolicyQuota", "GlobalEndpointTokenVersion", "AccountPasswordPresent", "AssumeRolePolicySizeQuota", "InstanceProfiles", "InstanceProfilesQuota", "Providers", "RolePolicySizeQuota", "Roles", "RolesQuota"}},
-	600: {Name: "summaryMapType", Kind: awsapi.Map, Key: awsapi.Element{Shape: 599}, Elem: awsapi.Element{Shape: 601}},
-	601: {Name: "summaryValueType", Kind: awsapi.Integer},
-	602: {Name: "tagKeyListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 603}, Range: &awsapi.Range{Max: 50, HasMax: true}},
-	603: {Name: "tagKeyType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}, Pattern: "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+"},
-	604: {Name: "tagListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 439}, Range: &awsapi.Range{Max: 50, HasMax: true}},
-	605: {Name: "tagValueType", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 256, HasMax: true}, Pattern: "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*"},
-	606: {Name: "thumbprintListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 607}},
-	607: {Name: "thumbprintType", Kind: awsapi.String, Range: &awsapi.Range{Min: 40, HasMin: true, Max: 40, HasMax: true}},
-	608: {Name: "unmodifiableEntityMessage", Kind: awsapi.String},
-	609: {Name: "unrecognizedPublicKeyEncodingMessage", Kind: awsapi.String},
-	610: {Name: "userDetailListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 488}},
-	611: {Name: "userListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 487}},
-	612: {Name: "userNameType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 64, HasMax: true}, Pattern: "[\\w+=,.@-]+"},
-	613: {Name: "virtualMFADeviceListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 489}},
-	614: {Name: "virtualMFADeviceName", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true}, Pattern: "[\\w+=,.@-]+"},
+	488: {Name: "accessKeyIdType", Kind: awsapi.String, Range: &awsapi.Range{Min: 16, HasMin: true, Max: 128, HasMax: true}, Pattern: "[\\w]+"},
+	489: {Name: "accessKeyMetadataListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 6}},
+	490: {Name: "accessKeySecretType", Kind: awsapi.String, Sensitive: true},
+	491: {Name: "accountAliasListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 492}},
+	492: {Name: "accountAliasType", Kind: awsapi.String, Range: &awsapi.Range{Min: 3, HasMin: true, Max: 63, HasMax: true}, Pattern: "^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$"},
+	493: {Name: "arnType", Kind: awsapi.String, Range: &awsapi.Range{Min: 20, HasMin: true, Max: 2048, HasMax: true}},
+	494: {Name: "assignmentStatusType", Kind: awsapi.String, Enum: []string{"Assigned", "Unassigned", "Any"}},
+	495: {Name: "attachedPoliciesListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 22}},
+	496: {Name: "attachmentCountType", Kind: awsapi.Integer},
+	497: {Name: "authenticationCodeType", Kind: awsapi.String, Range: &awsapi.Range{Min: 6, HasMin: true, Max: 6, HasMax: true}, Pattern: "[\\d]+"},
+	498: {Name: "booleanObjectType", Kind: awsapi.Boolean},
+	499: {Name: "booleanType", Kind: awsapi.Boolean},
+	500: {Name: "certificateBodyType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 16384, HasMax: true}, Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"},
+	501: {Name: "certificateChainType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 2.097152e+06, HasMax: true}, Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"},
+	502: {Name: "certificateIdType", Kind: awsapi.String, Range: &awsapi.Range{Min: 24, HasMin: true, Max: 128, HasMax: true}, Pattern: "[\\w]+"},
+	503: {Name: "certificateListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 427}},
+	504: {Name: "clientIDListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 505}},
+	505: {Name: "clientIDType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 255, HasMax: true}},
+	506: {Name: "credentialReportExpiredExceptionMessage", Kind: awsapi.String},
+	507: {Name: "credentialReportNotPresentExceptionMessage", Kind: awsapi.String},
+	508: {Name: "credentialReportNotReadyExceptionMessage", Kind: awsapi.String},
+	509: {Name: "customSuffixType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 64, HasMax: true}, Pattern: "[\\w+=,.@-]+"},
+	510: {Name: "dateType", Kind: awsapi.Timestamp},
+	511: {Name: "deleteConflictMessage", Kind: awsapi.String},
+	512: {Name: "duplicateCertificateMessage", Kind: awsapi.String},
+	513: {Name: "duplicateSSHPublicKeyMessage", Kind: awsapi.String},
+	514: {Name: "encodingType", Kind: awsapi.String, Enum: []string{"SSH", "PEM"}},
+	515: {Name: "entityAlreadyExistsMessage", Kind: awsapi.String},
+	516: {Name: "entityDetailsListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 116}},
+	517: {Name: "entityListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 119}},
+	518: {Name: "entityNameType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}, Pattern: "[\\w+=,.@-]+"},
+	519: {Name: "entityTemporarilyUnmodifiableMessage", Kind: awsapi.String},
+	520: {Name: "existingUserNameType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}, Pattern: "[\\w+=,.@-]+"},
+	521: {Name: "globalEndpointTokenVersion", Kind: awsapi.String, Enum: []string{"v1Token", "v2Token"}},
+	522: {Name: "groupDetailListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 190}},
+	523: {Name: "groupListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 189}},
+	524: {Name: "groupNameListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 525}},
+	525: {Name: "groupNameType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}, Pattern: "[\\w+=,.@-]+"},
+	526: {Name: "idType", Kind: awsapi.String, Range: &awsapi.Range{Min: 16, HasMin: true, Max: 128, HasMax: true}, Pattern: "[\\w]+"},
+	527: {Name: "instanceProfileListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 193}},
+	528: {Name: "instanceProfileNameType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}, Pattern: "[\\w+=,.@-]+"},
+	529: {Name: "integerType", Kind: awsapi.Integer},
+	530: {Name: "invalidAuthenticationCodeMessage", Kind: awsapi.String},
+	531: {Name: "invalidCertificateMessage", Kind: awsapi.String},
+	532: {Name: "invalidInputMessage", Kind: awsapi.String},
+	533: {Name: "invalidPublicKeyMessage", Kind: awsapi.String},
+	534: {Name: "invalidUserTypeMessage", Kind: awsapi.String},
+	535: {Name: "jobIDType", Kind: awsapi.String, Range: &awsapi.Range{Min: 36, HasMin: true, Max: 36, HasMax: true}},
+	536: {Name: "jobStatusType", Kind: awsapi.String, Enum: []string{"IN_PROGRESS", "COMPLETED", "FAILED"}},
+	537: {Name: "keyPairMismatchMessage", Kind: awsapi.String},
+	538: {Name: "limitExceededMessage", Kind: awsapi.String},
+	539: {Name: "listPolicyGrantingServiceAccessResponseListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 285}},
+	540: {Name: "malformedCertificateMessage", Kind: awsapi.String},
+	541: {Name: "malformedPolicyDocumentMessage", Kind: awsapi.String},
+	542: {Name: "markerType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 320, HasMax: true}, Pattern: "[\\u0020-\\u00FF]+"},
+	543: {Name: "maxItemsType", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 1000, HasMax: true}},
+	544: {Name: "maxPasswordAgeType", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 1095, HasMax: true}},
+	545: {Name: "mfaDeviceListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 323}},
+	546: {Name: "minimumPasswordLengthType", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 6, HasMin: true, Max: 128, HasMax: true}},
+	547: {Name: "noSuchEntityMessage", Kind: awsapi.String},
+	548: {Name: "openIdIdpCommunicationErrorExceptionMessage", Kind: awsapi.String},
+	549: {Name: "organizationsEntityPathType", Kind: awsapi.String, Range: &awsapi.Range{Min: 19, HasMin: true, Max: 427, HasMax: true}, Pattern: "^o-[0-9a-z]{10,32}\\/r-[0-9a-z]{4,32}[0-9a-z-\\/]*"},
+	550: {Name: "organizationsPolicyIdType", Kind: awsapi.String, Pattern: "^p-[0-9a-zA-Z_]{8,128}$"},
+	551: {Name: "passwordPolicyViolationMessage", Kind: awsapi.String},
+	552: {Name: "passwordReusePreventionType", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 24, HasMax: true}},
+	553: {Name: "passwordType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}, Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+", Sensitive: true},
+	554: {Name: "pathPrefixType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 512, HasMax: true}, Pattern: "\\u002F[\\u0021-\\u007F]*"},
+	555: {Name: "pathType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 512, HasMax: true}, Pattern: "(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"},
+	556: {Name: "policyDescriptionType", Kind: awsapi.String, Range: &awsapi.Range{Max: 1000, HasMax: true}},
+	557: {Name: "policyDetailListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 352}},
+	558: {Name: "policyDocumentType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 131072, HasMax: true}, Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"},
+	559: {Name: "policyDocumentVersionListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 370}},
+	560: {Name: "policyEvaluationErrorMessage", Kind: awsapi.String},
+	561: {Name: "policyGrantingServiceAccessListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 355}},
+	562: {Name: "policyListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 351}},
+	563: {Name: "policyNameListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 564}},
+	564: {Name: "policyNameType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}, Pattern: "[\\w+=,.@-]+"},
+	565: {Name: "policyNotAttachableMessage", Kind: awsapi.String},
+	566: {Name: "policyOwnerEntityType", Kind: awsapi.String, Enum: []string{"USER", "ROLE", "GROUP"}},
+	567: {Name: "policyPathType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 512, HasMax: true}, Pattern: "((/[A-Za-z0-9\\.,\\+@=_-]+)*)/"},
+	568: {Name: "policyScopeType", Kind: awsapi.String, Enum: []string{"All", "AWS", "Local"}},
+	569: {Name: "policyType", Kind: awsapi.String, Enum: []string{"INLINE", "MANAGED"}},
+	570: {Name: "policyVersionIdType", Kind: awsapi.String, Pattern: "v[1-9][0-9]*(\\.[A-Za-z0-9-]*)?"},
+	571: {Name: "privateKeyType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 16384, HasMax: true}, Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+", Sensitive: true},
+	572: {Name: "publicKeyFingerprintType", Kind: awsapi.String, Range: &awsapi.Range{Min: 48, HasMin: true, Max: 48, HasMax: true}, Pattern: "[:\\w]+"},
+	573: {Name: "publicKeyIdType", Kind: awsapi.String, Range: &awsapi.Range{Min: 20, HasMin: true, Max: 128, HasMax: true}, Pattern: "[\\w]+"},
+	574: {Name: "publicKeyMaterialType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 16384, HasMax: true}, Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"},
+	575: {Name: "reportGenerationLimitExceededMessage", Kind: awsapi.String},
+	576: {Name: "responseMarkerType", Kind: awsapi.String},
+	577: {Name: "roleDescriptionType", Kind: awsapi.String, Range: &awsapi.Range{Max: 1000, HasMax: true}, Pattern: "[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*"},
+	578: {Name: "roleDetailListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 399}},
+	579: {Name: "roleListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 398}},
+	580: {Name: "roleMaxSessionDurationType", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 3600, HasMin: true, Max: 43200, HasMax: true}},
+	581: {Name: "roleNameType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 64, HasMax: true}, Pattern: "[\\w+=,.@-]+"},
+	582: {Name: "serialNumberType", Kind: awsapi.String, Range: &awsapi.Range{Min: 9, HasMin: true, Max: 256, HasMax: true}, Pattern: "[\\w+=/:,.@-]+"},
+	583: {Name: "serverCertificateMetadataListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 416}},
+	584: {Name: "serverCertificateNameType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}, Pattern: "[\\w+=,.@-]+"},
+	585: {Name: "serviceFailureExceptionMessage", Kind: awsapi.String},
+	586: {Name: "serviceName", Kind: awsapi.String},
+	587: {Name: "serviceNameType", Kind: awsapi.String},
+	588: {Name: "serviceNamespaceListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 589}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 200, HasMax: true}},
+	589: {Name: "serviceNamespaceType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 64, HasMax: true}, Pattern: "[\\w-]*"},
+	590: {Name: "serviceNotSupportedMessage", Kind: awsapi.String},
+	591: {Name: "servicePassword", Kind: awsapi.String, Sensitive: true},
+	592: {Name: "serviceSpecificCredentialId", Kind: awsapi.String, Range: &awsapi.Range{Min: 20, HasMin: true, Max: 128, HasMax: true}, Pattern: "[\\w]+"},
+	593: {Name: "serviceUserName", Kind: awsapi.String, Range: &awsapi.Range{Min: 17, HasMin: true, Max: 200, HasMax: true}, Pattern: "[\\w+=,.@-]+"},
+	594: {Name: "sortKeyType", Kind: awsapi.String, Enum: []string{"SERVICE_NAMESPACE_ASCENDING", "SERVICE_NAMESPACE_DESCENDING", "LAST_AUTHENTICATED_TIME_ASCENDING", "LAST_AUTHENTICATED_TIME_DESCENDING"}},
+	595: {Name: "statusType", Kind: awsapi.String, Enum: []string{"Active", "Inactive", "Expired"}},
+	596: {Name: "stringType", Kind: awsapi.String},
+	597: {Name: "summaryKeyType", Kind: awsapi.String, Enum: []string{"Users", "UsersQuota", "Groups", "GroupsQuota", "ServerCertificates", "ServerCertificatesQuota", "UserPolicySizeQuota", "GroupPolicySizeQuota", "GroupsPerUserQuota", "SigningCertificatesPerUserQuota", "AccessKeysPerUserQuota", "MFADevices", "MFADevicesInUse", "AccountMFAEnabled", "AccountAccessKeysPresent", "AccountSigningCertificatesPresent", "AttachedPoliciesPerGroupQuota", "AttachedPoliciesPerRoleQuota", "AttachedPoliciesPerUserQuota", "Policies", "PoliciesQuota", "PolicySizeQuota", "PolicyVersionsInUse", "PolicyVersionsInUseQuota", "VersionsPerPolicyQuota", "GlobalEndpointTokenVersion", "AccountPasswordPresent", "AssumeRolePolicySizeQuota", "InstanceProfiles", "InstanceProfilesQuota", "Providers", "RolePolicySizeQuota", "Roles", "RolesQuota"}},
+	598: {Name: "summaryMapType", Kind: awsapi.Map, Key: awsapi.Element{Shape: 597}, Elem: awsapi.Element{Shape: 599}},
+	599: {Name: "summaryValueType", Kind: awsapi.Integer},
+	600: {Name: "tagKeyListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 601}, Range: &awsapi.Range{Max: 50, HasMax: true}},
+	601: {Name: "tagKeyType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}, Pattern: "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+"},
+	602: {Name: "tagListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 438}, Range: &awsapi.Range{Max: 50, HasMax: true}},
+	603: {Name: "tagValueType", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 256, HasMax: true}, Pattern: "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*"},
+	604: {Name: "thumbprintListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 605}},
+	605: {Name: "thumbprintType", Kind: awsapi.String, Range: &awsapi.Range{Min: 40, HasMin: true, Max: 40, HasMax: true}},
+	606: {Name: "unmodifiableEntityMessage", Kind: awsapi.String},
+	607: {Name: "unrecognizedPublicKeyEncodingMessage", Kind: awsapi.String},
+	608: {Name: "userDetailListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 486}},
+	609: {Name: "userListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 485}},
+	610: {Name: "userNameType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 64, HasMax: true}, Pattern: "[\\w+=,.@-]+"},
+	611: {Name: "virtualMFADeviceListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 487}},
+	612: {Name: "virtualMFADeviceName", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true}, Pattern: "[\\w+=,.@-]+"},
 }
 
 var operations = [...]awsapi.Operation{
@@ -2035,21 +2029,21 @@ var operations = [...]awsapi.Operation{
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[AcquireRoleResponse]() },
 	},
-	{Name: "AddClientIDToOpenIDConnectProvider", Method: "POST", Path: "/", Input: 12, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{197, 333, 201, 419},
+	{Name: "AddClientIDToOpenIDConnectProvider", Method: "POST", Path: "/", Input: 12, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{197, 334, 201, 418},
 		New: func() any { return new(AddClientIDToOpenIDConnectProviderRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).AddClientIDToOpenIDConnectProvider(ctx, in.(*AddClientIDToOpenIDConnectProviderRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[AddClientIDToOpenIDConnectProviderOutput]() },
 	},
-	{Name: "AddRoleToInstanceProfile", Method: "POST", Path: "/", Input: 13, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 115, 201, 453, 419},
+	{Name: "AddRoleToInstanceProfile", Method: "POST", Path: "/", Input: 13, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 115, 201, 451, 418},
 		New: func() any { return new(AddRoleToInstanceProfileRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).AddRoleToInstanceProfile(ctx, in.(*AddRoleToInstanceProfileRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[AddRoleToInstanceProfileOutput]() },
 	},
-	{Name: "AddUserToGroup", Method: "POST", Path: "/", Input: 14, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 201, 419},
+	{Name: "AddUserToGroup", Method: "POST", Path: "/", Input: 14, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 201, 418},
 		New: func() any { return new(AddUserToGroupRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).AddUserToGroup(ctx, in.(*AddUserToGroupRequest))
@@ -2063,42 +2057,42 @@ var operations = [...]awsapi.Operation{
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[AssociateDelegationRequestOutput]() },
 	},
-	{Name: "AttachGroupPolicy", Method: "POST", Path: "/", Input: 18, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 201, 197, 362, 419},
+	{Name: "AttachGroupPolicy", Method: "POST", Path: "/", Input: 18, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 201, 197, 361, 418},
 		New: func() any { return new(AttachGroupPolicyRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).AttachGroupPolicy(ctx, in.(*AttachGroupPolicyRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[AttachGroupPolicyOutput]() },
 	},
-	{Name: "AttachRolePolicy", Method: "POST", Path: "/", Input: 19, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 201, 197, 453, 362, 419},
+	{Name: "AttachRolePolicy", Method: "POST", Path: "/", Input: 19, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 201, 197, 451, 361, 418},
 		New: func() any { return new(AttachRolePolicyRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).AttachRolePolicy(ctx, in.(*AttachRolePolicyRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[AttachRolePolicyOutput]() },
 	},
-	{Name: "AttachUserPolicy", Method: "POST", Path: "/", Input: 20, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 201, 197, 362, 419},
+	{Name: "AttachUserPolicy", Method: "POST", Path: "/", Input: 20, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 201, 197, 361, 418},
 		New: func() any { return new(AttachUserPolicyRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).AttachUserPolicy(ctx, in.(*AttachUserPolicyRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[AttachUserPolicyOutput]() },
 	},
-	{Name: "ChangePassword", Method: "POST", Path: "/", Input: 31, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 199, 201, 118, 345, 419},
+	{Name: "ChangePassword", Method: "POST", Path: "/", Input: 31, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 199, 201, 118, 346, 418},
 		New: func() any { return new(ChangePasswordRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ChangePassword(ctx, in.(*ChangePasswordRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ChangePasswordOutput]() },
 	},
-	{Name: "CreateAccessKey", Method: "POST", Path: "/", Input: 42, Output: 43, Errors: []awsapi.ShapeID{333, 201, 419}, ResultWrapper: "CreateAccessKeyResult",
+	{Name: "CreateAccessKey", Method: "POST", Path: "/", Input: 42, Output: 43, Errors: []awsapi.ShapeID{334, 201, 418}, ResultWrapper: "CreateAccessKeyResult",
 		New: func() any { return new(CreateAccessKeyRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).CreateAccessKey(ctx, in.(*CreateAccessKeyRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[CreateAccessKeyResponse]() },
 	},
-	{Name: "CreateAccountAlias", Method: "POST", Path: "/", Input: 44, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{33, 115, 201, 419},
+	{Name: "CreateAccountAlias", Method: "POST", Path: "/", Input: 44, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{33, 115, 201, 418},
 		New: func() any { return new(CreateAccountAliasRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).CreateAccountAlias(ctx, in.(*CreateAccountAliasRequest))
@@ -2112,273 +2106,273 @@ var operations = [...]awsapi.Operation{
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[CreateDelegationRequestResponse]() },
 	},
-	{Name: "CreateGroup", Method: "POST", Path: "/", Input: 47, Output: 48, Errors: []awsapi.ShapeID{201, 115, 333, 419}, ResultWrapper: "CreateGroupResult",
+	{Name: "CreateGroup", Method: "POST", Path: "/", Input: 47, Output: 48, Errors: []awsapi.ShapeID{201, 115, 334, 418}, ResultWrapper: "CreateGroupResult",
 		New: func() any { return new(CreateGroupRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).CreateGroup(ctx, in.(*CreateGroupRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[CreateGroupResponse]() },
 	},
-	{Name: "CreateInstanceProfile", Method: "POST", Path: "/", Input: 49, Output: 50, Errors: []awsapi.ShapeID{115, 197, 201, 33, 419}, ResultWrapper: "CreateInstanceProfileResult",
+	{Name: "CreateInstanceProfile", Method: "POST", Path: "/", Input: 49, Output: 50, Errors: []awsapi.ShapeID{115, 197, 201, 33, 418}, ResultWrapper: "CreateInstanceProfileResult",
 		New: func() any { return new(CreateInstanceProfileRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).CreateInstanceProfile(ctx, in.(*CreateInstanceProfileRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[CreateInstanceProfileResponse]() },
 	},
-	{Name: "CreateLoginProfile", Method: "POST", Path: "/", Input: 51, Output: 52, Errors: []awsapi.ShapeID{115, 333, 345, 201, 419}, ResultWrapper: "CreateLoginProfileResult",
+	{Name: "CreateLoginProfile", Method: "POST", Path: "/", Input: 51, Output: 52, Errors: []awsapi.ShapeID{115, 334, 346, 201, 418}, ResultWrapper: "CreateLoginProfileResult",
 		New: func() any { return new(CreateLoginProfileRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).CreateLoginProfile(ctx, in.(*CreateLoginProfileRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[CreateLoginProfileResponse]() },
 	},
-	{Name: "CreateOpenIDConnectProvider", Method: "POST", Path: "/", Input: 53, Output: 54, Errors: []awsapi.ShapeID{197, 115, 201, 33, 419, 337}, ResultWrapper: "CreateOpenIDConnectProviderResult",
+	{Name: "CreateOpenIDConnectProvider", Method: "POST", Path: "/", Input: 53, Output: 54, Errors: []awsapi.ShapeID{197, 115, 201, 33, 418, 338}, ResultWrapper: "CreateOpenIDConnectProviderResult",
 		New: func() any { return new(CreateOpenIDConnectProviderRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).CreateOpenIDConnectProvider(ctx, in.(*CreateOpenIDConnectProviderRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[CreateOpenIDConnectProviderResponse]() },
 	},
-	{Name: "CreatePolicy", Method: "POST", Path: "/", Input: 55, Output: 56, Errors: []awsapi.ShapeID{197, 201, 115, 324, 33, 419}, ResultWrapper: "CreatePolicyResult",
+	{Name: "CreatePolicy", Method: "POST", Path: "/", Input: 55, Output: 56, Errors: []awsapi.ShapeID{197, 201, 115, 325, 33, 418}, ResultWrapper: "CreatePolicyResult",
 		New: func() any { return new(CreatePolicyRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).CreatePolicy(ctx, in.(*CreatePolicyRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[CreatePolicyResponse]() },
 	},
-	{Name: "CreatePolicyVersion", Method: "POST", Path: "/", Input: 57, Output: 58, Errors: []awsapi.ShapeID{333, 324, 197, 201, 419}, ResultWrapper: "CreatePolicyVersionResult",
+	{Name: "CreatePolicyVersion", Method: "POST", Path: "/", Input: 57, Output: 58, Errors: []awsapi.ShapeID{334, 325, 197, 201, 418}, ResultWrapper: "CreatePolicyVersionResult",
 		New: func() any { return new(CreatePolicyVersionRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).CreatePolicyVersion(ctx, in.(*CreatePolicyVersionRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[CreatePolicyVersionResponse]() },
 	},
-	{Name: "CreateRole", Method: "POST", Path: "/", Input: 59, Output: 60, Errors: []awsapi.ShapeID{201, 197, 115, 324, 33, 419}, ResultWrapper: "CreateRoleResult",
+	{Name: "CreateRole", Method: "POST", Path: "/", Input: 59, Output: 60, Errors: []awsapi.ShapeID{201, 197, 115, 325, 33, 418}, ResultWrapper: "CreateRoleResult",
 		New: func() any { return new(CreateRoleRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).CreateRole(ctx, in.(*CreateRoleRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[CreateRoleResponse]() },
 	},
-	{Name: "CreateSAMLProvider", Method: "POST", Path: "/", Input: 61, Output: 62, Errors: []awsapi.ShapeID{197, 115, 201, 33, 419}, ResultWrapper: "CreateSAMLProviderResult",
+	{Name: "CreateSAMLProvider", Method: "POST", Path: "/", Input: 61, Output: 62, Errors: []awsapi.ShapeID{197, 115, 201, 33, 418}, ResultWrapper: "CreateSAMLProviderResult",
 		New: func() any { return new(CreateSAMLProviderRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).CreateSAMLProvider(ctx, in.(*CreateSAMLProviderRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[CreateSAMLProviderResponse]() },
 	},
-	{Name: "CreateServiceLinkedRole", Method: "POST", Path: "/", Input: 63, Output: 64, Errors: []awsapi.ShapeID{197, 201, 333, 419}, ResultWrapper: "CreateServiceLinkedRoleResult",
+	{Name: "CreateServiceLinkedRole", Method: "POST", Path: "/", Input: 63, Output: 64, Errors: []awsapi.ShapeID{197, 201, 334, 418}, ResultWrapper: "CreateServiceLinkedRoleResult",
 		New: func() any { return new(CreateServiceLinkedRoleRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).CreateServiceLinkedRole(ctx, in.(*CreateServiceLinkedRoleRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[CreateServiceLinkedRoleResponse]() },
 	},
-	{Name: "CreateServiceSpecificCredential", Method: "POST", Path: "/", Input: 65, Output: 66, Errors: []awsapi.ShapeID{201, 333, 421}, ResultWrapper: "CreateServiceSpecificCredentialResult",
+	{Name: "CreateServiceSpecificCredential", Method: "POST", Path: "/", Input: 65, Output: 66, Errors: []awsapi.ShapeID{201, 334, 420}, ResultWrapper: "CreateServiceSpecificCredentialResult",
 		New: func() any { return new(CreateServiceSpecificCredentialRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).CreateServiceSpecificCredential(ctx, in.(*CreateServiceSpecificCredentialRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[CreateServiceSpecificCredentialResponse]() },
 	},
-	{Name: "CreateUser", Method: "POST", Path: "/", Input: 67, Output: 68, Errors: []awsapi.ShapeID{201, 115, 333, 197, 33, 419}, ResultWrapper: "CreateUserResult",
+	{Name: "CreateUser", Method: "POST", Path: "/", Input: 67, Output: 68, Errors: []awsapi.ShapeID{201, 115, 334, 197, 33, 418}, ResultWrapper: "CreateUserResult",
 		New: func() any { return new(CreateUserRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).CreateUser(ctx, in.(*CreateUserRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[CreateUserResponse]() },
 	},
-	{Name: "CreateVirtualMFADevice", Method: "POST", Path: "/", Input: 69, Output: 70, Errors: []awsapi.ShapeID{201, 197, 115, 33, 419}, ResultWrapper: "CreateVirtualMFADeviceResult",
+	{Name: "CreateVirtualMFADevice", Method: "POST", Path: "/", Input: 69, Output: 70, Errors: []awsapi.ShapeID{201, 197, 115, 33, 418}, ResultWrapper: "CreateVirtualMFADeviceResult",
 		New: func() any { return new(CreateVirtualMFADeviceRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).CreateVirtualMFADevice(ctx, in.(*CreateVirtualMFADeviceRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[CreateVirtualMFADeviceResponse]() },
 	},
-	{Name: "DeactivateMFADevice", Method: "POST", Path: "/", Input: 74, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{118, 333, 201, 419, 33},
+	{Name: "DeactivateMFADevice", Method: "POST", Path: "/", Input: 74, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{118, 334, 201, 418, 33},
 		New: func() any { return new(DeactivateMFADeviceRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).DeactivateMFADevice(ctx, in.(*DeactivateMFADeviceRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[DeactivateMFADeviceOutput]() },
 	},
-	{Name: "DeleteAccessKey", Method: "POST", Path: "/", Input: 77, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 201, 419},
+	{Name: "DeleteAccessKey", Method: "POST", Path: "/", Input: 77, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 201, 418},
 		New: func() any { return new(DeleteAccessKeyRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).DeleteAccessKey(ctx, in.(*DeleteAccessKeyRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[DeleteAccessKeyOutput]() },
 	},
-	{Name: "DeleteAccountAlias", Method: "POST", Path: "/", Input: 78, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{33, 333, 201, 419},
+	{Name: "DeleteAccountAlias", Method: "POST", Path: "/", Input: 78, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{33, 334, 201, 418},
 		New: func() any { return new(DeleteAccountAliasRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).DeleteAccountAlias(ctx, in.(*DeleteAccountAliasRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[DeleteAccountAliasOutput]() },
 	},
-	{Name: "DeleteAccountPasswordPolicy", Method: "POST", Path: "/", Input: awsapi.NoShape, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 201, 419},
+	{Name: "DeleteAccountPasswordPolicy", Method: "POST", Path: "/", Input: awsapi.NoShape, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 201, 418},
 		New: func() any { return new(DeleteAccountPasswordPolicyInput) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).DeleteAccountPasswordPolicy(ctx, in.(*DeleteAccountPasswordPolicyInput))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[DeleteAccountPasswordPolicyOutput]() },
 	},
-	{Name: "DeleteGroup", Method: "POST", Path: "/", Input: 81, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 79, 201, 419},
+	{Name: "DeleteGroup", Method: "POST", Path: "/", Input: 81, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 79, 201, 418},
 		New: func() any { return new(DeleteGroupRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).DeleteGroup(ctx, in.(*DeleteGroupRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[DeleteGroupOutput]() },
 	},
-	{Name: "DeleteGroupPolicy", Method: "POST", Path: "/", Input: 80, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 201, 419},
+	{Name: "DeleteGroupPolicy", Method: "POST", Path: "/", Input: 80, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 201, 418},
 		New: func() any { return new(DeleteGroupPolicyRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).DeleteGroupPolicy(ctx, in.(*DeleteGroupPolicyRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[DeleteGroupPolicyOutput]() },
 	},
-	{Name: "DeleteInstanceProfile", Method: "POST", Path: "/", Input: 82, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 79, 201, 419},
+	{Name: "DeleteInstanceProfile", Method: "POST", Path: "/", Input: 82, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 79, 201, 418},
 		New: func() any { return new(DeleteInstanceProfileRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).DeleteInstanceProfile(ctx, in.(*DeleteInstanceProfileRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[DeleteInstanceProfileOutput]() },
 	},
-	{Name: "DeleteLoginProfile", Method: "POST", Path: "/", Input: 83, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{118, 333, 201, 419},
+	{Name: "DeleteLoginProfile", Method: "POST", Path: "/", Input: 83, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{118, 334, 201, 418},
 		New: func() any { return new(DeleteLoginProfileRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).DeleteLoginProfile(ctx, in.(*DeleteLoginProfileRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[DeleteLoginProfileOutput]() },
 	},
-	{Name: "DeleteOpenIDConnectProvider", Method: "POST", Path: "/", Input: 84, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{197, 333, 419},
+	{Name: "DeleteOpenIDConnectProvider", Method: "POST", Path: "/", Input: 84, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{197, 334, 418},
 		New: func() any { return new(DeleteOpenIDConnectProviderRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).DeleteOpenIDConnectProvider(ctx, in.(*DeleteOpenIDConnectProviderRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[DeleteOpenIDConnectProviderOutput]() },
 	},
-	{Name: "DeletePolicy", Method: "POST", Path: "/", Input: 85, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 201, 197, 79, 419},
+	{Name: "DeletePolicy", Method: "POST", Path: "/", Input: 85, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 201, 197, 79, 418},
 		New: func() any { return new(DeletePolicyRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).DeletePolicy(ctx, in.(*DeletePolicyRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[DeletePolicyOutput]() },
 	},
-	{Name: "DeletePolicyVersion", Method: "POST", Path: "/", Input: 86, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 201, 197, 79, 419},
+	{Name: "DeletePolicyVersion", Method: "POST", Path: "/", Input: 86, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 201, 197, 79, 418},
 		New: func() any { return new(DeletePolicyVersionRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).DeletePolicyVersion(ctx, in.(*DeletePolicyVersionRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[DeletePolicyVersionOutput]() },
 	},
-	{Name: "DeleteRole", Method: "POST", Path: "/", Input: 89, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 79, 201, 453, 33, 419},
+	{Name: "DeleteRole", Method: "POST", Path: "/", Input: 89, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 79, 201, 451, 33, 418},
 		New: func() any { return new(DeleteRoleRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).DeleteRole(ctx, in.(*DeleteRoleRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[DeleteRoleOutput]() },
 	},
-	{Name: "DeleteRolePermissionsBoundary", Method: "POST", Path: "/", Input: 87, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 453, 419},
+	{Name: "DeleteRolePermissionsBoundary", Method: "POST", Path: "/", Input: 87, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 451, 418},
 		New: func() any { return new(DeleteRolePermissionsBoundaryRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).DeleteRolePermissionsBoundary(ctx, in.(*DeleteRolePermissionsBoundaryRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[DeleteRolePermissionsBoundaryOutput]() },
 	},
-	{Name: "DeleteRolePolicy", Method: "POST", Path: "/", Input: 88, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 201, 453, 419},
+	{Name: "DeleteRolePolicy", Method: "POST", Path: "/", Input: 88, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 201, 451, 418},
 		New: func() any { return new(DeleteRolePolicyRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).DeleteRolePolicy(ctx, in.(*DeleteRolePolicyRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[DeleteRolePolicyOutput]() },
 	},
-	{Name: "DeleteSAMLProvider", Method: "POST", Path: "/", Input: 90, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{197, 201, 333, 419},
+	{Name: "DeleteSAMLProvider", Method: "POST", Path: "/", Input: 90, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{197, 201, 334, 418},
 		New: func() any { return new(DeleteSAMLProviderRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).DeleteSAMLProvider(ctx, in.(*DeleteSAMLProviderRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[DeleteSAMLProviderOutput]() },
 	},
-	{Name: "DeleteSSHPublicKey", Method: "POST", Path: "/", Input: 91, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333},
+	{Name: "DeleteSSHPublicKey", Method: "POST", Path: "/", Input: 91, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334},
 		New: func() any { return new(DeleteSSHPublicKeyRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).DeleteSSHPublicKey(ctx, in.(*DeleteSSHPublicKeyRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[DeleteSSHPublicKeyOutput]() },
 	},
-	{Name: "DeleteServerCertificate", Method: "POST", Path: "/", Input: 92, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 79, 201, 419},
+	{Name: "DeleteServerCertificate", Method: "POST", Path: "/", Input: 92, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 79, 201, 418},
 		New: func() any { return new(DeleteServerCertificateRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).DeleteServerCertificate(ctx, in.(*DeleteServerCertificateRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[DeleteServerCertificateOutput]() },
 	},
-	{Name: "DeleteServiceLinkedRole", Method: "POST", Path: "/", Input: 93, Output: 94, Errors: []awsapi.ShapeID{333, 201, 419}, ResultWrapper: "DeleteServiceLinkedRoleResult",
+	{Name: "DeleteServiceLinkedRole", Method: "POST", Path: "/", Input: 93, Output: 94, Errors: []awsapi.ShapeID{334, 201, 418}, ResultWrapper: "DeleteServiceLinkedRoleResult",
 		New: func() any { return new(DeleteServiceLinkedRoleRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).DeleteServiceLinkedRole(ctx, in.(*DeleteServiceLinkedRoleRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[DeleteServiceLinkedRoleResponse]() },
 	},
-	{Name: "DeleteServiceSpecificCredential", Method: "POST", Path: "/", Input: 95, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333},
+	{Name: "DeleteServiceSpecificCredential", Method: "POST", Path: "/", Input: 95, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334},
 		New: func() any { return new(DeleteServiceSpecificCredentialRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).DeleteServiceSpecificCredential(ctx, in.(*DeleteServiceSpecificCredentialRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[DeleteServiceSpecificCredentialOutput]() },
 	},
-	{Name: "DeleteSigningCertificate", Method: "POST", Path: "/", Input: 96, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 201, 33, 419},
+	{Name: "DeleteSigningCertificate", Method: "POST", Path: "/", Input: 96, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 201, 33, 418},
 		New: func() any { return new(DeleteSigningCertificateRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).DeleteSigningCertificate(ctx, in.(*DeleteSigningCertificateRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[DeleteSigningCertificateOutput]() },
 	},
-	{Name: "DeleteUser", Method: "POST", Path: "/", Input: 99, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{201, 333, 79, 33, 419},
+	{Name: "DeleteUser", Method: "POST", Path: "/", Input: 99, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{201, 334, 79, 33, 418},
 		New: func() any { return new(DeleteUserRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).DeleteUser(ctx, in.(*DeleteUserRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[DeleteUserOutput]() },
 	},
-	{Name: "DeleteUserPermissionsBoundary", Method: "POST", Path: "/", Input: 97, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 419},
+	{Name: "DeleteUserPermissionsBoundary", Method: "POST", Path: "/", Input: 97, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 418},
 		New: func() any { return new(DeleteUserPermissionsBoundaryRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).DeleteUserPermissionsBoundary(ctx, in.(*DeleteUserPermissionsBoundaryRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[DeleteUserPermissionsBoundaryOutput]() },
 	},
-	{Name: "DeleteUserPolicy", Method: "POST", Path: "/", Input: 98, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 201, 419},
+	{Name: "DeleteUserPolicy", Method: "POST", Path: "/", Input: 98, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 201, 418},
 		New: func() any { return new(DeleteUserPolicyRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).DeleteUserPolicy(ctx, in.(*DeleteUserPolicyRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[DeleteUserPolicyOutput]() },
 	},
-	{Name: "DeleteVirtualMFADevice", Method: "POST", Path: "/", Input: 100, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 79, 201, 419, 33},
+	{Name: "DeleteVirtualMFADevice", Method: "POST", Path: "/", Input: 100, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 79, 201, 418, 33},
 		New: func() any { return new(DeleteVirtualMFADeviceRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).DeleteVirtualMFADevice(ctx, in.(*DeleteVirtualMFADeviceRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[DeleteVirtualMFADeviceOutput]() },
 	},
-	{Name: "DetachGroupPolicy", Method: "POST", Path: "/", Input: 104, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 201, 197, 419},
+	{Name: "DetachGroupPolicy", Method: "POST", Path: "/", Input: 104, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 201, 197, 418},
 		New: func() any { return new(DetachGroupPolicyRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).DetachGroupPolicy(ctx, in.(*DetachGroupPolicyRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[DetachGroupPolicyOutput]() },
 	},
-	{Name: "DetachRolePolicy", Method: "POST", Path: "/", Input: 105, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 201, 197, 453, 419},
+	{Name: "DetachRolePolicy", Method: "POST", Path: "/", Input: 105, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 201, 197, 451, 418},
 		New: func() any { return new(DetachRolePolicyRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).DetachRolePolicy(ctx, in.(*DetachRolePolicyRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[DetachRolePolicyOutput]() },
 	},
-	{Name: "DetachUserPolicy", Method: "POST", Path: "/", Input: 106, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 201, 197, 419},
+	{Name: "DetachUserPolicy", Method: "POST", Path: "/", Input: 106, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 201, 197, 418},
 		New: func() any { return new(DetachUserPolicyRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).DetachUserPolicy(ctx, in.(*DetachUserPolicyRequest))
@@ -2406,7 +2400,7 @@ var operations = [...]awsapi.Operation{
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[DisableOutboundWebIdentityFederationOutput]() },
 	},
-	{Name: "EnableMFADevice", Method: "POST", Path: "/", Input: 111, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{115, 118, 195, 201, 333, 419, 33},
+	{Name: "EnableMFADevice", Method: "POST", Path: "/", Input: 111, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{115, 118, 195, 201, 334, 418, 33},
 		New: func() any { return new(EnableMFADeviceRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).EnableMFADevice(ctx, in.(*EnableMFADeviceRequest))
@@ -2434,21 +2428,21 @@ var operations = [...]awsapi.Operation{
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[EnableOutboundWebIdentityFederationResponse]() },
 	},
-	{Name: "GenerateCredentialReport", Method: "POST", Path: "/", Input: awsapi.NoShape, Output: 128, Errors: []awsapi.ShapeID{201, 419}, ResultWrapper: "GenerateCredentialReportResult",
+	{Name: "GenerateCredentialReport", Method: "POST", Path: "/", Input: awsapi.NoShape, Output: 128, Errors: []awsapi.ShapeID{201, 418}, ResultWrapper: "GenerateCredentialReportResult",
 		New: func() any { return new(GenerateCredentialReportInput) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).GenerateCredentialReport(ctx, in.(*GenerateCredentialReportInput))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[GenerateCredentialReportResponse]() },
 	},
-	{Name: "GenerateOrganizationsAccessReport", Method: "POST", Path: "/", Input: 129, Output: 130, Errors: []awsapi.ShapeID{388}, ResultWrapper: "GenerateOrganizationsAccessReportResult",
+	{Name: "GenerateOrganizationsAccessReport", Method: "POST", Path: "/", Input: 129, Output: 130, Errors: []awsapi.ShapeID{387}, ResultWrapper: "GenerateOrganizationsAccessReportResult",
 		New: func() any { return new(GenerateOrganizationsAccessReportRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).GenerateOrganizationsAccessReport(ctx, in.(*GenerateOrganizationsAccessReportRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[GenerateOrganizationsAccessReportResponse]() },
 	},
-	{Name: "GenerateServiceLastAccessedDetails", Method: "POST", Path: "/", Input: 131, Output: 132, Errors: []awsapi.ShapeID{333, 197}, ResultWrapper: "GenerateServiceLastAccessedDetailsResult",
+	{Name: "GenerateServiceLastAccessedDetails", Method: "POST", Path: "/", Input: 131, Output: 132, Errors: []awsapi.ShapeID{334, 197}, ResultWrapper: "GenerateServiceLastAccessedDetailsResult",
 		New: func() any { return new(GenerateServiceLastAccessedDetailsRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).GenerateServiceLastAccessedDetails(ctx, in.(*GenerateServiceLastAccessedDetailsRequest))
@@ -2462,14 +2456,14 @@ var operations = [...]awsapi.Operation{
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[GetAccessKeyLastUsedResponse]() },
 	},
-	{Name: "GetAccountAuthorizationDetails", Method: "POST", Path: "/", Input: 135, Output: 136, Errors: []awsapi.ShapeID{419}, ResultWrapper: "GetAccountAuthorizationDetailsResult",
+	{Name: "GetAccountAuthorizationDetails", Method: "POST", Path: "/", Input: 135, Output: 136, Errors: []awsapi.ShapeID{418}, ResultWrapper: "GetAccountAuthorizationDetailsResult",
 		New: func() any { return new(GetAccountAuthorizationDetailsRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).GetAccountAuthorizationDetails(ctx, in.(*GetAccountAuthorizationDetailsRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[GetAccountAuthorizationDetailsResponse]() },
 	},
-	{Name: "GetAccountPasswordPolicy", Method: "POST", Path: "/", Input: awsapi.NoShape, Output: 137, Errors: []awsapi.ShapeID{333, 419}, ResultWrapper: "GetAccountPasswordPolicyResult",
+	{Name: "GetAccountPasswordPolicy", Method: "POST", Path: "/", Input: awsapi.NoShape, Output: 137, Errors: []awsapi.ShapeID{334, 418}, ResultWrapper: "GetAccountPasswordPolicyResult",
 		New: func() any { return new(GetAccountPasswordPolicyInput) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).GetAccountPasswordPolicy(ctx, in.(*GetAccountPasswordPolicyInput))
@@ -2483,7 +2477,7 @@ var operations = [...]awsapi.Operation{
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[GetAccountPropertiesResponse]() },
 	},
-	{Name: "GetAccountSummary", Method: "POST", Path: "/", Input: awsapi.NoShape, Output: 139, Errors: []awsapi.ShapeID{419}, ResultWrapper: "GetAccountSummaryResult",
+	{Name: "GetAccountSummary", Method: "POST", Path: "/", Input: awsapi.NoShape, Output: 139, Errors: []awsapi.ShapeID{418}, ResultWrapper: "GetAccountSummaryResult",
 		New: func() any { return new(GetAccountSummaryInput) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).GetAccountSummary(ctx, in.(*GetAccountSummaryInput))
@@ -2497,14 +2491,14 @@ var operations = [...]awsapi.Operation{
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[GetContextKeysForPolicyResponse]() },
 	},
-	{Name: "GetContextKeysForPrincipalPolicy", Method: "POST", Path: "/", Input: 142, Output: 141, Errors: []awsapi.ShapeID{333, 197}, ResultWrapper: "GetContextKeysForPrincipalPolicyResult",
+	{Name: "GetContextKeysForPrincipalPolicy", Method: "POST", Path: "/", Input: 142, Output: 141, Errors: []awsapi.ShapeID{334, 197}, ResultWrapper: "GetContextKeysForPrincipalPolicyResult",
 		New: func() any { return new(GetContextKeysForPrincipalPolicyRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).GetContextKeysForPrincipalPolicy(ctx, in.(*GetContextKeysForPrincipalPolicyRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[GetContextKeysForPolicyResponse]() },
 	},
-	{Name: "GetCredentialReport", Method: "POST", Path: "/", Input: awsapi.NoShape, Output: 143, Errors: []awsapi.ShapeID{72, 71, 73, 419}, ResultWrapper: "GetCredentialReportResult",
+	{Name: "GetCredentialReport", Method: "POST", Path: "/", Input: awsapi.NoShape, Output: 143, Errors: []awsapi.ShapeID{72, 71, 73, 418}, ResultWrapper: "GetCredentialReportResult",
 		New: func() any { return new(GetCredentialReportInput) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).GetCredentialReport(ctx, in.(*GetCredentialReportInput))
@@ -2518,14 +2512,14 @@ var operations = [...]awsapi.Operation{
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[GetDelegationRequestResponse]() },
 	},
-	{Name: "GetGroup", Method: "POST", Path: "/", Input: 148, Output: 149, Errors: []awsapi.ShapeID{333, 419}, ResultWrapper: "GetGroupResult",
+	{Name: "GetGroup", Method: "POST", Path: "/", Input: 148, Output: 149, Errors: []awsapi.ShapeID{334, 418}, ResultWrapper: "GetGroupResult",
 		New: func() any { return new(GetGroupRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).GetGroup(ctx, in.(*GetGroupRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[GetGroupResponse]() },
 	},
-	{Name: "GetGroupPolicy", Method: "POST", Path: "/", Input: 146, Output: 147, Errors: []awsapi.ShapeID{333, 419}, ResultWrapper: "GetGroupPolicyResult",
+	{Name: "GetGroupPolicy", Method: "POST", Path: "/", Input: 146, Output: 147, Errors: []awsapi.ShapeID{334, 418}, ResultWrapper: "GetGroupPolicyResult",
 		New: func() any { return new(GetGroupPolicyRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).GetGroupPolicy(ctx, in.(*GetGroupPolicyRequest))
@@ -2539,35 +2533,35 @@ var operations = [...]awsapi.Operation{
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[GetHumanReadableSummaryResponse]() },
 	},
-	{Name: "GetInstanceProfile", Method: "POST", Path: "/", Input: 152, Output: 153, Errors: []awsapi.ShapeID{333, 419}, ResultWrapper: "GetInstanceProfileResult",
+	{Name: "GetInstanceProfile", Method: "POST", Path: "/", Input: 152, Output: 153, Errors: []awsapi.ShapeID{334, 418}, ResultWrapper: "GetInstanceProfileResult",
 		New: func() any { return new(GetInstanceProfileRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).GetInstanceProfile(ctx, in.(*GetInstanceProfileRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[GetInstanceProfileResponse]() },
 	},
-	{Name: "GetLoginProfile", Method: "POST", Path: "/", Input: 154, Output: 155, Errors: []awsapi.ShapeID{333, 419}, ResultWrapper: "GetLoginProfileResult",
+	{Name: "GetLoginProfile", Method: "POST", Path: "/", Input: 154, Output: 155, Errors: []awsapi.ShapeID{334, 418}, ResultWrapper: "GetLoginProfileResult",
 		New: func() any { return new(GetLoginProfileRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).GetLoginProfile(ctx, in.(*GetLoginProfileRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[GetLoginProfileResponse]() },
 	},
-	{Name: "GetMFADevice", Method: "POST", Path: "/", Input: 156, Output: 157, Errors: []awsapi.ShapeID{333, 419}, ResultWrapper: "GetMFADeviceResult",
+	{Name: "GetMFADevice", Method: "POST", Path: "/", Input: 156, Output: 157, Errors: []awsapi.ShapeID{334, 418}, ResultWrapper: "GetMFADeviceResult",
 		New: func() any { return new(GetMFADeviceRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).GetMFADevice(ctx, in.(*GetMFADeviceRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[GetMFADeviceResponse]() },
 	},
-	{Name: "GetOpenIDConnectProvider", Method: "POST", Path: "/", Input: 158, Output: 159, Errors: []awsapi.ShapeID{197, 333, 419}, ResultWrapper: "GetOpenIDConnectProviderResult",
+	{Name: "GetOpenIDConnectProvider", Method: "POST", Path: "/", Input: 158, Output: 159, Errors: []awsapi.ShapeID{197, 334, 418}, ResultWrapper: "GetOpenIDConnectProviderResult",
 		New: func() any { return new(GetOpenIDConnectProviderRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).GetOpenIDConnectProvider(ctx, in.(*GetOpenIDConnectProviderRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[GetOpenIDConnectProviderResponse]() },
 	},
-	{Name: "GetOrganizationsAccessReport", Method: "POST", Path: "/", Input: 160, Output: 161, Errors: []awsapi.ShapeID{333}, ResultWrapper: "GetOrganizationsAccessReportResult",
+	{Name: "GetOrganizationsAccessReport", Method: "POST", Path: "/", Input: 160, Output: 161, Errors: []awsapi.ShapeID{334}, ResultWrapper: "GetOrganizationsAccessReportResult",
 		New: func() any { return new(GetOrganizationsAccessReportRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).GetOrganizationsAccessReport(ctx, in.(*GetOrganizationsAccessReportRequest))
@@ -2581,28 +2575,28 @@ var operations = [...]awsapi.Operation{
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[GetOutboundWebIdentityFederationInfoResponse]() },
 	},
-	{Name: "GetPolicy", Method: "POST", Path: "/", Input: 163, Output: 164, Errors: []awsapi.ShapeID{333, 197, 419}, ResultWrapper: "GetPolicyResult",
+	{Name: "GetPolicy", Method: "POST", Path: "/", Input: 163, Output: 164, Errors: []awsapi.ShapeID{334, 197, 418}, ResultWrapper: "GetPolicyResult",
 		New: func() any { return new(GetPolicyRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).GetPolicy(ctx, in.(*GetPolicyRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[GetPolicyResponse]() },
 	},
-	{Name: "GetPolicyVersion", Method: "POST", Path: "/", Input: 165, Output: 166, Errors: []awsapi.ShapeID{333, 197, 419}, ResultWrapper: "GetPolicyVersionResult",
+	{Name: "GetPolicyVersion", Method: "POST", Path: "/", Input: 165, Output: 166, Errors: []awsapi.ShapeID{334, 197, 418}, ResultWrapper: "GetPolicyVersionResult",
 		New: func() any { return new(GetPolicyVersionRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).GetPolicyVersion(ctx, in.(*GetPolicyVersionRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[GetPolicyVersionResponse]() },
 	},
-	{Name: "GetRole", Method: "POST", Path: "/", Input: 169, Output: 170, Errors: []awsapi.ShapeID{333, 419}, ResultWrapper: "GetRoleResult",
+	{Name: "GetRole", Method: "POST", Path: "/", Input: 169, Output: 170, Errors: []awsapi.ShapeID{334, 418}, ResultWrapper: "GetRoleResult",
 		New: func() any { return new(GetRoleRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).GetRole(ctx, in.(*GetRoleRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[GetRoleResponse]() },
 	},
-	{Name: "GetRolePolicy", Method: "POST", Path: "/", Input: 167, Output: 168, Errors: []awsapi.ShapeID{333, 419}, ResultWrapper: "GetRolePolicyResult",
+	{Name: "GetRolePolicy", Method: "POST", Path: "/", Input: 167, Output: 168, Errors: []awsapi.ShapeID{334, 418}, ResultWrapper: "GetRolePolicyResult",
 		New: func() any { return new(GetRolePolicyRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).GetRolePolicy(ctx, in.(*GetRolePolicyRequest))
@@ -2616,91 +2610,91 @@ var operations = [...]awsapi.Operation{
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[GetRoleTemplateVersionResponse]() },
 	},
-	{Name: "GetSAMLProvider", Method: "POST", Path: "/", Input: 173, Output: 174, Errors: []awsapi.ShapeID{333, 197, 419}, ResultWrapper: "GetSAMLProviderResult",
+	{Name: "GetSAMLProvider", Method: "POST", Path: "/", Input: 173, Output: 174, Errors: []awsapi.ShapeID{334, 197, 418}, ResultWrapper: "GetSAMLProviderResult",
 		New: func() any { return new(GetSAMLProviderRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).GetSAMLProvider(ctx, in.(*GetSAMLProviderRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[GetSAMLProviderResponse]() },
 	},
-	{Name: "GetSSHPublicKey", Method: "POST", Path: "/", Input: 175, Output: 176, Errors: []awsapi.ShapeID{333, 454}, ResultWrapper: "GetSSHPublicKeyResult",
+	{Name: "GetSSHPublicKey", Method: "POST", Path: "/", Input: 175, Output: 176, Errors: []awsapi.ShapeID{334, 452}, ResultWrapper: "GetSSHPublicKeyResult",
 		New: func() any { return new(GetSSHPublicKeyRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).GetSSHPublicKey(ctx, in.(*GetSSHPublicKeyRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[GetSSHPublicKeyResponse]() },
 	},
-	{Name: "GetServerCertificate", Method: "POST", Path: "/", Input: 177, Output: 178, Errors: []awsapi.ShapeID{333, 419}, ResultWrapper: "GetServerCertificateResult",
+	{Name: "GetServerCertificate", Method: "POST", Path: "/", Input: 177, Output: 178, Errors: []awsapi.ShapeID{334, 418}, ResultWrapper: "GetServerCertificateResult",
 		New: func() any { return new(GetServerCertificateRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).GetServerCertificate(ctx, in.(*GetServerCertificateRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[GetServerCertificateResponse]() },
 	},
-	{Name: "GetServiceLastAccessedDetails", Method: "POST", Path: "/", Input: 179, Output: 180, Errors: []awsapi.ShapeID{333, 197}, ResultWrapper: "GetServiceLastAccessedDetailsResult",
+	{Name: "GetServiceLastAccessedDetails", Method: "POST", Path: "/", Input: 179, Output: 180, Errors: []awsapi.ShapeID{334, 197}, ResultWrapper: "GetServiceLastAccessedDetailsResult",
 		New: func() any { return new(GetServiceLastAccessedDetailsRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).GetServiceLastAccessedDetails(ctx, in.(*GetServiceLastAccessedDetailsRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[GetServiceLastAccessedDetailsResponse]() },
 	},
-	{Name: "GetServiceLastAccessedDetailsWithEntities", Method: "POST", Path: "/", Input: 181, Output: 182, Errors: []awsapi.ShapeID{333, 197}, ResultWrapper: "GetServiceLastAccessedDetailsWithEntitiesResult",
+	{Name: "GetServiceLastAccessedDetailsWithEntities", Method: "POST", Path: "/", Input: 181, Output: 182, Errors: []awsapi.ShapeID{334, 197}, ResultWrapper: "GetServiceLastAccessedDetailsWithEntitiesResult",
 		New: func() any { return new(GetServiceLastAccessedDetailsWithEntitiesRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).GetServiceLastAccessedDetailsWithEntities(ctx, in.(*GetServiceLastAccessedDetailsWithEntitiesRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[GetServiceLastAccessedDetailsWithEntitiesResponse]() },
 	},
-	{Name: "GetServiceLinkedRoleDeletionStatus", Method: "POST", Path: "/", Input: 183, Output: 184, Errors: []awsapi.ShapeID{333, 197, 419}, ResultWrapper: "GetServiceLinkedRoleDeletionStatusResult",
+	{Name: "GetServiceLinkedRoleDeletionStatus", Method: "POST", Path: "/", Input: 183, Output: 184, Errors: []awsapi.ShapeID{334, 197, 418}, ResultWrapper: "GetServiceLinkedRoleDeletionStatusResult",
 		New: func() any { return new(GetServiceLinkedRoleDeletionStatusRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).GetServiceLinkedRoleDeletionStatus(ctx, in.(*GetServiceLinkedRoleDeletionStatusRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[GetServiceLinkedRoleDeletionStatusResponse]() },
 	},
-	{Name: "GetUser", Method: "POST", Path: "/", Input: 187, Output: 188, Errors: []awsapi.ShapeID{333, 419}, ResultWrapper: "GetUserResult",
+	{Name: "GetUser", Method: "POST", Path: "/", Input: 187, Output: 188, Errors: []awsapi.ShapeID{334, 418}, ResultWrapper: "GetUserResult",
 		New: func() any { return new(GetUserRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).GetUser(ctx, in.(*GetUserRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[GetUserResponse]() },
 	},
-	{Name: "GetUserPolicy", Method: "POST", Path: "/", Input: 185, Output: 186, Errors: []awsapi.ShapeID{333, 419}, ResultWrapper: "GetUserPolicyResult",
+	{Name: "GetUserPolicy", Method: "POST", Path: "/", Input: 185, Output: 186, Errors: []awsapi.ShapeID{334, 418}, ResultWrapper: "GetUserPolicyResult",
 		New: func() any { return new(GetUserPolicyRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).GetUserPolicy(ctx, in.(*GetUserPolicyRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[GetUserPolicyResponse]() },
 	},
-	{Name: "ListAccessKeys", Method: "POST", Path: "/", Input: 203, Output: 204, Errors: []awsapi.ShapeID{333, 419}, ResultWrapper: "ListAccessKeysResult",
+	{Name: "ListAccessKeys", Method: "POST", Path: "/", Input: 203, Output: 204, Errors: []awsapi.ShapeID{334, 418}, ResultWrapper: "ListAccessKeysResult",
 		New: func() any { return new(ListAccessKeysRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListAccessKeys(ctx, in.(*ListAccessKeysRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListAccessKeysResponse]() },
 	},
-	{Name: "ListAccountAliases", Method: "POST", Path: "/", Input: 205, Output: 206, Errors: []awsapi.ShapeID{419}, ResultWrapper: "ListAccountAliasesResult",
+	{Name: "ListAccountAliases", Method: "POST", Path: "/", Input: 205, Output: 206, Errors: []awsapi.ShapeID{418}, ResultWrapper: "ListAccountAliasesResult",
 		New: func() any { return new(ListAccountAliasesRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListAccountAliases(ctx, in.(*ListAccountAliasesRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListAccountAliasesResponse]() },
 	},
-	{Name: "ListAttachedGroupPolicies", Method: "POST", Path: "/", Input: 207, Output: 208, Errors: []awsapi.ShapeID{333, 197, 419}, ResultWrapper: "ListAttachedGroupPoliciesResult",
+	{Name: "ListAttachedGroupPolicies", Method: "POST", Path: "/", Input: 207, Output: 208, Errors: []awsapi.ShapeID{334, 197, 418}, ResultWrapper: "ListAttachedGroupPoliciesResult",
 		New: func() any { return new(ListAttachedGroupPoliciesRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListAttachedGroupPolicies(ctx, in.(*ListAttachedGroupPoliciesRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListAttachedGroupPoliciesResponse]() },
 	},
-	{Name: "ListAttachedRolePolicies", Method: "POST", Path: "/", Input: 209, Output: 210, Errors: []awsapi.ShapeID{333, 197, 419}, ResultWrapper: "ListAttachedRolePoliciesResult",
+	{Name: "ListAttachedRolePolicies", Method: "POST", Path: "/", Input: 209, Output: 210, Errors: []awsapi.ShapeID{334, 197, 418}, ResultWrapper: "ListAttachedRolePoliciesResult",
 		New: func() any { return new(ListAttachedRolePoliciesRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListAttachedRolePolicies(ctx, in.(*ListAttachedRolePoliciesRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListAttachedRolePoliciesResponse]() },
 	},
-	{Name: "ListAttachedUserPolicies", Method: "POST", Path: "/", Input: 211, Output: 212, Errors: []awsapi.ShapeID{333, 197, 419}, ResultWrapper: "ListAttachedUserPoliciesResult",
+	{Name: "ListAttachedUserPolicies", Method: "POST", Path: "/", Input: 211, Output: 212, Errors: []awsapi.ShapeID{334, 197, 418}, ResultWrapper: "ListAttachedUserPoliciesResult",
 		New: func() any { return new(ListAttachedUserPoliciesRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListAttachedUserPolicies(ctx, in.(*ListAttachedUserPoliciesRequest))
@@ -2714,567 +2708,567 @@ var operations = [...]awsapi.Operation{
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListDelegationRequestsResponse]() },
 	},
-	{Name: "ListEntitiesForPolicy", Method: "POST", Path: "/", Input: 215, Output: 216, Errors: []awsapi.ShapeID{333, 197, 419}, ResultWrapper: "ListEntitiesForPolicyResult",
+	{Name: "ListEntitiesForPolicy", Method: "POST", Path: "/", Input: 215, Output: 216, Errors: []awsapi.ShapeID{334, 197, 418}, ResultWrapper: "ListEntitiesForPolicyResult",
 		New: func() any { return new(ListEntitiesForPolicyRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListEntitiesForPolicy(ctx, in.(*ListEntitiesForPolicyRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListEntitiesForPolicyResponse]() },
 	},
-	{Name: "ListGroupPolicies", Method: "POST", Path: "/", Input: 217, Output: 218, Errors: []awsapi.ShapeID{333, 419}, ResultWrapper: "ListGroupPoliciesResult",
+	{Name: "ListGroupPolicies", Method: "POST", Path: "/", Input: 217, Output: 218, Errors: []awsapi.ShapeID{334, 418}, ResultWrapper: "ListGroupPoliciesResult",
 		New: func() any { return new(ListGroupPoliciesRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListGroupPolicies(ctx, in.(*ListGroupPoliciesRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListGroupPoliciesResponse]() },
 	},
-	{Name: "ListGroups", Method: "POST", Path: "/", Input: 221, Output: 222, Errors: []awsapi.ShapeID{419}, ResultWrapper: "ListGroupsResult",
+	{Name: "ListGroups", Method: "POST", Path: "/", Input: 221, Output: 222, Errors: []awsapi.ShapeID{418}, ResultWrapper: "ListGroupsResult",
 		New: func() any { return new(ListGroupsRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListGroups(ctx, in.(*ListGroupsRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListGroupsResponse]() },
 	},
-	{Name: "ListGroupsForUser", Method: "POST", Path: "/", Input: 219, Output: 220, Errors: []awsapi.ShapeID{333, 419}, ResultWrapper: "ListGroupsForUserResult",
+	{Name: "ListGroupsForUser", Method: "POST", Path: "/", Input: 219, Output: 220, Errors: []awsapi.ShapeID{334, 418}, ResultWrapper: "ListGroupsForUserResult",
 		New: func() any { return new(ListGroupsForUserRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListGroupsForUser(ctx, in.(*ListGroupsForUserRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListGroupsForUserResponse]() },
 	},
-	{Name: "ListInstanceProfileTags", Method: "POST", Path: "/", Input: 223, Output: 224, Errors: []awsapi.ShapeID{333, 419}, ResultWrapper: "ListInstanceProfileTagsResult",
+	{Name: "ListInstanceProfileTags", Method: "POST", Path: "/", Input: 223, Output: 224, Errors: []awsapi.ShapeID{334, 418}, ResultWrapper: "ListInstanceProfileTagsResult",
 		New: func() any { return new(ListInstanceProfileTagsRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListInstanceProfileTags(ctx, in.(*ListInstanceProfileTagsRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListInstanceProfileTagsResponse]() },
 	},
-	{Name: "ListInstanceProfiles", Method: "POST", Path: "/", Input: 227, Output: 228, Errors: []awsapi.ShapeID{419}, ResultWrapper: "ListInstanceProfilesResult",
+	{Name: "ListInstanceProfiles", Method: "POST", Path: "/", Input: 227, Output: 228, Errors: []awsapi.ShapeID{418}, ResultWrapper: "ListInstanceProfilesResult",
 		New: func() any { return new(ListInstanceProfilesRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListInstanceProfiles(ctx, in.(*ListInstanceProfilesRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListInstanceProfilesResponse]() },
 	},
-	{Name: "ListInstanceProfilesForRole", Method: "POST", Path: "/", Input: 225, Output: 226, Errors: []awsapi.ShapeID{333, 419}, ResultWrapper: "ListInstanceProfilesForRoleResult",
+	{Name: "ListInstanceProfilesForRole", Method: "POST", Path: "/", Input: 225, Output: 226, Errors: []awsapi.ShapeID{334, 418}, ResultWrapper: "ListInstanceProfilesForRoleResult",
 		New: func() any { return new(ListInstanceProfilesForRoleRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListInstanceProfilesForRole(ctx, in.(*ListInstanceProfilesForRoleRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListInstanceProfilesForRoleResponse]() },
 	},
-	{Name: "ListMFADeviceTags", Method: "POST", Path: "/", Input: 229, Output: 230, Errors: []awsapi.ShapeID{333, 197, 419}, ResultWrapper: "ListMFADeviceTagsResult",
+	{Name: "ListMFADeviceTags", Method: "POST", Path: "/", Input: 229, Output: 230, Errors: []awsapi.ShapeID{334, 197, 418}, ResultWrapper: "ListMFADeviceTagsResult",
 		New: func() any { return new(ListMFADeviceTagsRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListMFADeviceTags(ctx, in.(*ListMFADeviceTagsRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListMFADeviceTagsResponse]() },
 	},
-	{Name: "ListMFADevices", Method: "POST", Path: "/", Input: 231, Output: 232, Errors: []awsapi.ShapeID{333, 419}, ResultWrapper: "ListMFADevicesResult",
+	{Name: "ListMFADevices", Method: "POST", Path: "/", Input: 231, Output: 232, Errors: []awsapi.ShapeID{334, 418}, ResultWrapper: "ListMFADevicesResult",
 		New: func() any { return new(ListMFADevicesRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListMFADevices(ctx, in.(*ListMFADevicesRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListMFADevicesResponse]() },
 	},
-	{Name: "ListOpenIDConnectProviderTags", Method: "POST", Path: "/", Input: 279, Output: 280, Errors: []awsapi.ShapeID{333, 419, 197}, ResultWrapper: "ListOpenIDConnectProviderTagsResult",
+	{Name: "ListOpenIDConnectProviderTags", Method: "POST", Path: "/", Input: 280, Output: 281, Errors: []awsapi.ShapeID{334, 418, 197}, ResultWrapper: "ListOpenIDConnectProviderTagsResult",
 		New: func() any { return new(ListOpenIDConnectProviderTagsRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListOpenIDConnectProviderTags(ctx, in.(*ListOpenIDConnectProviderTagsRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListOpenIDConnectProviderTagsResponse]() },
 	},
-	{Name: "ListOpenIDConnectProviders", Method: "POST", Path: "/", Input: 281, Output: 282, Errors: []awsapi.ShapeID{419}, ResultWrapper: "ListOpenIDConnectProvidersResult",
+	{Name: "ListOpenIDConnectProviders", Method: "POST", Path: "/", Input: 282, Output: 283, Errors: []awsapi.ShapeID{418}, ResultWrapper: "ListOpenIDConnectProvidersResult",
 		New: func() any { return new(ListOpenIDConnectProvidersRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListOpenIDConnectProviders(ctx, in.(*ListOpenIDConnectProvidersRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListOpenIDConnectProvidersResponse]() },
 	},
-	{Name: "ListOrganizationsFeatures", Method: "POST", Path: "/", Input: awsapi.NoShape, Output: 283, ResultWrapper: "ListOrganizationsFeaturesResult",
+	{Name: "ListOrganizationsFeatures", Method: "POST", Path: "/", Input: awsapi.NoShape, Output: 284, ResultWrapper: "ListOrganizationsFeaturesResult",
 		New: func() any { return new(ListOrganizationsFeaturesInput) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListOrganizationsFeatures(ctx, in.(*ListOrganizationsFeaturesInput))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListOrganizationsFeaturesResponse]() },
 	},
-	{Name: "ListPolicies", Method: "POST", Path: "/", Input: 287, Output: 288, Errors: []awsapi.ShapeID{419}, ResultWrapper: "ListPoliciesResult",
+	{Name: "ListPolicies", Method: "POST", Path: "/", Input: 288, Output: 289, Errors: []awsapi.ShapeID{418}, ResultWrapper: "ListPoliciesResult",
 		New: func() any { return new(ListPoliciesRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListPolicies(ctx, in.(*ListPoliciesRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListPoliciesResponse]() },
 	},
-	{Name: "ListPoliciesGrantingServiceAccess", Method: "POST", Path: "/", Input: 285, Output: 286, Errors: []awsapi.ShapeID{333, 197}, ResultWrapper: "ListPoliciesGrantingServiceAccessResult",
+	{Name: "ListPoliciesGrantingServiceAccess", Method: "POST", Path: "/", Input: 286, Output: 287, Errors: []awsapi.ShapeID{334, 197}, ResultWrapper: "ListPoliciesGrantingServiceAccessResult",
 		New: func() any { return new(ListPoliciesGrantingServiceAccessRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListPoliciesGrantingServiceAccess(ctx, in.(*ListPoliciesGrantingServiceAccessRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListPoliciesGrantingServiceAccessResponse]() },
 	},
-	{Name: "ListPolicyTags", Method: "POST", Path: "/", Input: 289, Output: 290, Errors: []awsapi.ShapeID{333, 419, 197}, ResultWrapper: "ListPolicyTagsResult",
+	{Name: "ListPolicyTags", Method: "POST", Path: "/", Input: 290, Output: 291, Errors: []awsapi.ShapeID{334, 418, 197}, ResultWrapper: "ListPolicyTagsResult",
 		New: func() any { return new(ListPolicyTagsRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListPolicyTags(ctx, in.(*ListPolicyTagsRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListPolicyTagsResponse]() },
 	},
-	{Name: "ListPolicyVersions", Method: "POST", Path: "/", Input: 291, Output: 292, Errors: []awsapi.ShapeID{333, 197, 419}, ResultWrapper: "ListPolicyVersionsResult",
+	{Name: "ListPolicyVersions", Method: "POST", Path: "/", Input: 292, Output: 293, Errors: []awsapi.ShapeID{334, 197, 418}, ResultWrapper: "ListPolicyVersionsResult",
 		New: func() any { return new(ListPolicyVersionsRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListPolicyVersions(ctx, in.(*ListPolicyVersionsRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListPolicyVersionsResponse]() },
 	},
-	{Name: "ListRolePolicies", Method: "POST", Path: "/", Input: 293, Output: 294, Errors: []awsapi.ShapeID{333, 419}, ResultWrapper: "ListRolePoliciesResult",
+	{Name: "ListRolePolicies", Method: "POST", Path: "/", Input: 294, Output: 295, Errors: []awsapi.ShapeID{334, 418}, ResultWrapper: "ListRolePoliciesResult",
 		New: func() any { return new(ListRolePoliciesRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListRolePolicies(ctx, in.(*ListRolePoliciesRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListRolePoliciesResponse]() },
 	},
-	{Name: "ListRoleTags", Method: "POST", Path: "/", Input: 295, Output: 296, Errors: []awsapi.ShapeID{333, 419}, ResultWrapper: "ListRoleTagsResult",
+	{Name: "ListRoleTags", Method: "POST", Path: "/", Input: 296, Output: 297, Errors: []awsapi.ShapeID{334, 418}, ResultWrapper: "ListRoleTagsResult",
 		New: func() any { return new(ListRoleTagsRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListRoleTags(ctx, in.(*ListRoleTagsRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListRoleTagsResponse]() },
 	},
-	{Name: "ListRoles", Method: "POST", Path: "/", Input: 297, Output: 298, Errors: []awsapi.ShapeID{419}, ResultWrapper: "ListRolesResult",
+	{Name: "ListRoles", Method: "POST", Path: "/", Input: 298, Output: 299, Errors: []awsapi.ShapeID{418}, ResultWrapper: "ListRolesResult",
 		New: func() any { return new(ListRolesRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListRoles(ctx, in.(*ListRolesRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListRolesResponse]() },
 	},
-	{Name: "ListSAMLProviderTags", Method: "POST", Path: "/", Input: 299, Output: 300, Errors: []awsapi.ShapeID{333, 419, 197}, ResultWrapper: "ListSAMLProviderTagsResult",
+	{Name: "ListSAMLProviderTags", Method: "POST", Path: "/", Input: 300, Output: 301, Errors: []awsapi.ShapeID{334, 418, 197}, ResultWrapper: "ListSAMLProviderTagsResult",
 		New: func() any { return new(ListSAMLProviderTagsRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListSAMLProviderTags(ctx, in.(*ListSAMLProviderTagsRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListSAMLProviderTagsResponse]() },
 	},
-	{Name: "ListSAMLProviders", Method: "POST", Path: "/", Input: 301, Output: 302, Errors: []awsapi.ShapeID{419}, ResultWrapper: "ListSAMLProvidersResult",
+	{Name: "ListSAMLProviders", Method: "POST", Path: "/", Input: 302, Output: 303, Errors: []awsapi.ShapeID{418}, ResultWrapper: "ListSAMLProvidersResult",
 		New: func() any { return new(ListSAMLProvidersRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListSAMLProviders(ctx, in.(*ListSAMLProvidersRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListSAMLProvidersResponse]() },
 	},
-	{Name: "ListSSHPublicKeys", Method: "POST", Path: "/", Input: 303, Output: 304, Errors: []awsapi.ShapeID{333}, ResultWrapper: "ListSSHPublicKeysResult",
+	{Name: "ListSSHPublicKeys", Method: "POST", Path: "/", Input: 304, Output: 305, Errors: []awsapi.ShapeID{334}, ResultWrapper: "ListSSHPublicKeysResult",
 		New: func() any { return new(ListSSHPublicKeysRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListSSHPublicKeys(ctx, in.(*ListSSHPublicKeysRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListSSHPublicKeysResponse]() },
 	},
-	{Name: "ListServerCertificateTags", Method: "POST", Path: "/", Input: 305, Output: 306, Errors: []awsapi.ShapeID{333, 419}, ResultWrapper: "ListServerCertificateTagsResult",
+	{Name: "ListServerCertificateTags", Method: "POST", Path: "/", Input: 306, Output: 307, Errors: []awsapi.ShapeID{334, 418}, ResultWrapper: "ListServerCertificateTagsResult",
 		New: func() any { return new(ListServerCertificateTagsRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListServerCertificateTags(ctx, in.(*ListServerCertificateTagsRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListServerCertificateTagsResponse]() },
 	},
-	{Name: "ListServerCertificates", Method: "POST", Path: "/", Input: 307, Output: 308, Errors: []awsapi.ShapeID{419}, ResultWrapper: "ListServerCertificatesResult",
+	{Name: "ListServerCertificates", Method: "POST", Path: "/", Input: 308, Output: 309, Errors: []awsapi.ShapeID{418}, ResultWrapper: "ListServerCertificatesResult",
 		New: func() any { return new(ListServerCertificatesRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListServerCertificates(ctx, in.(*ListServerCertificatesRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListServerCertificatesResponse]() },
 	},
-	{Name: "ListServiceSpecificCredentials", Method: "POST", Path: "/", Input: 309, Output: 310, Errors: []awsapi.ShapeID{333, 421}, ResultWrapper: "ListServiceSpecificCredentialsResult",
+	{Name: "ListServiceSpecificCredentials", Method: "POST", Path: "/", Input: 310, Output: 311, Errors: []awsapi.ShapeID{334, 420}, ResultWrapper: "ListServiceSpecificCredentialsResult",
 		New: func() any { return new(ListServiceSpecificCredentialsRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListServiceSpecificCredentials(ctx, in.(*ListServiceSpecificCredentialsRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListServiceSpecificCredentialsResponse]() },
 	},
-	{Name: "ListSigningCertificates", Method: "POST", Path: "/", Input: 311, Output: 312, Errors: []awsapi.ShapeID{333, 419}, ResultWrapper: "ListSigningCertificatesResult",
+	{Name: "ListSigningCertificates", Method: "POST", Path: "/", Input: 312, Output: 313, Errors: []awsapi.ShapeID{334, 418}, ResultWrapper: "ListSigningCertificatesResult",
 		New: func() any { return new(ListSigningCertificatesRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListSigningCertificates(ctx, in.(*ListSigningCertificatesRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListSigningCertificatesResponse]() },
 	},
-	{Name: "ListUserPolicies", Method: "POST", Path: "/", Input: 313, Output: 314, Errors: []awsapi.ShapeID{333, 419}, ResultWrapper: "ListUserPoliciesResult",
+	{Name: "ListUserPolicies", Method: "POST", Path: "/", Input: 314, Output: 315, Errors: []awsapi.ShapeID{334, 418}, ResultWrapper: "ListUserPoliciesResult",
 		New: func() any { return new(ListUserPoliciesRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListUserPolicies(ctx, in.(*ListUserPoliciesRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListUserPoliciesResponse]() },
 	},
-	{Name: "ListUserTags", Method: "POST", Path: "/", Input: 315, Output: 316, Errors: []awsapi.ShapeID{333, 419}, ResultWrapper: "ListUserTagsResult",
+	{Name: "ListUserTags", Method: "POST", Path: "/", Input: 316, Output: 317, Errors: []awsapi.ShapeID{334, 418}, ResultWrapper: "ListUserTagsResult",
 		New: func() any { return new(ListUserTagsRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListUserTags(ctx, in.(*ListUserTagsRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListUserTagsResponse]() },
 	},
-	{Name: "ListUsers", Method: "POST", Path: "/", Input: 317, Output: 318, Errors: []awsapi.ShapeID{419}, ResultWrapper: "ListUsersResult",
+	{Name: "ListUsers", Method: "POST", Path: "/", Input: 318, Output: 319, Errors: []awsapi.ShapeID{418}, ResultWrapper: "ListUsersResult",
 		New: func() any { return new(ListUsersRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListUsers(ctx, in.(*ListUsersRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListUsersResponse]() },
 	},
-	{Name: "ListVirtualMFADevices", Method: "POST", Path: "/", Input: 319, Output: 320, ResultWrapper: "ListVirtualMFADevicesResult",
+	{Name: "ListVirtualMFADevices", Method: "POST", Path: "/", Input: 320, Output: 321, ResultWrapper: "ListVirtualMFADevicesResult",
 		New: func() any { return new(ListVirtualMFADevicesRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListVirtualMFADevices(ctx, in.(*ListVirtualMFADevicesRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListVirtualMFADevicesResponse]() },
 	},
-	{Name: "PutAccountProperties", Method: "POST", Path: "/", Input: 373, Output: awsapi.NoShape,
+	{Name: "PutAccountProperties", Method: "POST", Path: "/", Input: 372, Output: awsapi.NoShape,
 		New: func() any { return new(PutAccountPropertiesRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).PutAccountProperties(ctx, in.(*PutAccountPropertiesRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[PutAccountPropertiesOutput]() },
 	},
-	{Name: "PutGroupPolicy", Method: "POST", Path: "/", Input: 374, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{201, 324, 333, 419},
+	{Name: "PutGroupPolicy", Method: "POST", Path: "/", Input: 373, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{201, 325, 334, 418},
 		New: func() any { return new(PutGroupPolicyRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).PutGroupPolicy(ctx, in.(*PutGroupPolicyRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[PutGroupPolicyOutput]() },
 	},
-	{Name: "PutRolePermissionsBoundary", Method: "POST", Path: "/", Input: 375, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 197, 453, 362, 419},
+	{Name: "PutRolePermissionsBoundary", Method: "POST", Path: "/", Input: 374, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 197, 451, 361, 418},
 		New: func() any { return new(PutRolePermissionsBoundaryRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).PutRolePermissionsBoundary(ctx, in.(*PutRolePermissionsBoundaryRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[PutRolePermissionsBoundaryOutput]() },
 	},
-	{Name: "PutRolePolicy", Method: "POST", Path: "/", Input: 376, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{201, 324, 333, 453, 419},
+	{Name: "PutRolePolicy", Method: "POST", Path: "/", Input: 375, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{201, 325, 334, 451, 418},
 		New: func() any { return new(PutRolePolicyRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).PutRolePolicy(ctx, in.(*PutRolePolicyRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[PutRolePolicyOutput]() },
 	},
-	{Name: "PutUserPermissionsBoundary", Method: "POST", Path: "/", Input: 377, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 197, 362, 419},
+	{Name: "PutUserPermissionsBoundary", Method: "POST", Path: "/", Input: 376, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 197, 361, 418},
 		New: func() any { return new(PutUserPermissionsBoundaryRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).PutUserPermissionsBoundary(ctx, in.(*PutUserPermissionsBoundaryRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[PutUserPermissionsBoundaryOutput]() },
 	},
-	{Name: "PutUserPolicy", Method: "POST", Path: "/", Input: 378, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{201, 324, 333, 419},
+	{Name: "PutUserPolicy", Method: "POST", Path: "/", Input: 377, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{201, 325, 334, 418},
 		New: func() any { return new(PutUserPolicyRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).PutUserPolicy(ctx, in.(*PutUserPolicyRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[PutUserPolicyOutput]() },
 	},
-	{Name: "RejectDelegationRequest", Method: "POST", Path: "/", Input: 381, Output: awsapi.NoShape,
+	{Name: "RejectDelegationRequest", Method: "POST", Path: "/", Input: 380, Output: awsapi.NoShape,
 		New: func() any { return new(RejectDelegationRequestRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).RejectDelegationRequest(ctx, in.(*RejectDelegationRequestRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[RejectDelegationRequestOutput]() },
 	},
-	{Name: "RemoveClientIDFromOpenIDConnectProvider", Method: "POST", Path: "/", Input: 382, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{197, 333, 419},
+	{Name: "RemoveClientIDFromOpenIDConnectProvider", Method: "POST", Path: "/", Input: 381, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{197, 334, 418},
 		New: func() any { return new(RemoveClientIDFromOpenIDConnectProviderRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).RemoveClientIDFromOpenIDConnectProvider(ctx, in.(*RemoveClientIDFromOpenIDConnectProviderRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[RemoveClientIDFromOpenIDConnectProviderOutput]() },
 	},
-	{Name: "RemoveRoleFromInstanceProfile", Method: "POST", Path: "/", Input: 383, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 201, 453, 419},
+	{Name: "RemoveRoleFromInstanceProfile", Method: "POST", Path: "/", Input: 382, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 201, 451, 418},
 		New: func() any { return new(RemoveRoleFromInstanceProfileRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).RemoveRoleFromInstanceProfile(ctx, in.(*RemoveRoleFromInstanceProfileRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[RemoveRoleFromInstanceProfileOutput]() },
 	},
-	{Name: "RemoveUserFromGroup", Method: "POST", Path: "/", Input: 384, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 201, 419},
+	{Name: "RemoveUserFromGroup", Method: "POST", Path: "/", Input: 383, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 201, 418},
 		New: func() any { return new(RemoveUserFromGroupRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).RemoveUserFromGroup(ctx, in.(*RemoveUserFromGroupRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[RemoveUserFromGroupOutput]() },
 	},
-	{Name: "ResetServiceSpecificCredential", Method: "POST", Path: "/", Input: 391, Output: 392, Errors: []awsapi.ShapeID{333}, ResultWrapper: "ResetServiceSpecificCredentialResult",
+	{Name: "ResetServiceSpecificCredential", Method: "POST", Path: "/", Input: 390, Output: 391, Errors: []awsapi.ShapeID{334}, ResultWrapper: "ResetServiceSpecificCredentialResult",
 		New: func() any { return new(ResetServiceSpecificCredentialRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ResetServiceSpecificCredential(ctx, in.(*ResetServiceSpecificCredentialRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ResetServiceSpecificCredentialResponse]() },
 	},
-	{Name: "ResyncMFADevice", Method: "POST", Path: "/", Input: 398, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{195, 333, 201, 419, 33},
+	{Name: "ResyncMFADevice", Method: "POST", Path: "/", Input: 397, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{195, 334, 201, 418, 33},
 		New: func() any { return new(ResyncMFADeviceRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ResyncMFADevice(ctx, in.(*ResyncMFADeviceRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ResyncMFADeviceOutput]() },
 	},
-	{Name: "SendDelegationToken", Method: "POST", Path: "/", Input: 415, Output: awsapi.NoShape,
+	{Name: "SendDelegationToken", Method: "POST", Path: "/", Input: 414, Output: awsapi.NoShape,
 		New: func() any { return new(SendDelegationTokenRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).SendDelegationToken(ctx, in.(*SendDelegationTokenRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[SendDelegationTokenOutput]() },
 	},
-	{Name: "SetDefaultPolicyVersion", Method: "POST", Path: "/", Input: 426, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 197, 201, 419},
+	{Name: "SetDefaultPolicyVersion", Method: "POST", Path: "/", Input: 425, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 197, 201, 418},
 		New: func() any { return new(SetDefaultPolicyVersionRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).SetDefaultPolicyVersion(ctx, in.(*SetDefaultPolicyVersionRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[SetDefaultPolicyVersionOutput]() },
 	},
-	{Name: "SetSecurityTokenServicePreferences", Method: "POST", Path: "/", Input: 427, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{419},
+	{Name: "SetSecurityTokenServicePreferences", Method: "POST", Path: "/", Input: 426, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{418},
 		New: func() any { return new(SetSecurityTokenServicePreferencesRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).SetSecurityTokenServicePreferences(ctx, in.(*SetSecurityTokenServicePreferencesRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[SetSecurityTokenServicePreferencesOutput]() },
 	},
-	{Name: "SimulateCustomPolicy", Method: "POST", Path: "/", Input: 429, Output: 430, Errors: []awsapi.ShapeID{197, 353}, ResultWrapper: "SimulateCustomPolicyResult",
+	{Name: "SimulateCustomPolicy", Method: "POST", Path: "/", Input: 428, Output: 429, Errors: []awsapi.ShapeID{197, 354}, ResultWrapper: "SimulateCustomPolicyResult",
 		New: func() any { return new(SimulateCustomPolicyRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).SimulateCustomPolicy(ctx, in.(*SimulateCustomPolicyRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[SimulatePolicyResponse]() },
 	},
-	{Name: "SimulatePrincipalPolicy", Method: "POST", Path: "/", Input: 431, Output: 430, Errors: []awsapi.ShapeID{333, 197, 353}, ResultWrapper: "SimulatePrincipalPolicyResult",
+	{Name: "SimulatePrincipalPolicy", Method: "POST", Path: "/", Input: 430, Output: 429, Errors: []awsapi.ShapeID{334, 197, 354}, ResultWrapper: "SimulatePrincipalPolicyResult",
 		New: func() any { return new(SimulatePrincipalPolicyRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).SimulatePrincipalPolicy(ctx, in.(*SimulatePrincipalPolicyRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[SimulatePolicyResponse]() },
 	},
-	{Name: "TagInstanceProfile", Method: "POST", Path: "/", Input: 440, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 197, 201, 33, 419},
+	{Name: "TagInstanceProfile", Method: "POST", Path: "/", Input: 439, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 197, 201, 33, 418},
 		New: func() any { return new(TagInstanceProfileRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).TagInstanceProfile(ctx, in.(*TagInstanceProfileRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[TagInstanceProfileOutput]() },
 	},
-	{Name: "TagMFADevice", Method: "POST", Path: "/", Input: 441, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{197, 333, 201, 33, 419},
+	{Name: "TagMFADevice", Method: "POST", Path: "/", Input: 440, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{197, 334, 201, 33, 418},
 		New: func() any { return new(TagMFADeviceRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).TagMFADevice(ctx, in.(*TagMFADeviceRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[TagMFADeviceOutput]() },
 	},
-	{Name: "TagOpenIDConnectProvider", Method: "POST", Path: "/", Input: 442, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 201, 197, 33, 419},
+	{Name: "TagOpenIDConnectProvider", Method: "POST", Path: "/", Input: 441, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 201, 197, 33, 418},
 		New: func() any { return new(TagOpenIDConnectProviderRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).TagOpenIDConnectProvider(ctx, in.(*TagOpenIDConnectProviderRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[TagOpenIDConnectProviderOutput]() },
 	},
-	{Name: "TagPolicy", Method: "POST", Path: "/", Input: 443, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 201, 197, 33, 419},
+	{Name: "TagPolicy", Method: "POST", Path: "/", Input: 442, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 201, 197, 33, 418},
 		New: func() any { return new(TagPolicyRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).TagPolicy(ctx, in.(*TagPolicyRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[TagPolicyOutput]() },
 	},
-	{Name: "TagRole", Method: "POST", Path: "/", Input: 444, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 201, 197, 33, 419},
+	{Name: "TagRole", Method: "POST", Path: "/", Input: 443, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 201, 197, 33, 418},
 		New: func() any { return new(TagRoleRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).TagRole(ctx, in.(*TagRoleRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[TagRoleOutput]() },
 	},
-	{Name: "TagSAMLProvider", Method: "POST", Path: "/", Input: 445, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 201, 197, 33, 419},
+	{Name: "TagSAMLProvider", Method: "POST", Path: "/", Input: 444, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 201, 197, 33, 418},
 		New: func() any { return new(TagSAMLProviderRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).TagSAMLProvider(ctx, in.(*TagSAMLProviderRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[TagSAMLProviderOutput]() },
 	},
-	{Name: "TagServerCertificate", Method: "POST", Path: "/", Input: 446, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 197, 201, 33, 419},
+	{Name: "TagServerCertificate", Method: "POST", Path: "/", Input: 445, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 197, 201, 33, 418},
 		New: func() any { return new(TagServerCertificateRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).TagServerCertificate(ctx, in.(*TagServerCertificateRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[TagServerCertificateOutput]() },
 	},
-	{Name: "TagUser", Method: "POST", Path: "/", Input: 448, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 201, 197, 33, 419},
+	{Name: "TagUser", Method: "POST", Path: "/", Input: 447, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 201, 197, 33, 418},
 		New: func() any { return new(TagUserRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).TagUser(ctx, in.(*TagUserRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[TagUserOutput]() },
 	},
-	{Name: "UntagInstanceProfile", Method: "POST", Path: "/", Input: 455, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 197, 33, 419},
+	{Name: "UntagInstanceProfile", Method: "POST", Path: "/", Input: 453, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 197, 33, 418},
 		New: func() any { return new(UntagInstanceProfileRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).UntagInstanceProfile(ctx, in.(*UntagInstanceProfileRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[UntagInstanceProfileOutput]() },
 	},
-	{Name: "UntagMFADevice", Method: "POST", Path: "/", Input: 456, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 197, 33, 419},
+	{Name: "UntagMFADevice", Method: "POST", Path: "/", Input: 454, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 197, 33, 418},
 		New: func() any { return new(UntagMFADeviceRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).UntagMFADevice(ctx, in.(*UntagMFADeviceRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[UntagMFADeviceOutput]() },
 	},
-	{Name: "UntagOpenIDConnectProvider", Method: "POST", Path: "/", Input: 457, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 197, 33, 419},
+	{Name: "UntagOpenIDConnectProvider", Method: "POST", Path: "/", Input: 455, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 197, 33, 418},
 		New: func() any { return new(UntagOpenIDConnectProviderRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).UntagOpenIDConnectProvider(ctx, in.(*UntagOpenIDConnectProviderRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[UntagOpenIDConnectProviderOutput]() },
 	},
-	{Name: "UntagPolicy", Method: "POST", Path: "/", Input: 458, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 197, 33, 419},
+	{Name: "UntagPolicy", Method: "POST", Path: "/", Input: 456, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 197, 33, 418},
 		New: func() any { return new(UntagPolicyRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).UntagPolicy(ctx, in.(*UntagPolicyRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[UntagPolicyOutput]() },
 	},
-	{Name: "UntagRole", Method: "POST", Path: "/", Input: 459, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 33, 419},
+	{Name: "UntagRole", Method: "POST", Path: "/", Input: 457, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 33, 418},
 		New: func() any { return new(UntagRoleRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).UntagRole(ctx, in.(*UntagRoleRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[UntagRoleOutput]() },
 	},
-	{Name: "UntagSAMLProvider", Method: "POST", Path: "/", Input: 460, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 197, 33, 419},
+	{Name: "UntagSAMLProvider", Method: "POST", Path: "/", Input: 458, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 197, 33, 418},
 		New: func() any { return new(UntagSAMLProviderRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).UntagSAMLProvider(ctx, in.(*UntagSAMLProviderRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[UntagSAMLProviderOutput]() },
 	},
-	{Name: "UntagServerCertificate", Method: "POST", Path: "/", Input: 461, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 197, 33, 419},
+	{Name: "UntagServerCertificate", Method: "POST", Path: "/", Input: 459, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 197, 33, 418},
 		New: func() any { return new(UntagServerCertificateRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).UntagServerCertificate(ctx, in.(*UntagServerCertificateRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[UntagServerCertificateOutput]() },
 	},
-	{Name: "UntagUser", Method: "POST", Path: "/", Input: 462, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 33, 419},
+	{Name: "UntagUser", Method: "POST", Path: "/", Input: 460, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 33, 418},
 		New: func() any { return new(UntagUserRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).UntagUser(ctx, in.(*UntagUserRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[UntagUserOutput]() },
 	},
-	{Name: "UpdateAccessKey", Method: "POST", Path: "/", Input: 463, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 201, 419},
+	{Name: "UpdateAccessKey", Method: "POST", Path: "/", Input: 461, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 201, 418},
 		New: func() any { return new(UpdateAccessKeyRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).UpdateAccessKey(ctx, in.(*UpdateAccessKeyRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[UpdateAccessKeyOutput]() },
 	},
-	{Name: "UpdateAccountPasswordPolicy", Method: "POST", Path: "/", Input: 464, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 324, 201, 419},
+	{Name: "UpdateAccountPasswordPolicy", Method: "POST", Path: "/", Input: 462, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 325, 201, 418},
 		New: func() any { return new(UpdateAccountPasswordPolicyRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).UpdateAccountPasswordPolicy(ctx, in.(*UpdateAccountPasswordPolicyRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[UpdateAccountPasswordPolicyOutput]() },
 	},
-	{Name: "UpdateAssumeRolePolicy", Method: "POST", Path: "/", Input: 465, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 324, 201, 453, 419},
+	{Name: "UpdateAssumeRolePolicy", Method: "POST", Path: "/", Input: 463, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 325, 201, 451, 418},
 		New: func() any { return new(UpdateAssumeRolePolicyRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).UpdateAssumeRolePolicy(ctx, in.(*UpdateAssumeRolePolicyRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[UpdateAssumeRolePolicyOutput]() },
 	},
-	{Name: "UpdateDelegationRequest", Method: "POST", Path: "/", Input: 466, Output: awsapi.NoShape,
+	{Name: "UpdateDelegationRequest", Method: "POST", Path: "/", Input: 464, Output: awsapi.NoShape,
 		New: func() any { return new(UpdateDelegationRequestRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).UpdateDelegationRequest(ctx, in.(*UpdateDelegationRequestRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[UpdateDelegationRequestOutput]() },
 	},
-	{Name: "UpdateGroup", Method: "POST", Path: "/", Input: 467, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 115, 201, 419},
+	{Name: "UpdateGroup", Method: "POST", Path: "/", Input: 465, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 115, 201, 418},
 		New: func() any { return new(UpdateGroupRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).UpdateGroup(ctx, in.(*UpdateGroupRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[UpdateGroupOutput]() },
 	},
-	{Name: "UpdateLoginProfile", Method: "POST", Path: "/", Input: 468, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{118, 333, 345, 201, 419},
+	{Name: "UpdateLoginProfile", Method: "POST", Path: "/", Input: 466, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{118, 334, 346, 201, 418},
 		New: func() any { return new(UpdateLoginProfileRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).UpdateLoginProfile(ctx, in.(*UpdateLoginProfileRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[UpdateLoginProfileOutput]() },
 	},
-	{Name: "UpdateOpenIDConnectProviderThumbprint", Method: "POST", Path: "/", Input: 469, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{197, 333, 419},
+	{Name: "UpdateOpenIDConnectProviderThumbprint", Method: "POST", Path: "/", Input: 467, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{197, 334, 418},
 		New: func() any { return new(UpdateOpenIDConnectProviderThumbprintRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).UpdateOpenIDConnectProviderThumbprint(ctx, in.(*UpdateOpenIDConnectProviderThumbprintRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[UpdateOpenIDConnectProviderThumbprintOutput]() },
 	},
-	{Name: "UpdateRole", Method: "POST", Path: "/", Input: 472, Output: 473, Errors: []awsapi.ShapeID{453, 333, 419}, ResultWrapper: "UpdateRoleResult",
+	{Name: "UpdateRole", Method: "POST", Path: "/", Input: 470, Output: 471, Errors: []awsapi.ShapeID{451, 334, 418}, ResultWrapper: "UpdateRoleResult",
 		New: func() any { return new(UpdateRoleRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).UpdateRole(ctx, in.(*UpdateRoleRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[UpdateRoleResponse]() },
 	},
-	{Name: "UpdateRoleDescription", Method: "POST", Path: "/", Input: 470, Output: 471, Errors: []awsapi.ShapeID{333, 453, 419}, ResultWrapper: "UpdateRoleDescriptionResult",
+	{Name: "UpdateRoleDescription", Method: "POST", Path: "/", Input: 468, Output: 469, Errors: []awsapi.ShapeID{334, 451, 418}, ResultWrapper: "UpdateRoleDescriptionResult",
 		New: func() any { return new(UpdateRoleDescriptionRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).UpdateRoleDescription(ctx, in.(*UpdateRoleDescriptionRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[UpdateRoleDescriptionResponse]() },
 	},
-	{Name: "UpdateSAMLProvider", Method: "POST", Path: "/", Input: 474, Output: 475, Errors: []awsapi.ShapeID{333, 197, 201, 419}, ResultWrapper: "UpdateSAMLProviderResult",
+	{Name: "UpdateSAMLProvider", Method: "POST", Path: "/", Input: 472, Output: 473, Errors: []awsapi.ShapeID{334, 197, 201, 418}, ResultWrapper: "UpdateSAMLProviderResult",
 		New: func() any { return new(UpdateSAMLProviderRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).UpdateSAMLProvider(ctx, in.(*UpdateSAMLProviderRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[UpdateSAMLProviderResponse]() },
 	},
-	{Name: "UpdateSSHPublicKey", Method: "POST", Path: "/", Input: 476, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333},
+	{Name: "UpdateSSHPublicKey", Method: "POST", Path: "/", Input: 474, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334},
 		New: func() any { return new(UpdateSSHPublicKeyRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).UpdateSSHPublicKey(ctx, in.(*UpdateSSHPublicKeyRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[UpdateSSHPublicKeyOutput]() },
 	},
-	{Name: "UpdateServerCertificate", Method: "POST", Path: "/", Input: 477, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 115, 201, 419},
+	{Name: "UpdateServerCertificate", Method: "POST", Path: "/", Input: 475, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 115, 201, 418},
 		New: func() any { return new(UpdateServerCertificateRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).UpdateServerCertificate(ctx, in.(*UpdateServerCertificateRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[UpdateServerCertificateOutput]() },
 	},
-	{Name: "UpdateServiceSpecificCredential", Method: "POST", Path: "/", Input: 478, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333},
+	{Name: "UpdateServiceSpecificCredential", Method: "POST", Path: "/", Input: 476, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334},
 		New: func() any { return new(UpdateServiceSpecificCredentialRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).UpdateServiceSpecificCredential(ctx, in.(*UpdateServiceSpecificCredentialRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[UpdateServiceSpecificCredentialOutput]() },
 	},
-	{Name: "UpdateSigningCertificate", Method: "POST", Path: "/", Input: 479, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 201, 419},
+	{Name: "UpdateSigningCertificate", Method: "POST", Path: "/", Input: 477, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 201, 418},
 		New: func() any { return new(UpdateSigningCertificateRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).UpdateSigningCertificate(ctx, in.(*UpdateSigningCertificateRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[UpdateSigningCertificateOutput]() },
 	},
-	{Name: "UpdateUser", Method: "POST", Path: "/", Input: 480, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{333, 201, 115, 118, 33, 419},
+	{Name: "UpdateUser", Method: "POST", Path: "/", Input: 478, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{334, 201, 115, 118, 33, 418},
 		New: func() any { return new(UpdateUserRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).UpdateUser(ctx, in.(*UpdateUserRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[UpdateUserOutput]() },
 	},
-	{Name: "UploadSSHPublicKey", Method: "POST", Path: "/", Input: 481, Output: 482, Errors: []awsapi.ShapeID{201, 333, 198, 110, 454}, ResultWrapper: "UploadSSHPublicKeyResult",
+	{Name: "UploadSSHPublicKey", Method: "POST", Path: "/", Input: 479, Output: 480, Errors: []awsapi.ShapeID{201, 334, 198, 110, 452}, ResultWrapper: "UploadSSHPublicKeyResult",
 		New: func() any { return new(UploadSSHPublicKeyRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).UploadSSHPublicKey(ctx, in.(*UploadSSHPublicKeyRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[UploadSSHPublicKeyResponse]() },
 	},
-	{Name: "UploadServerCertificate", Method: "POST", Path: "/", Input: 483, Output: 484, Errors: []awsapi.ShapeID{201, 197, 115, 323, 200, 33, 419}, ResultWrapper: "UploadServerCertificateResult",
+	{Name: "UploadServerCertificate", Method: "POST", Path: "/", Input: 481, Output: 482, Errors: []awsapi.ShapeID{201, 197, 115, 324, 200, 33, 418}, ResultWrapper: "UploadServerCertificateResult",
 		New: func() any { return new(UploadServerCertificateRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).UploadServerCertificate(ctx, in.(*UploadServerCertificateRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[UploadServerCertificateResponse]() },
 	},
-	{Name: "UploadSigningCertificate", Method: "POST", Path: "/", Input: 485, Output: 486, Errors: []awsapi.ShapeID{201, 115, 323, 196, 109, 333, 33, 419}, ResultWrapper: "UploadSigningCertificateResult",
+	{Name: "UploadSigningCertificate", Method: "POST", Path: "/", Input: 483, Output: 484, Errors: []awsapi.ShapeID{201, 115, 324, 196, 109, 334, 33, 418}, ResultWrapper: "UploadSigningCertificateResult",
 		New: func() any { return new(UploadSigningCertificateRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).UploadSigningCertificate(ctx, in.(*UploadSigningCertificateRequest))

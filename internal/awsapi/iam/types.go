@@ -1896,19 +1896,11 @@ type PolicyGroup struct {
 	GroupId   *string
 }
 
-// PolicyIdentifierMemberInlinePolicyIdentifier is the model's shape of that name.
-type PolicyIdentifierMemberInlinePolicyIdentifier struct {
-	Value *InlinePolicyIdentifierType
-}
-
-// PolicyIdentifierMemberPolicyArn is the model's shape of that name.
-type PolicyIdentifierMemberPolicyArn struct {
-	Value *string
-}
-
-// PolicyIdentifierMemberPolicyType is the model's shape of that name.
-type PolicyIdentifierMemberPolicyType struct {
-	Value *string
+// PolicyIdentifier is the model's shape of that name.
+type PolicyIdentifier struct {
+	InlinePolicyIdentifier *InlinePolicyIdentifierType
+	PolicyArn              *string
+	PolicyType             *string
 }
 
 // PolicyParameter is the model's shape of that name.
@@ -2259,6 +2251,7 @@ type SimulatePrincipalPolicyRequest struct {
 	ResourceHandlingOption             *string
 	MaxItems                           *int32
 	Marker                             *string
+	PolicyExclusionList                []PolicyIdentifier
 }
 
 // SourceRoleTemplate is the model's shape of that name.
@@ -2341,12 +2334,6 @@ type TrackedActionLastAccessed struct {
 	LastAccessedEntity *string
 	LastAccessedTime   *time.Time
 	LastAccessedRegion *string
-}
-
-// UnknownUnionMember is the model's shape of that name.
-type UnknownUnionMember struct {
-	Tag   *string
-	Value []byte
 }
 
 // UntagInstanceProfileRequest is the model's shape of that name.

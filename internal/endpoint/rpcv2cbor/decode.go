@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/big"
 	"reflect"
+	"time"
 
 	"cirro/internal/awsapi"
 	"cirro/internal/endpoint/wire"
@@ -141,6 +142,10 @@ func setScalar(x any, p *wire.Plan, v reflect.Value) error {
 			return nil
 		}
 	case awsapi.Timestamp:
+		if t, ok := x.(time.Time); ok {
+			wire.SetTime(v, t.UTC())
+			return nil
+		}
 		if f, ok := float(x); ok {
 			if t, ok := wire.TimeOfSeconds(f); ok {
 				wire.SetTime(v, t)
