@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"cirro/internal/sandbox/jail/cgroup"
 	"cirro/internal/sandbox/jail/control"
@@ -116,11 +119,37 @@ func (j *walledJail) assign(ctx context.Context, l Limits, binds []Bind) error {
 			memory += l.Tmp
 		}
 	}
+	h.limitEach(m, l)
 	if _, _, err := j.link.ask(ctx, m, mounts); err != nil {
 		return err
 	}
 	return j.group.Limit(cgroup.Limits{Memory: memory, CPU: l.CPU, Pids: l.Pids})
 }
+
+// limitEach bounds single processes where the machine does not bound them together. It is coarse: a
+// process reserves more data than it uses, and the supervisor's threads count.
+func (h *walledHost) limitEach(m *control.Assign, l Limits) {
+	const reserve, threads = 256 << 20, 10
+	missing := h.groups.Missing()
+	if slices.Contains(missing, "memory") && l.Memory > 0 {
+		m.Data = l.Memory + reserve
+	}
+	if slices.Contains(missing, "pids") && l.Pids > 0 && h.mode == Rootless && countsByNamespace() {
+		m.Tasks = int64(l.Pids + threads)
+	}
+}
+
+// countsByNamespace tells whether the kernel counts a user's processes in each user namespace apart, as
+// it does since Linux 5.14: before, what the user runs elsewhere would count.
+var countsByNamespace = sync.OnceValue(func() bool {
+	var u unix.Utsname
+	var major, minor int
+	if err := unix.Uname(&u); err != nil {
+		return false
+	}
+	n, _ := fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &major, &minor)
+	return n == 2 && (major > 5 || major == 5 && minor >= 14)
+})
 
 func (j *walledJail) SetCPU(cores float64) error { return j.group.LimitCPU(cores) }
 

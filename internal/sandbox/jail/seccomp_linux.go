@@ -3,6 +3,7 @@ package jail
 import (
 	"encoding/binary"
 	"runtime"
+	"slices"
 
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
@@ -83,9 +84,6 @@ func seccompProgram() []bpf.Instruction {
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.SYS_CLONE3, SkipFalse: 1},
 		refuse(unix.ENOSYS),
 	}
-	for _, n := range forbidden {
-		p = append(p, bpf.JumpIf{Cond: bpf.JumpEqual, Val: n, SkipFalse: 1}, refuse(unix.EPERM))
-	}
 	p = append(p, whenCalled(unix.SYS_CLONE,
 		bpf.LoadAbsolute{Off: firstAt, Size: 4},
 		bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: namespaces, SkipFalse: 1},
@@ -103,7 +101,23 @@ func seccompProgram() []bpf.Instruction {
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.TIOCLINUX, SkipFalse: 1},
 		refuse(unix.EPERM),
 	)...)
-	return append(p, allow)
+	return append(p, search(slices.Sorted(slices.Values(forbidden)))...)
+}
+
+// search refuses the calls in a sorted list and allows all others. It halves the list at every step: the
+// kernel walks the whole filter for every number there is when it is installed.
+func search(sorted []uint32) []bpf.Instruction {
+	if len(sorted) > 4 {
+		middle := len(sorted) / 2
+		lower, upper := search(sorted[:middle]), search(sorted[middle:])
+		p := []bpf.Instruction{bpf.JumpIf{Cond: bpf.JumpGreaterOrEqual, Val: sorted[middle], SkipTrue: uint8(len(lower))}}
+		return append(append(p, lower...), upper...)
+	}
+	var p []bpf.Instruction
+	for i, n := range sorted {
+		p = append(p, bpf.JumpIf{Cond: bpf.JumpEqual, Val: n, SkipTrue: uint8(len(sorted) - i)})
+	}
+	return append(p, allow, refuse(unix.EPERM))
 }
 
 var allow = bpf.RetConstant{Val: unix.SECCOMP_RET_ALLOW}

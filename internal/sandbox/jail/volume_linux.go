@@ -175,8 +175,10 @@ func (v *volumes) format(size int64) (*os.File, error) {
 		return nil, err
 	}
 	defer os.Remove(f.Name())
-	// Beside the files there are the inodes, 256 bytes each, and bitmaps and the like.
-	if err := f.Truncate(size + inodes*256 + size/256 + (2 << 20)); err != nil {
+	// Beside the files there are the inodes, 256 bytes each, bitmaps and the like, and what ext4 keeps
+	// to itself for splitting extents.
+	reserve := min(size/50, 16<<20) + (1 << 20)
+	if err := f.Truncate(size + inodes*256 + size/512 + reserve); err != nil {
 		f.Close()
 		return nil, err
 	}

@@ -138,10 +138,13 @@ func groupName(dir string) string {
 
 // warn says what the walls lack.
 func (h *walledHost) warn() {
-	what := map[string]string{"memory": "memory", "cpu": "processor time", "pids": "the number of processes"}
+	what := map[string]string{
+		"memory": "Memory is limited only loosely, and for each process apart",
+		"cpu":    "Processor time is not limited",
+		"pids":   "The number of processes is limited only loosely",
+	}
 	for _, c := range h.groups.Missing() {
-		h.warnings = append(h.warnings,
-			"Limits of "+what[c]+" are not enforced: this user may not use the control group controller "+c+".")
+		h.warnings = append(h.warnings, what[c]+": this user may not use the control group controller "+c+".")
 	}
 	if h.mode == Rootless {
 		h.warnings = append(h.warnings, "Files in /tmp take memory, since mounting disk images needs root.")

@@ -472,6 +472,39 @@ except BlockingIOError:
 	}
 }
 
+func TestLooseLimitsWithoutControlGroups(t *testing.T) {
+	h := openFor(t, mode())
+	if missing := h.(*walledHost).groups.Missing(); len(missing) < 3 {
+		if mode() == AsRoot {
+			return // TestAsNobody comes here again
+		}
+		t.Skip("this user may use control groups")
+	}
+	if len(h.Warnings()) < 3 {
+		t.Errorf("the warnings are %q", h.Warnings())
+	}
+	l := usual
+	l.Memory, l.Pids = 64<<20, 20
+	j := made(t, h, l)
+	if out, exit := python(t, j, `b = bytearray(60 << 20); bytearray(600 << 20)`); exit.Code != 1 || !strings.Contains(out, "MemoryError") {
+		t.Errorf("beyond the limit: %q, %+v", out, exit)
+	}
+	out, _ := python(t, j, `
+import os, signal
+n = 0
+try:
+    for n in range(100):
+        if os.fork() == 0:
+            os.close(1); os.close(2)
+            signal.pause()
+except BlockingIOError: pass
+print(10 < n < 40)
+`)
+	if out != "True\n" {
+		t.Errorf("beyond the limit: %q", out)
+	}
+}
+
 func TestProcessorTimeIsLimited(t *testing.T) {
 	h := openFor(t, mode())
 	limited(t, h)
@@ -530,6 +563,41 @@ func TestTmpIsLimitedAndNotMemory(t *testing.T) {
 	if u, _ := j.Usage(); u.OOMKills != 0 {
 		t.Errorf("%d kills for memory", u.OOMKills)
 	}
+}
+
+// A function of 128 MB can fill the 512 MB of its /tmp.
+func TestTmpIsLargerThanMemory(t *testing.T) {
+	if os.Getenv("CIRRO_LONG") == "" {
+		t.Skip("it writes a gigabyte: set CIRRO_LONG=1")
+	}
+	h := openFor(t, mode())
+	l := usual
+	l.Tmp = 512 << 20
+	j := made(t, h, l)
+	at := time.Now()
+	out, exit := python(t, j, `
+import os
+for size in 400, 600, 512:
+    try:
+        with open('/tmp/f', 'wb') as f:
+            for _ in range(size): f.write(b'x' * (1 << 20))
+        print(size, 'ok')
+    except OSError as e:
+        print(size, e.strerror)
+    os.unlink('/tmp/f')
+with open('/tmp/f', 'wb') as f:
+    for _ in range(512): f.write(b'x' * (1 << 20))
+`)
+	if want := "400 ok\n600 No space left on device\n512 ok\n"; out != want || exit.Code != 0 {
+		t.Errorf("printed %q and ended with %+v; want %q", out, exit, want)
+	}
+	u, err := j.Usage()
+	t.Log(time.Since(at), u, err)
+	at = time.Now()
+	if err := j.Close(); err != nil {
+		t.Error(err)
+	}
+	t.Log("closed in", time.Since(at))
 }
 
 func TestDescriptorsAreLimited(t *testing.T) {

@@ -26,7 +26,9 @@ type Built struct{}
 type Assign struct {
 	Targets  []string
 	Tmp      int64 // bytes of a /tmp in memory; 0 where /tmp is among Targets
-	Files    int64 // descriptors a process may open
+	Files    int64 // descriptors a process may open; for this and the next two 0 is no limit
+	Data     int64 // bytes a process may have for its data
+	Tasks    int64 // processes and threads that the user may have in this namespace
 	UID, GID int64 // what programs run as; -1 to keep the supervisor's
 	Filter   []byte
 }
@@ -140,6 +142,8 @@ func (m *Assign) fields(c *coder) {
 	c.texts(&m.Targets)
 	c.number(&m.Tmp)
 	c.number(&m.Files)
+	c.number(&m.Data)
+	c.number(&m.Tasks)
 	c.number(&m.UID)
 	c.number(&m.GID)
 	filter := string(m.Filter)

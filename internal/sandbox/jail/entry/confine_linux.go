@@ -82,14 +82,24 @@ func filterCalls(filter []byte) error {
 	return wrap("install the seccomp filter", prctl(prSetSeccomp, seccompFilter, uintptr(unsafe.Pointer(&program))))
 }
 
-// limitFiles bounds open descriptors and forbids core dumps, for this process and all it starts.
-func limitFiles(n int64) error {
-	if err := syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{}); err != nil {
-		return wrap("forbid core dumps", err)
+// limitProcesses bounds what each process may use, this one and all it starts, and forbids core dumps.
+func limitProcesses(m *control.Assign) error {
+	for _, l := range []struct {
+		what     string
+		resource int
+		most     int64
+	}{
+		{"descriptors", syscall.RLIMIT_NOFILE, m.Files},
+		{"data", syscall.RLIMIT_DATA, m.Data},
+		{"processes", limitNumberOfProcesses, m.Tasks},
+	} {
+		if l.most <= 0 {
+			continue
+		}
+		limit := syscall.Rlimit{Cur: uint64(l.most), Max: uint64(l.most)}
+		if err := syscall.Setrlimit(l.resource, &limit); err != nil {
+			return wrap("limit "+l.what, err)
+		}
 	}
-	if n <= 0 {
-		return nil
-	}
-	limit := syscall.Rlimit{Cur: uint64(n), Max: uint64(n)}
-	return wrap("limit descriptors", syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit))
+	return wrap("forbid core dumps", syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{}))
 }

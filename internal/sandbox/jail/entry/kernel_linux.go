@@ -36,6 +36,8 @@ const (
 	seccompFilter   = 2
 	newCgroup       = 0x02000000
 
+	limitNumberOfProcesses = 6
+
 	umountDetach = 2
 	idAll        = 0
 )

@@ -125,7 +125,7 @@ func (s *supervisor) complete(m *control.Assign, mounts []int) error {
 	if err := complete(m, mounts); err != nil {
 		return err
 	}
-	if err := limitFiles(m.Files); err != nil {
+	if err := limitProcesses(m); err != nil {
 		return err
 	}
 	var err error

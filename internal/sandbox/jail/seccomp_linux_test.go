@@ -1,0 +1,77 @@
+package jail
+
+import (
+	"encoding/binary"
+	"slices"
+	"testing"
+
+	"golang.org/x/net/bpf"
+	"golang.org/x/sys/unix"
+)
+
+// verdict runs the filter over a system call of this architecture.
+func verdict(t *testing.T, vm *bpf.VM, arch, number, first, second uint32) uint32 {
+	t.Helper()
+	data := make([]byte, 64) // as the machine of package bpf reads it: the highest byte first
+	binary.BigEndian.PutUint32(data[numberAt:], number)
+	binary.BigEndian.PutUint32(data[archAt:], arch)
+	binary.BigEndian.PutUint32(data[firstAt:], first)
+	binary.BigEndian.PutUint32(data[secondAt:], second)
+	r, err := vm.Run(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return uint32(r)
+}
+
+func TestFilterRefusesExactlyWhatItShould(t *testing.T) {
+	program := seccompProgram()
+	vm, err := bpf.NewVM(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	arch := program[1].(bpf.JumpIf).Val
+	const (
+		allowed = unix.SECCOMP_RET_ALLOW
+		eperm   = unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)
+		enosys  = unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)
+		family  = unix.SECCOMP_RET_ERRNO | uint32(unix.EAFNOSUPPORT)
+	)
+	for n := uint32(0); n < newestCall+100; n++ {
+		want := uint32(allowed)
+		switch {
+		case n > newestCall, n == unix.SYS_CLONE3:
+			want = enosys
+		case slices.Contains(forbidden, n):
+			want = eperm
+		case n == unix.SYS_SOCKET, n == unix.SYS_SOCKETPAIR:
+			want = family // of family 0
+		}
+		if got := verdict(t, vm, arch, n, 0, 0); got != want {
+			t.Errorf("call %d: %#x; want %#x", n, got, want)
+		}
+	}
+	for _, c := range []struct {
+		number, first, second, want uint32
+	}{
+		{unix.SYS_CLONE, unix.CLONE_VM | unix.CLONE_THREAD, 0, allowed},
+		{unix.SYS_CLONE, unix.CLONE_NEWUSER | unix.CLONE_VM, 0, eperm},
+		{unix.SYS_CLONE, unix.CLONE_NEWNET, 0, eperm},
+		{unix.SYS_SOCKET, unix.AF_UNIX, 0, allowed},
+		{unix.SYS_SOCKET, unix.AF_NETLINK, 0, allowed},
+		{unix.SYS_SOCKET, unix.AF_VSOCK, 0, family},
+		{unix.SYS_PERSONALITY, 0xffffffff, 0, allowed},
+		{unix.SYS_PERSONALITY, 0x20000, 0, eperm},
+		{unix.SYS_PRLIMIT64, 1, 0, eperm},
+		{unix.SYS_IOCTL, 0, unix.TIOCSTI, eperm},
+		{unix.SYS_IOCTL, 0, unix.TIOCLINUX, eperm},
+		{unix.SYS_IOCTL, 0, unix.TIOCINQ, allowed},
+	} {
+		if got := verdict(t, vm, arch, c.number, c.first, c.second); got != c.want {
+			t.Errorf("%+v: %#x", c, got)
+		}
+	}
+	if got := verdict(t, vm, arch+1, unix.SYS_READ, 0, 0); got != unix.SECCOMP_RET_KILL_PROCESS {
+		t.Errorf("another architecture: %#x", got)
+	}
+}
