@@ -211,10 +211,14 @@ func (e *environment) shutDown(reason string) {
 }
 
 // remember and forget keep the list of what Close has to end.
-func (f *Fleet) remember(e *environment) {
+func (f *Fleet) remember(e *environment) error {
 	f.lock.Lock()
 	defer f.lock.Unlock()
+	if f.closed {
+		return errClosed
+	}
 	f.live[e] = struct{}{}
+	return nil
 }
 
 func (f *Fleet) forget(e *environment) {

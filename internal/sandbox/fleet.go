@@ -114,10 +114,11 @@ func (f *Fleet) Invoke(ctx context.Context, s *Spec, inv *Invocation) (*Result, 
 		return nil, errClosed
 	}
 	defer f.running.Done()
-	if e := f.shelf(s.ID).take(); e != nil {
+	sh := f.shelf(s.ID)
+	if e := sh.take(); e != nil {
 		return e.invoke(ctx, inv)
 	}
-	return f.coldInvoke(ctx, s, inv)
+	return f.coldInvoke(ctx, sh, s, inv)
 }
 
 // enter counts a user of the fleet in, unless it is closed.
@@ -188,6 +189,17 @@ func (f *Fleet) Close() error {
 	f.closed = true
 	f.lock.Unlock()
 	close(f.stop)
+	f.endAll()
+	f.running.Wait()
+	f.endAll() // what an invocation that was running put back
+	if f.endpoint != nil {
+		return f.endpoint.Close()
+	}
+	return nil
+}
+
+// endAll ends all environments, and waits.
+func (f *Fleet) endAll() {
 	var wg sync.WaitGroup
 	f.lock.Lock()
 	for e := range f.live {
@@ -195,11 +207,17 @@ func (f *Fleet) Close() error {
 	}
 	f.lock.Unlock()
 	wg.Wait()
-	f.running.Wait()
-	if f.endpoint != nil {
-		return f.endpoint.Close()
+}
+
+// replenish starts an environment in place of one that was to be kept and broke.
+func (f *Fleet) replenish(s *Spec, sh *shelf) {
+	if !f.enter() {
+		return
 	}
-	return nil
+	go func() {
+		defer f.running.Done()
+		f.prepareOne(context.Background(), s, sh)
+	}()
 }
 
 // shelf returns the shelf of a Spec.

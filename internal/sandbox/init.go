@@ -54,7 +54,11 @@ func (f *Fleet) open(ctx context.Context, s *Spec, log *journal, phase string, l
 		log.close()
 		return nil, nil, err
 	}
-	f.remember(e)
+	if err := f.remember(e); err != nil {
+		e.destroy()
+		log.close()
+		return nil, nil, err
+	}
 	began := time.Now()
 	e.logInitStart(r.Version, r.Warning, phase)
 	if failed := e.initialize(r, limit); failed != nil {

@@ -13,8 +13,9 @@ import (
 )
 
 // linger is how long a caller who has its response waits for the environment to come to rest, so that
-// the next call finds it idle. What takes longer goes on without the caller.
-const linger = 20 * time.Millisecond
+// the next call finds it idle. What takes longer goes on without the caller. It is also how long a
+// response may take to arrive after the runtime's end.
+const linger = 100 * time.Millisecond
 
 // round is one invocation in an environment.
 type round struct {
@@ -36,7 +37,7 @@ type round struct {
 
 // coldInvoke runs an invocation in a new environment. Where its initialization fails it is tried again
 // as a part of the invocation, which then has the second failure as its result.
-func (f *Fleet) coldInvoke(ctx context.Context, s *Spec, inv *Invocation) (*Result, error) {
+func (f *Fleet) coldInvoke(ctx context.Context, sh *shelf, s *Spec, inv *Invocation) (*Result, error) {
 	alone := context.WithoutCancel(ctx) // a new environment serves others if this caller goes away
 	e, failed, err := f.open(alone, s, nil, phaseInit, f.options.InitLimit)
 	if err != nil {
@@ -50,7 +51,7 @@ func (f *Fleet) coldInvoke(ctx context.Context, s *Spec, inv *Invocation) (*Resu
 	if failed != nil {
 		return failed.report(s, inv), nil
 	}
-	f.shelf(s.ID).adopt(e)
+	sh.adopt(e)
 	return e.invoke(ctx, inv)
 }
 
@@ -259,7 +260,9 @@ func (r *round) close() {
 		e.shelf.put(e)
 		return
 	}
-	e.shelf.lose()
+	if e.shelf.lose() {
+		e.fleet.replenish(e.spec, e.shelf)
+	}
 	reason := failure
 	if r.status == "timeout" {
 		reason = timeout

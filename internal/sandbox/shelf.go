@@ -60,11 +60,12 @@ func (s *shelf) adopt(e *environment) {
 	s.all++
 }
 
-// lose forgets a busy environment.
-func (s *shelf) lose() {
+// lose forgets a busy environment, and says whether another one has to take its place.
+func (s *shelf) lose() (missed bool) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	s.all--
+	return s.all < s.least && !s.retired
 }
 
 // keep sets how many environments are kept, and returns how many of them have to be started.

@@ -48,6 +48,7 @@ func Entrypoint(code, layers string) (path string, err error) {
 		}
 		return path, nil
 	}
+	//lint:ignore ST1005 AWS words it so
 	return "", errors.New("Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]")
 }
 
