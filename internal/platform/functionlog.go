@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"cirro/internal/sandbox"
 	"cirro/internal/service/logs"
@@ -96,7 +98,7 @@ func (l *functionLog) Stream(s *sandbox.Spec, name string) sandbox.LogStream {
 
 // Put takes a record.
 func (s *functionStream) Put(at time.Time, message string) {
-	message += s.end
+	message = strings.ToValidUTF8(message, "\uFFFD") + s.end
 	if message == "" {
 		return // CloudWatch has no empty events
 	}
@@ -110,8 +112,13 @@ func (s *functionStream) Put(at time.Time, message string) {
 	if len(s.events) == 0 {
 		l.enqueue(s)
 	}
-	for ; len(message) > maxLine; message = message[maxLine:] {
-		s.add(at, message[:maxLine])
+	for len(message) > maxLine {
+		n := maxLine
+		for !utf8.RuneStart(message[n]) {
+			n--
+		}
+		s.add(at, message[:n])
+		message = message[n:]
 	}
 	s.add(at, message)
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"cirro/internal/sandbox"
 	"cirro/internal/service/logs"
@@ -144,7 +145,7 @@ func TestFunctionLogNames(t *testing.T) {
 func TestLongLines(t *testing.T) {
 	to := &ingested{}
 	l := startFunctionLog(to)
-	line := strings.Repeat("x", 2*maxLine+5)
+	line := "x" + strings.Repeat("ü", maxLine)
 	l.Stream(spec, "s").Put(time.Now(), line)
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
@@ -152,6 +153,24 @@ func TestLongLines(t *testing.T) {
 	got := to.messages("s")
 	if len(got) != 3 || strings.Join(got, "") != line+"\n" {
 		t.Errorf("%d events", len(got))
+	}
+	for i, e := range got {
+		if !utf8.ValidString(e) {
+			t.Errorf("event %d is no UTF-8", i)
+		}
+	}
+}
+
+// TestBinaryOutput: what is no text is replaced, as events are text.
+func TestBinaryOutput(t *testing.T) {
+	to := &ingested{}
+	l := startFunctionLog(to)
+	l.Stream(spec, "s").Put(time.Now(), "a\xff\xfeb")
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := to.messages("s"); len(got) != 1 || got[0] != "a\uFFFDb\n" {
+		t.Errorf("got %q", got)
 	}
 }
 

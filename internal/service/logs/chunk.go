@@ -10,7 +10,9 @@ import (
 )
 
 const (
-	minute = 60_000 // ms; no chunk crosses one
+	// slot is a stretch of time, in ms, that no chunk crosses. A shorter one cuts batches of events that
+	// lie far apart into more chunks, a longer one lets readers that go backwards open more of them.
+	slot = 10_000
 
 	// overhead is what each event counts besides its message.
 	// https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
@@ -46,14 +48,14 @@ func (c *chunk) size() (n int64) {
 	return n
 }
 
-// minuteOf is the start of the minute in which t lies.
-func minuteOf(t int64) int64 { return t - (t%minute+minute)%minute }
+// slotOf is the start of the slot in which t lies.
+func slotOf(t int64) int64 { return t - (t%slot+slot)%slot }
 
 // divide cuts events, which are in order of time, where a chunk has to end.
 func divide(events []Event) (parts [][]Event) {
 	start, size := 0, 0
 	for i := range events {
-		if i > start && (minuteOf(events[i].Timestamp) != minuteOf(events[start].Timestamp) || size+events[i].size() > maxChunk) {
+		if i > start && (slotOf(events[i].Timestamp) != slotOf(events[start].Timestamp) || size+events[i].size() > maxChunk) {
 			parts = append(parts, events[start:i])
 			start, size = i, 0
 		}

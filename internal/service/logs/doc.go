@@ -9,7 +9,8 @@
 //
 // # Storage
 //
-// Events lie in chunks: the events of one stream that arrived together and fall into the same minute.
+// Events lie in chunks: the events of one stream that arrived together and fall into the same ten
+// seconds, a slot.
 // A chunk is one value, so that many small events cost one write.
 //
 //	logs group <account> <region> <name>           the group, with its id
@@ -22,8 +23,8 @@
 //	logs garbage <group id> <stream id>            a deleted stream whose chunks still lie there
 //	logs policy <account> <region> <name>          a resource policy
 //
-// Chunks overlap in time, so a reader merges them. No chunk crosses a minute, so a reader that starts
-// at an instant starts with that instant's minute and misses nothing. What is past its retention is a
+// Chunks overlap in time, so a reader merges them. No chunk crosses a slot, so a reader that starts at
+// an instant starts with that instant's slot and misses nothing. What is past its retention is a
 // range of chunks at the front. Ids are never used twice: whoever creates a group of the same name
 // again finds nothing of the old one.
 //

@@ -128,7 +128,7 @@ func TestAnswerSize(t *testing.T) {
 	}
 }
 
-// TestAgainstModel writes random events, whose chunks overlap and end and begin with minutes, and
+// TestAgainstModel writes random events, whose chunks overlap and end and begin with slots, and
 // reads them in every way; a sorted list says what must come.
 func TestAgainstModel(t *testing.T) {
 	type event struct {
@@ -140,14 +140,14 @@ func TestAgainstModel(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		f := newFixture(t)
 		var all []event // in order of arrival
-		base := minuteOf(f.millis()) - 10*minute
-		width := 1 + r.Int64N(5*minute)
+		base := slotOf(f.millis()) - 10*slot
+		width := 1 + r.Int64N(5*slot)
 		for range 30 {
 			st := fmt.Sprint("s", r.IntN(3))
 			start := base + r.Int64N(width)
 			var batch []Event
 			for range 1 + r.IntN(8) {
-				start += r.Int64N(minute / 2)
+				start += r.Int64N(slot / 2)
 				text := fmt.Sprint(len(all))
 				batch = append(batch, Event{start, text})
 				all = append(all, event{start, st, text})

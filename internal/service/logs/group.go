@@ -44,7 +44,7 @@ func (s *Service) DeleteLogGroup(ctx context.Context, in *logs.DeleteLogGroupReq
 	return &logs.DeleteLogGroupOutput{}, err
 }
 
-// DescribeLogGroups lists groups by name. A pattern is any part of a name, in either case.
+// DescribeLogGroups lists groups by name. A pattern is any part of a name.
 // https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DescribeLogGroups.html
 func (s *Service) DescribeLogGroups(ctx context.Context, in *logs.DescribeLogGroupsRequest) (*logs.DescribeLogGroupsResponse, error) {
 	if in.LogGroupNamePrefix != nil && in.LogGroupNamePattern != nil {
@@ -55,9 +55,8 @@ func (s *Service) DescribeLogGroups(ctx context.Context, in *logs.DescribeLogGro
 	if len(in.AccountIdentifiers) > 0 && !slices.Contains(in.AccountIdentifiers, r.Account()) {
 		return out, nil
 	}
-	pattern := strings.ToLower(awsapi.Val(in.LogGroupNamePattern))
 	keep := func(g *group) bool {
-		return (in.LogGroupClass == nil || g.Class == *in.LogGroupClass) && strings.Contains(strings.ToLower(g.Name), pattern)
+		return (in.LogGroupClass == nil || g.Class == *in.LogGroupClass) && strings.Contains(g.Name, awsapi.Val(in.LogGroupNamePattern))
 	}
 	err := s.store.View(ctx, func(reader store.Reader) error {
 		over := keysBeginning(awsapi.Val(in.LogGroupNamePrefix), kindGroup, r.Account(), r.Region)

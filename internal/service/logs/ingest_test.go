@@ -221,7 +221,7 @@ func TestDivide(t *testing.T) {
 		events []Event
 		want   []int
 	}{
-		{[]Event{{0, "a"}, {59_999, "b"}, {60_000, "c"}}, []int{2, 1}},
+		{[]Event{{0, "a"}, {slot - 1, "b"}, {slot, "c"}}, []int{2, 1}},
 		{[]Event{{1, big}, {2, big}, {3, "c"}}, []int{1, 2}},
 		{[]Event{{1, big + big + big}, {2, "b"}}, []int{1, 1}},
 	} {

@@ -46,7 +46,7 @@ type groupChunks struct {
 
 func newGroupChunks(r store.Reader, group int64, s span, want func(*chunk) bool) *groupChunks {
 	return &groupChunks{r: r, want: want, over: store.Range{
-		Start: key(kindChunk, group, minuteOf(s.start.time)),
+		Start: key(kindChunk, group, slotOf(s.start.time)),
 		End:   chunkEnd(s.end, kindChunk, group),
 	}}
 }
@@ -108,7 +108,7 @@ type streamChunks struct {
 
 func newStreamChunks(r store.Reader, group, stream int64, s span, backwards bool) *streamChunks {
 	return &streamChunks{r: r, group: group, over: store.Range{
-		Start:   key(kindIndex, group, stream, minuteOf(s.start.time)),
+		Start:   key(kindIndex, group, stream, slotOf(s.start.time)),
 		End:     chunkEnd(s.end, kindIndex, group, stream),
 		Reverse: backwards,
 		Limit:   pageChunks,
@@ -273,8 +273,8 @@ func (m *merger) reaches(c *chunk, p place) bool {
 	if !m.backwards {
 		return c.at(0).compare(p) < 0
 	}
-	// Those that follow begin earlier, but can end as late as their minute does.
-	return minuteOf(c.first())+minute > p.time
+	// Those that follow begin earlier, but can end as late as their slot does.
+	return slotOf(c.first())+slot > p.time
 }
 
 func (m *merger) less(a, b *cursor) bool {

@@ -48,8 +48,12 @@ func (g *group) cutoff(now int64) int64 {
 	return max(0, now-int64(g.Retention)*24*time.Hour.Milliseconds())
 }
 
-// sweepPage is how many chunks are deleted in one transaction.
-const sweepPage = 500
+// sweepPage and sweepBytes bound the chunks that are deleted in one transaction: their number, and how
+// much of them is read for that.
+const (
+	sweepPage  = 500
+	sweepBytes = 8 << 20
+)
 
 func (s *Service) sweepForever(ctx context.Context) {
 	tick := time.NewTicker(s.sweepEvery)
@@ -121,16 +125,17 @@ func (s *Service) sweepGroup(ctx context.Context, k groupKey) error {
 	return nil
 }
 
-// expire deletes a page of expired chunks. A chunk goes when the minute it lies in has expired.
+// expire deletes a page of expired chunks. A chunk goes when the slot it lies in has expired.
 func (c *change) expire() (done bool, err error) {
 	if c.group == nil {
 		return true, nil
 	}
 	over := store.Range{
 		Start: key(kindChunk, c.group.ID),
-		End:   key(kindChunk, c.group.ID, minuteOf(c.group.cutoff(c.now))),
-		Limit: sweepPage,
+		End:   key(kindChunk, c.group.ID, slotOf(c.group.cutoff(c.now))),
 	}
+	done = true
+	size := 0
 	var expired []*chunk
 	for kv, err := range c.tx.Range(over) {
 		if err != nil {
@@ -141,13 +146,17 @@ func (c *change) expire() (done bool, err error) {
 			return false, err
 		}
 		expired = append(expired, ch)
+		if size += len(kv.Value); len(expired) == sweepPage || size > sweepBytes {
+			done = false
+			break
+		}
 	}
 	for _, ch := range expired {
 		if err := c.deleteChunk(ch); err != nil {
 			return false, err
 		}
 	}
-	return len(expired) < sweepPage, c.refreshFirst(expired)
+	return done, c.refreshFirst(expired)
 }
 
 // deleteChunk deletes a chunk and takes it off the counters of its stream and group.

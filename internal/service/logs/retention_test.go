@@ -96,13 +96,13 @@ func TestExpiryOfManyChunks(t *testing.T) {
 	f := newFixture(t)
 	var many []Event
 	for i := range sweepPage + 9 {
-		many = append(many, Event{f.millis() + int64(i)*minute, fmt.Sprint(i)})
+		many = append(many, Event{f.millis() + int64(i)*slot, fmt.Sprint(i)})
 	}
 	if err := f.Ingest(f.ctx, account, region, "g", "s", many); err != nil {
 		t.Fatal(err)
 	}
 	f.retain("g", 1)
-	f.clock.Advance(24*time.Hour + time.Duration(len(many)+1)*time.Minute)
+	f.clock.Advance(24*time.Hour + time.Duration(len(many)+1)*slot*time.Millisecond)
 	if err := f.Sweep(f.ctx); err != nil {
 		t.Fatal(err)
 	}

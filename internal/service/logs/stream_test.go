@@ -114,7 +114,7 @@ func TestDeletedStreamOfManyChunks(t *testing.T) {
 	f.put("g", "other", "kept")
 	var many []Event
 	for i := range 2*sweepPage + 7 {
-		many = append(many, Event{f.millis() + int64(i)*minute, fmt.Sprint(i)}) // a chunk each
+		many = append(many, Event{f.millis() + int64(i)*slot, fmt.Sprint(i)}) // a chunk each
 	}
 	if err := f.Ingest(f.ctx, account, region, "g", "s", many); err != nil {
 		t.Fatal(err)

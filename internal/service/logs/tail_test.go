@@ -102,7 +102,7 @@ func TestLiveTailSamples(t *testing.T) {
 	f.tailUntil(&logs.StartLiveTailRequest{LogGroupIdentifiers: []string{"g"}}, func() {
 		var events []Event
 		for _, m := range many {
-			events = append(events, Event{minuteOf(f.millis()), m})
+			events = append(events, Event{slotOf(f.millis()), m})
 		}
 		if err := f.Ingest(f.ctx, account, region, "g", "s", events); err != nil {
 			t.Fatal(err)
