@@ -37,6 +37,11 @@ func (x *execution) run(ctx context.Context) *result {
 	r, f := x.integrate(ctx)
 	if f != nil {
 		x.log.line("%s", f.reason)
+		if x.log == nil {
+			// Clients learn no more than the message; who runs the platform may.
+			x.service.log.InfoContext(ctx, "a method failed", "api", x.context.APIID, "stage", x.context.Stage,
+				"resource", x.context.ResourcePath, "method", x.request.Method, "status", f.status, "reason", f.reason)
+		}
 		r = x.gatewayResult(f)
 	} else {
 		x.log.line("Method response body after transformations: %s", r.body)

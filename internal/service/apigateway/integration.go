@@ -49,6 +49,9 @@ func (s *Service) PutIntegration(ctx context.Context, in *api.PutIntegrationRequ
 		if in.ConnectionType != nil && *in.ConnectionType != api.ConnectionTypeInternet || in.TlsConfig != nil {
 			return unimplemented("PutIntegration with a VPC link or tlsConfig")
 		}
+		if in.IntegrationTarget != nil || in.ResponseTransferMode != nil && *in.ResponseTransferMode != "BUFFERED" {
+			return unimplemented("PutIntegration with integrationTarget or a responseTransferMode of STREAM")
+		}
 		if err := checkIntegration(&out); err != nil {
 			return err
 		}

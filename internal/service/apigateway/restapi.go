@@ -53,7 +53,7 @@ func (s *Service) CreateRestApi(ctx context.Context, in *api.CreateRestApiReques
 }
 
 func checkRestAPI(in *api.CreateRestApiRequest) error {
-	types := endpoint(in.EndpointConfiguration).Types
+	where := endpoint(in.EndpointConfiguration)
 	switch {
 	case awsapi.Val(in.Name) == "":
 		return badRequest("Name cannot be empty")
@@ -63,26 +63,63 @@ func checkRestAPI(in *api.CreateRestApiRequest) error {
 		return unimplemented("CreateRestApi with cloneFrom")
 	case in.Policy != nil && *in.Policy != "":
 		return unimplemented("CreateRestApi with a policy")
+	case in.SecurityPolicy != nil || in.EndpointAccessMode != nil:
+		return unimplemented("CreateRestApi with securityPolicy or endpointAccessMode")
 	case in.MinimumCompressionSize != nil && !validCompressionSize(int(*in.MinimumCompressionSize)):
 		return badRequest("Invalid minimum compression size, must be between 0 and 10485760")
 	case in.EndpointConfiguration != nil && in.EndpointConfiguration.Types != nil && len(in.EndpointConfiguration.Types) == 0:
 		return badRequest("REGIONAL Configuration and EDGE Configuration cannot be both DISABLED.")
-	case len(types) > 1:
+	case len(where.Types) > 1:
 		return badRequest("Cannot create an api with multiple Endpoint Types.")
-	case !slices.Contains(endpointTypes, types[0]):
-		return badRequest("Invalid EndpointTypes specified. Valid options are REGIONAL,EDGE,PRIVATE")
+	}
+	if err := checkEndpoint(where); err != nil {
+		return err
 	}
 	return checkTags(in.Tags)
 }
 
+// checkEndpoint checks an endpoint configuration that has one type.
+func checkEndpoint(c *api.EndpointConfiguration) error {
+	switch {
+	case !slices.Contains(endpointTypes, c.Types[0]):
+		return badRequest("Invalid EndpointTypes specified. Valid options are REGIONAL,EDGE,PRIVATE")
+	case *c.IpAddressType != ipv4 && *c.IpAddressType != dualstack:
+		return badRequest("ipAddressType must be either ipv4 or dualstack.")
+	case c.Types[0] == api.EndpointTypePrivate && *c.IpAddressType == ipv4:
+		return badRequest("Only dualstack ipAddressType is supported for Private APIs.")
+	}
+	return nil
+}
+
+// Values of ipAddressType.
+const (
+	ipv4      = "ipv4"
+	dualstack = "dualstack"
+)
+
 var endpointTypes = []string{api.EndpointTypeRegional, api.EndpointTypeEdge, api.EndpointTypePrivate}
 
-// endpoint is an API's endpoint configuration: an edge-optimised one where it says nothing.
+// endpoint is an API's endpoint configuration with what it does not say: an edge-optimised one for IPv4.
 func endpoint(c *api.EndpointConfiguration) *api.EndpointConfiguration {
-	if c == nil || len(c.Types) == 0 {
-		return &api.EndpointConfiguration{Types: []string{api.EndpointTypeEdge}}
+	out := api.EndpointConfiguration{}
+	if c != nil {
+		out = *c
 	}
-	return c
+	if len(out.Types) == 0 {
+		out.Types = []string{api.EndpointTypeEdge}
+	}
+	if out.IpAddressType == nil {
+		out.IpAddressType = new(defaultAddresses(out.Types[0]))
+	}
+	return &out
+}
+
+// defaultAddresses is the ipAddressType of an endpoint type.
+func defaultAddresses(kind string) string {
+	if kind == api.EndpointTypePrivate {
+		return dualstack
+	}
+	return ipv4
 }
 
 func validCompressionSize(n int) bool { return n >= 0 && n <= maxCompressionSize }
@@ -212,6 +249,10 @@ var restAPIPatches = patch.Table[api.RestApi]{Paths: []patch.Path[api.RestApi]{
 	}},
 	{Pattern: "/binaryMediaTypes/{type}", Ops: addRemoveReplace, Apply: patchMediaType},
 	{Pattern: "/endpointConfiguration/types/{type}", Ops: []string{api.OpAdd, api.OpRemove, api.OpReplace, api.OpCopy, api.OpMove, api.OpTest}, Apply: replaceEndpointType},
+	{Pattern: "/endpointConfiguration/ipAddressType", Ops: replace, Apply: func(a *api.RestApi, o patch.Operation, _ []string) error {
+		a.EndpointConfiguration.IpAddressType = new(awsapi.Val(o.Value))
+		return checkEndpoint(a.EndpointConfiguration)
+	}},
 }}
 
 // optional is a patch's value for a member that may be missing: "" and remove take it away.
@@ -264,11 +305,13 @@ func replaceEndpointType(a *api.RestApi, o patch.Operation, _ []string) error {
 		return badRequest("Invalid patch operation specified. Must be 'add'|'remove'|'replace'")
 	case o.Op != api.OpReplace:
 		return badRequest("Cannot create an api with multiple Endpoint Types.")
-	case !slices.Contains(endpointTypes, awsapi.Val(o.Value)):
-		return badRequest("Invalid EndpointTypes specified. Valid options are REGIONAL,EDGE,PRIVATE")
 	}
-	a.EndpointConfiguration.Types = []string{*o.Value}
-	return nil
+	kind := awsapi.Val(o.Value)
+	a.EndpointConfiguration.Types = []string{kind}
+	if kind == api.EndpointTypePrivate {
+		a.EndpointConfiguration.IpAddressType = new(dualstack)
+	}
+	return checkEndpoint(a.EndpointConfiguration)
 }
 
 // DeleteRestApi deletes an API with its deployments and stages.

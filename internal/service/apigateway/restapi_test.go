@@ -36,6 +36,14 @@ func TestCreateRestApi(t *testing.T) {
 		out, err := r.CreateRestApi(r.ctx, &in)
 		fails(t, want, out, err)
 	}
+	for kind, want := range map[string]string{"EDGE": "ipv4", "REGIONAL": "ipv4", "PRIVATE": "dualstack"} {
+		a := must[*api.RestApi](t)(r.CreateRestApi(r.ctx, &api.CreateRestApiRequest{Name: new("n"), EndpointConfiguration: &api.EndpointConfiguration{Types: []string{kind}}}))
+		if got := *a.EndpointConfiguration.IpAddressType; got != want {
+			t.Errorf("%s: got %s", kind, got)
+		}
+	}
+	private, err := r.CreateRestApi(r.ctx, &api.CreateRestApiRequest{Name: new("n"), EndpointConfiguration: &api.EndpointConfiguration{Types: []string{"PRIVATE"}, IpAddressType: new("ipv4")}})
+	fails(t, "BadRequestException: Only dualstack ipAddressType is supported for Private APIs.", private, err)
 	out, err := r.GetRestApi(r.ctx, &api.GetRestApiRequest{RestApiId: new("nope")})
 	fails(t, "NotFoundException: Invalid API identifier specified 000000000000:nope", out, err)
 	upper, err := r.GetRestApi(r.ctx, &api.GetRestApiRequest{RestApiId: new(strings.ToUpper(*a.Id) + "A")})
@@ -56,10 +64,11 @@ func TestUpdateRestApi(t *testing.T) {
 	a = must[*api.RestApi](t)(update(value("replace", "/binaryMediaTypes/image~1png", "image/gif"), bare("remove", "/description"),
 		value("replace", "/minimumCompressionSize", ""), value("replace", "/endpointConfiguration/types/EDGE", "REGIONAL")))
 	if !slices.Equal(a.BinaryMediaTypes, []string{"image/jpeg", "image/gif"}) || a.Description != nil || a.MinimumCompressionSize != nil ||
-		a.EndpointConfiguration.Types[0] != "REGIONAL" {
+		a.EndpointConfiguration.Types[0] != "REGIONAL" || *a.EndpointConfiguration.IpAddressType != "ipv4" {
 		t.Errorf("got %+v", a)
 	}
 	for want, op := range map[string]api.PatchOperation{
+		"BadRequestException: ipAddressType must be either ipv4 or dualstack.":                          value("replace", "/endpointConfiguration/ipAddressType", "x"),
 		"BadRequestException: Invalid patch path /binaryMediaTypes":                                     value("add", "/binaryMediaTypes", "image/gif"),
 		"BadRequestException: Invalid patch operation specified. Must be one of: [replace]":             value("add", "/minimumCompressionSize", "1"),
 		"BadRequestException: Invalid minimum compression size, must be between 0 and 10485760":         value("replace", "/minimumCompressionSize", "x"),
