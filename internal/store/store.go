@@ -36,20 +36,27 @@ type Store interface {
 
 	// Update calls f in a serializable transaction and returns nil once what it wrote is durable.
 	// Where f fails, nothing is written and its error is returned. On a conflict with another
-	// transaction f is called again, so it must have no effect but on its Tx. The slices it passes to
-	// the Tx must not be changed afterwards.
+	// transaction f is called again, so it must have no effect but on its Tx, and it must not call the
+	// Store. The values and bodies it passes to the Tx must not be changed afterwards; keys may be.
+	// Where ctx ends before f is through, nothing is written; after that Update sees it through.
 	Update(ctx context.Context, f func(Tx) error) error
 
 	// Receive leases up to o.Max messages that are ready, waiting up to o.Wait for the first. A leased
 	// message is invisible to others until it is acknowledged or its lease ends. It returns no
-	// messages and no error when the wait is over. Messages of one group are leased in order, and
-	// none while an earlier one of the group is leased or delayed.
+	// messages and no error when the wait is over.
+	//
+	// Messages come in the order of their enqueueing. Those of one group are leased to one receiver at
+	// a time: none while a message of the group is leased to another, or while an earlier one is
+	// delayed. A message is delivered at least once: leases and their counts outlive Close, but a crash
+	// may lose the latest.
 	Receive(ctx context.Context, queue string, o ReceiveOptions) ([]Message, error)
 
-	// Stats counts a queue's messages. A queue that never had any has none.
+	// Stats counts a queue's messages. A queue that never had any has none. Where messages were moved
+	// from another queue, Oldest is only that of the message first in order.
 	Stats(ctx context.Context, queue string) (Stats, error)
 
-	// Close waits for the transactions under way and closes the store.
+	// Close waits for the transactions under way and closes the store. Receivers that wait get
+	// ErrClosed, as does whoever calls afterwards.
 	Close() error
 }
 
@@ -67,7 +74,8 @@ type Range struct {
 type Reader interface {
 	// Get returns a key's value, or ErrNotFound. The slice is the caller's.
 	Get(key []byte) ([]byte, error)
-	// Range walks the keys of r in order.
+	// Range walks the keys of r in order, as they are when it begins: a transaction may write meanwhile.
+	// After an error there is no next step.
 	Range(r Range) iter.Seq2[KV, error]
 }
 
@@ -77,20 +85,22 @@ type Tx interface {
 	Reader
 	Set(key, value []byte) error
 	Delete(key []byte) error
-	// DeleteRange deletes the keys from start (inclusive) to end (exclusive).
+	// DeleteRange deletes the keys from start (inclusive) to end (exclusive; nil for no bound).
 	DeleteRange(start, end []byte) error
 
 	// Enqueue adds a message to a queue, made by its first message. The message becomes visible when
 	// the transaction commits. Where m.Dedup names a message enqueued within m.DedupWindow, that
-	// message's id is returned and nothing is added.
+	// message's id is returned and nothing is added. An id is a random UUID.
 	Enqueue(queue string, m NewMessage) (id string, err error)
-	// Ack removes a leased message. ErrLeaseLost says that it went to another since.
+	// Ack removes a leased message. The lease may have ended, if the message was not leased again
+	// since; otherwise the answer is ErrLeaseLost.
 	Ack(m Lease) error
-	// Extend lets the lease end in d from now instead: 0 makes the message ready at once.
+	// Extend lets the lease end in d from now instead: 0 makes the message ready at once. If the lease
+	// has ended already the answer is ErrLeaseLost.
 	Extend(m Lease, d time.Duration) error
 	// Purge removes all of a queue's messages, leased ones too, but not its memory of deduplication.
 	Purge(queue string) error
-	// Drop removes the queue and all that is known of it.
+	// Drop removes the queue and all that is known of it, deduplication too.
 	Drop(queue string) error
 }
 
@@ -101,7 +111,7 @@ type NewMessage struct {
 	Group       string        // messages of one group are leased one batch at a time, in order; "" for none
 	Dedup       string        // "" for no deduplication
 	DedupWindow time.Duration // how long Dedup is remembered
-	Retention   time.Duration // after which it disappears unread; 0 for never
+	Retention   time.Duration // after which it disappears, unless it is delayed or leased just then; 0 for never
 }
 
 // Lease names a leased message.
@@ -116,8 +126,8 @@ type Message struct {
 	Lease
 	Body         []byte
 	Group        string
-	Sequence     uint64    // grows with the order of enqueueing in the queue
-	Enqueued     time.Time //
+	Sequence     uint64    // grows with the order of enqueueing in the queue; there may be gaps
+	Enqueued     time.Time // first of all, if it was moved from another queue
 	FirstLeased  time.Time // of all its leases
 	Deliveries   int       // leases so far, this one included
 	LeaseExpires time.Time
@@ -129,7 +139,7 @@ type ReceiveOptions struct {
 	Lease time.Duration // how long the lease lasts; at least 1 ms
 	Wait  time.Duration // for the first message; 0 not to wait
 	// MaxDeliveries, where above 0, moves a message that had so many leases to the queue DeadLetter
-	// instead of leasing it again, in one transaction, keeping its id and time.
+	// instead of leasing it again, in one transaction, keeping its id, time and group.
 	MaxDeliveries int
 	DeadLetter    string
 }
