@@ -17,6 +17,8 @@ type dialect struct {
 	operationPath bool
 	// notNull ends the constraints of a list's or a map's elements with one more.
 	notNull bool
+	// leaves are members of inputs that the service checks itself, in words of its own.
+	leaves map[string]bool
 }
 
 var standard = dialect{err: awsapi.ValidationException}
@@ -24,7 +26,7 @@ var standard = dialect{err: awsapi.ValidationException}
 // dialects are those that real answers show.
 var dialects = map[string]dialect{
 	"apigateway": {err: awsapi.ValidationException, operationPath: true},
-	"lambda":     {err: awsapi.ValidationException, notNull: true},
+	"lambda":     {err: awsapi.ValidationException, notNull: true, leaves: map[string]bool{"Runtime": true}},
 	// https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
 	"logs": {err: &awsapi.ErrorType{Code: "InvalidParameterException", Status: http.StatusBadRequest}},
 }
@@ -102,6 +104,7 @@ func (c *checker) structure(r *rule, v reflect.Value, p *path) {
 		value, ok := m.field.Get(v)
 		at := path{p, lowerFirst(m.field.Name)}
 		switch {
+		case ok && p == nil && c.leaves[m.field.Name]:
 		case ok:
 			c.value(m.rule, value, &at)
 		case m.field.Required:
