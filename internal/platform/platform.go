@@ -54,6 +54,7 @@ type Platform struct {
 	failed   chan error
 	jails    jail.Host
 	closers  []func() error // in the order of starting
+	endTails func()         // ends the requests that would last for hours
 }
 
 // Start starts the platform and returns when it serves.
@@ -144,6 +145,7 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 		return err
 	}
 	p.onClose(logService.Close)
+	p.endTails = logService.EndTails
 	functionLog := newFunctionLog(logService, o.Log)
 	p.onClose(functionLog.Close)
 	fleet, err := sandbox.New(sandbox.Options{Jail: p.jails, Dir: filepath.Join(o.Data, "sandboxes"), Endpoint: front,
@@ -185,6 +187,7 @@ func (p *Platform) onClose(f func() error) { p.closers = append(p.closers, f) }
 
 // shutdown lets the requests under way end, for a while.
 func (p *Platform) shutdown() error {
+	p.endTails()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	if err := p.server.Shutdown(ctx); err != nil {

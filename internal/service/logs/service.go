@@ -73,9 +73,13 @@ func (s *Service) Start(ctx context.Context) {
 	}
 }
 
+// EndTails ends the live tails and lets none begin, so that a server can shut down without waiting for
+// them.
+func (s *Service) EndTails() { s.tails.close() }
+
 // Close ends the work in the background and the live tails. The store stays open.
 func (s *Service) Close() error {
-	s.tails.close()
+	s.EndTails()
 	if s.stop != nil {
 		s.stop()
 	}
