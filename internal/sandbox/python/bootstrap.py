@@ -10,6 +10,7 @@ A log record that may span lines is written to standard output as one line that 
 
 import _json
 import _socket
+import importlib
 import os
 import sys
 import time
@@ -503,9 +504,7 @@ def _load(handler):
         if module_name.split(".")[0] in sys.builtin_module_names:
             raise Fault("Runtime.BuiltInModuleConflict",
                         f"Cannot use built-in module {module_name} as a handler module")
-        dotted = module_name.replace("/", ".")
-        __import__(dotted)
-        module = sys.modules[dotted]
+        module = importlib.import_module(module_name.replace("/", "."))
     except ImportError as e:
         raise Fault("Runtime.ImportModuleError", f"Unable to import module '{module_name}': {e}") from None
     except SyntaxError as e:
