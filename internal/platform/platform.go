@@ -164,7 +164,7 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 		return err
 	}
 	p.onClose(functions.Close)
-	gateway, err := apigateway.New(apigateway.Deps{Store: st, Caller: front})
+	gateway, err := apigateway.New(apigateway.Deps{Store: st, Caller: front, Log: o.Log})
 	if err != nil {
 		return err
 	}

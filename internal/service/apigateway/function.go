@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"regexp"
 	"strings"
 	"time"
@@ -104,8 +105,9 @@ func (x *execution) invoke(ctx context.Context, i *api.Integration, name, region
 // refused is the failure for a call that Lambda did not take.
 // https://docs.aws.amazon.com/lambda/latest/dg/services-apigateway.html#services-apigateway-errors
 func refused(err error) *failure {
+	e, known := errors.AsType[*awsapi.Error](err)
 	switch {
-	case errors.Is(err, lambda.RequestTooLargeException):
+	case known && e.Type.Status == http.StatusRequestEntityTooLarge:
 		return tooLarge.because("Execution failed: %v", err)
 	case errors.Is(err, awsapi.AccessDenied):
 		return misconfigured.because("Execution failed due to configuration error: Invalid permissions on Lambda function")
