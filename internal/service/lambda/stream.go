@@ -29,14 +29,13 @@ func (s *Service) InvokeWithResponseStream(ctx context.Context, in *api.InvokeWi
 	}
 	e := r.pick()
 	st := s.stream(ctx, r, e, inv)
-	contentType, err := st.begin(ctx)
-	if err != nil {
+	if _, err := st.begin(ctx); err != nil {
 		return nil, err
 	}
 	return &api.InvokeWithResponseStreamResponse{
 		StatusCode:                new(int32(http.StatusOK)),
 		ExecutedVersion:           &e.Number,
-		ResponseStreamContentType: &contentType,
+		ResponseStreamContentType: new("application/vnd.amazon.eventstream"), // not the function's: it is that header
 		EventStream:               func(send func(any) error) error { return st.events(send, inv.TailLog) },
 	}, nil
 }

@@ -32,7 +32,7 @@ func TestInvokeWithResponseStream(t *testing.T) {
 		go func() { chunks <- "one" }()
 		return s.InvokeWithResponseStream(s.ctx, &api.InvokeWithResponseStreamRequest{FunctionName: new("f"), LogType: new("Tail")})
 	}()
-	if err != nil || *out.StatusCode != 200 || *out.ExecutedVersion != "$LATEST" || *out.ResponseStreamContentType != "text/x" {
+	if err != nil || *out.StatusCode != 200 || *out.ExecutedVersion != "$LATEST" || *out.ResponseStreamContentType != "application/vnd.amazon.eventstream" {
 		t.Fatal(out, err)
 	}
 	var got []string
