@@ -107,10 +107,13 @@ func (x *execution) authorize(r *http.Request) *failure {
 		return &failure{kind: api.GatewayResponseTypeAuthorizerConfigurationError, status: http.StatusNotImplemented,
 			errorType: "NotImplemented", message: "Cirro does not verify the signatures of requests to methods with AWS_IAM"}
 	}
-	p, err := x.service.authenticate(r, x.request.Body)
+	p, err := x.service.authenticate(r)
 	if err != nil {
 		f := invalidSignature
 		f.message = err.Error()
+		if e, known := errors.AsType[*awsapi.Error](err); known {
+			f.message, f.errorType = e.Message, e.Type.Code
+		}
 		return &f
 	}
 	id := &x.context.Identity
@@ -171,6 +174,7 @@ func (x *execution) readBody(r *http.Request) *failure {
 		return badBody.because("the body broke off: %v", err)
 	}
 	x.request.Body = body
+	r.Body = io.NopCloser(bytes.NewReader(body)) // for who checks the signature over it
 	encoding := x.request.Header("Content-Encoding")
 	if x.api.API.MinimumCompressionSize == nil || encoding == "" || len(body) == 0 {
 		return nil

@@ -354,15 +354,18 @@ func TestAuthorization(t *testing.T) {
 	if res, _ := r.do("GET", url, "", "Authorization", "AWS4-HMAC-SHA256 x"); res.StatusCode != 501 {
 		t.Errorf("nobody to verify: got %d", res.StatusCode)
 	}
-	r.authenticate = func(*http.Request, []byte) (awsapi.Principal, error) {
+	r.authenticate = func(req *http.Request) (awsapi.Principal, error) {
+		if body, _ := io.ReadAll(req.Body); string(body) != "signed" {
+			t.Errorf("got the body %q", body)
+		}
 		return awsapi.Principal{Account: account, ARN: "arn:u", UserID: "u", AccessKey: "k"}, nil
 	}
-	r.do("GET", url, "", "Authorization", "AWS4-HMAC-SHA256 x")
+	r.do("GET", url, "signed", "Authorization", "AWS4-HMAC-SHA256 x")
 	if id := r.calls.event()["requestContext"].(map[string]any)["identity"].(map[string]any); id["userArn"] != "arn:u" || id["accessKey"] != "k" || id["caller"] != "u" {
 		t.Errorf("got %v", id)
 	}
-	r.authenticate = func(*http.Request, []byte) (awsapi.Principal, error) { return awsapi.Principal{}, errors.New("wrong") }
-	if res, body := r.do("GET", url, "", "Authorization", "AWS4-HMAC-SHA256 x"); res.StatusCode != 403 || body != `{"message":"wrong"}` {
+	r.authenticate = func(*http.Request) (awsapi.Principal, error) { return awsapi.Principal{}, awsapi.AccessDenied.New("wrong") }
+	if res, body := r.do("GET", url, "", "Authorization", "AWS4-HMAC-SHA256 x"); res.StatusCode != 403 || body != `{"message":"wrong"}` || res.Header.Get("x-amzn-ErrorType") != "AccessDeniedException" {
 		t.Errorf("got %d %s", res.StatusCode, body)
 	}
 }

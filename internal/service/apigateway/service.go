@@ -16,9 +16,9 @@ import (
 type Deps struct {
 	Store  store.Store
 	Caller awsapi.Caller // for the functions behind the APIs
-	// Authenticate checks the signature of a request to a method whose authorizationType is AWS_IAM.
-	// Where it is nil such methods answer nobody.
-	Authenticate func(r *http.Request, body []byte) (awsapi.Principal, error)
+	// Authenticate checks the signature of a request to a method whose authorizationType is AWS_IAM; it
+	// may read the body. Where it is nil such methods answer nobody.
+	Authenticate func(*http.Request) (awsapi.Principal, error)
 	Log          *slog.Logger // nil for slog.Default()
 }
 
@@ -27,7 +27,7 @@ type Service struct {
 	api.Unimplemented
 	store        store.Store
 	caller       awsapi.Caller
-	authenticate func(r *http.Request, body []byte) (awsapi.Principal, error)
+	authenticate func(*http.Request) (awsapi.Principal, error)
 	log          *slog.Logger
 	stages       stageCache
 }
