@@ -364,7 +364,9 @@ func TestAuthorization(t *testing.T) {
 	if id := r.calls.event()["requestContext"].(map[string]any)["identity"].(map[string]any); id["userArn"] != "arn:u" || id["accessKey"] != "k" || id["caller"] != "u" {
 		t.Errorf("got %v", id)
 	}
-	r.authenticate = func(*http.Request) (awsapi.Principal, error) { return awsapi.Principal{}, awsapi.AccessDenied.New("wrong") }
+	r.authenticate = func(*http.Request) (awsapi.Principal, error) {
+		return awsapi.Principal{}, awsapi.AccessDenied.New("wrong")
+	}
 	if res, body := r.do("GET", url, "", "Authorization", "AWS4-HMAC-SHA256 x"); res.StatusCode != 403 || body != `{"message":"wrong"}` || res.Header.Get("x-amzn-ErrorType") != "AccessDeniedException" {
 		t.Errorf("got %d %s", res.StatusCode, body)
 	}
