@@ -1,6 +1,7 @@
 package endpoint_test
 
 import (
+	"bufio"
 	"bytes"
 	"net/http"
 	"net/url"
@@ -164,3 +165,5 @@ func addForm(form url.Values, prefix string, p *wire.Plan, v reflect.Value) {
 		form.Set(strings.TrimSuffix(prefix, "."), string(wire.AppendText(nil, p, wire.ISO8601, v)))
 	}
 }
+
+func newReader(b []byte) *bufio.Reader { return bufio.NewReader(bytes.NewReader(b)) }
