@@ -24,12 +24,14 @@ build: $(BIN) bin/runtimes/stamp ## Build bin/cirro and fetch what managed runti
 $(BIN):
 	@CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $@ ./cmd/cirro
 
-bin/runtimes/stamp: runtimes/python/requirements.txt
-	@scripts/fetch-runtimes "$(PYTHON)" bin/runtimes
+bin/runtimes/stamp: runtimes/python/requirements.txt | $(VENV)/bin/python
+	@scripts/fetch-runtimes $(VENV)/bin/python bin/runtimes
 	@touch $@
 
-$(VENV)/stamp: test/requirements.txt
+$(VENV)/bin/python:
 	@"$(PYTHON)" -m venv $(VENV)
+
+$(VENV)/stamp: test/requirements.txt | $(VENV)/bin/python
 	@$(VENV)/bin/pip install -q --disable-pip-version-check --require-hashes -r test/requirements.txt
 	@touch $@
 

@@ -42,7 +42,7 @@ type Python struct {
 }
 
 // New makes the family. It keeps compiled bootstraps under dir; packages has one directory a version
-// ("python3.12") with what AWS's runtimes carry (boto3), and may be "" or lack some.
+// ("python3.12"), or one for all others ("python"), with what AWS's runtimes carry (boto3); it may be "".
 func New(dir, packages string) *Python {
 	return &Python{
 		dir: dir, packages: packages,
@@ -99,8 +99,11 @@ func (p *Python) runtime(name string, want int, in *interpreter) *family.Runtime
 			path = filepath.Join(home, rel)
 		}
 	}
-	if dir := filepath.Join(p.packages, version); p.packages != "" && isDir(dir) {
-		binds = append(binds, jail.Bind{Source: dir, Target: packages})
+	for _, name := range []string{version, "python"} {
+		if dir := filepath.Join(p.packages, name); p.packages != "" && isDir(dir) {
+			binds = append(binds, jail.Bind{Source: dir, Target: packages})
+			break
+		}
 	}
 	r := &family.Runtime{
 		Binds: binds,
