@@ -41,7 +41,8 @@ type Config struct {
 	Hostname  string
 }
 
-// Bind shows a file or directory of the host inside, read-only and without set-uid or devices.
+// Bind shows a file or directory of the host inside, read-only and without set-uid or devices. What is
+// in it must be readable by everybody: programs inside run as a user whom the host does not know.
 type Bind struct{ Source, Target string }
 
 // Limits bound what a jail's processes may use together.

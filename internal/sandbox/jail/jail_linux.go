@@ -36,6 +36,7 @@ func (h *walledHost) New(ctx context.Context, c Config) (Jail, error) {
 	if err := h.admit(j); err != nil {
 		return nil, err
 	}
+	defer h.making.Done()
 	if err := j.open(ctx, c); err != nil {
 		j.Close()
 		return nil, fmt.Errorf("make a jail: %w", err)
@@ -103,20 +104,13 @@ func (j *walledJail) assign(ctx context.Context, l Limits, binds []Bind) error {
 		m.UID, m.GID = int64(firstUser+j.user), int64(firstUser+j.user)
 	}
 	memory := l.Memory
-	switch {
-	case l.Tmp <= 0:
-		m.Tmp = 4 << 10 // as good as none; /tmp is there all the same
-	case h.volumes != nil:
-		v, err := h.volumes.take(l.Tmp)
-		if err != nil {
-			return err
-		}
-		mounts, m.Targets = append(mounts, v), append(m.Targets, "/tmp")
-	default:
+	if volume := h.volume(l.Tmp); volume >= 0 {
+		mounts, m.Targets = append(mounts, volume), append(m.Targets, "/tmp")
+	} else {
 		// What lies in such a /tmp is counted as memory.
-		m.Tmp = l.Tmp
+		m.Tmp = max(l.Tmp, 4<<10)
 		if memory > 0 {
-			memory += l.Tmp
+			memory += m.Tmp
 		}
 	}
 	h.limitEach(m, l)
@@ -126,10 +120,25 @@ func (j *walledJail) assign(ctx context.Context, l Limits, binds []Bind) error {
 	return j.group.Limit(cgroup.Limits{Memory: memory, CPU: l.CPU, Pids: l.Pids})
 }
 
+// volume is a file system on disk of a size, or -1 where there is none to be had.
+func (h *walledHost) volume(size int64) int {
+	if h.volumes == nil || size <= 0 {
+		return -1
+	}
+	v, err := h.volumes.take(size)
+	if err != nil {
+		h.lock.Lock()
+		h.late = "Files in /tmp take memory, " + errNoVolumes.Error() + " (" + err.Error() + ")."
+		h.lock.Unlock()
+		return -1
+	}
+	return v
+}
+
 // limitEach bounds single processes where the machine does not bound them together. It is coarse: a
 // process reserves more data than it uses, and the supervisor's threads count.
 func (h *walledHost) limitEach(m *control.Assign, l Limits) {
-	const reserve, threads = 256 << 20, 10
+	const reserve, threads = 256 << 20, 10 // of the supervisor
 	missing := h.groups.Missing()
 	if slices.Contains(missing, "memory") && l.Memory > 0 {
 		m.Data = l.Memory + reserve

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,9 +33,11 @@ type walledHost struct {
 	serial   atomic.Int64
 
 	lock   sync.Mutex
+	making sync.WaitGroup // of jails
 	jails  map[*walledJail]struct{}
 	users  []bool // which of the uids from firstUser on are taken
 	closed bool
+	late   string // a warning that came up after Open, "" for none
 }
 
 // openWalled makes a host and proves with a first jail that this machine lets it. What a first time
@@ -46,15 +50,15 @@ func openWalled(dir string, o Options) (Host, error) {
 			modes = modes[1:]
 		}
 	}
-	var errs []error
+	var refused []string
 	for _, m := range modes {
 		h, err := openMode(dir, m)
 		if err == nil {
 			return h, nil
 		}
-		errs = append(errs, err)
+		refused = append(refused, err.Error())
 	}
-	return nil, errors.Join(errs...)
+	return nil, errors.New(strings.Join(refused, "; "))
 }
 
 func openMode(dir string, mode Mode) (*walledHost, error) {
@@ -166,16 +170,24 @@ func (h *walledHost) prove() error {
 	return j.(*walledJail).assign(ctx, Limits{Memory: 64 << 20, Pids: 16, CPU: 1, Files: 64}, nil)
 }
 
-func (h *walledHost) Mode() Mode         { return h.mode }
-func (h *walledHost) Warnings() []string { return h.warnings }
+func (h *walledHost) Mode() Mode { return h.mode }
+
+func (h *walledHost) Warnings() []string {
+	h.lock.Lock()
+	defer h.lock.Unlock()
+	if h.late == "" {
+		return h.warnings
+	}
+	return append(slices.Clip(h.warnings), h.late)
+}
 
 func (h *walledHost) Close() error {
 	h.lock.Lock()
 	h.closed = true
-	jails := make([]*walledJail, 0, len(h.jails))
-	for j := range h.jails {
-		jails = append(jails, j)
-	}
+	h.lock.Unlock()
+	h.making.Wait()
+	h.lock.Lock()
+	jails := slices.Collect(maps.Keys(h.jails))
 	h.lock.Unlock()
 	var errs []error
 	for _, j := range jails {
@@ -202,13 +214,14 @@ func (h *walledHost) Close() error {
 	return errors.Join(errs...)
 }
 
-// admit counts a jail in, and gives it a uid that no other has.
+// admit counts a jail in, and gives it a uid that no other has. The caller says when it is made.
 func (h *walledHost) admit(j *walledJail) error {
 	h.lock.Lock()
 	defer h.lock.Unlock()
 	if h.closed {
 		return os.ErrClosed
 	}
+	h.making.Add(1)
 	h.jails[j] = struct{}{}
 	for n, taken := range h.users {
 		if !taken {

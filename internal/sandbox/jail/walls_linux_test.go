@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -643,6 +644,36 @@ print('tried')
 	}
 	if out, exit := shell(t, j, "echo alive; ls /proc/1 /proc/2 2>&1 | wc -l; cat /proc/1/environ /proc/1/maps 2>/dev/null"); exit.Code == 0 || !strings.HasPrefix(out, "alive\n2\n") {
 		t.Errorf("printed %q, %+v", out, exit)
+	}
+}
+
+// A supervisor that needed a thread more when the programs have used up their share would end the jail.
+func TestTheSupervisorNeedsNoMoreThreads(t *testing.T) {
+	j := made(t, openFor(t, mode()), usual)
+	threads := func() int {
+		list, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", j.(*walledJail).started.process.Pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	before := threads()
+	var starters sync.WaitGroup
+	for range 4 {
+		starters.Go(func() {
+			for range 10 {
+				p, err := j.Start(Command{Path: "/bin/true"})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				p.Wait()
+			}
+		})
+	}
+	starters.Wait()
+	if after := threads(); after > before {
+		t.Errorf("%d threads became %d", before, after)
 	}
 }
 

@@ -64,7 +64,7 @@ func (m *machine) populate(dir string) {
 		controllers := strings.ReplaceAll(string(handed), "+", "")
 		files = map[string]string{
 			"cgroup.procs": "", "cgroup.controllers": controllers, "cgroup.subtree_control": "", "cgroup.freeze": "0",
-			"cgroup.kill": "", "cpu.stat": "usage_usec 1500\nuser_usec 1000\n",
+			"cgroup.kill": "", "cgroup.events": "populated 1\nfrozen 1\n", "cpu.stat": "usage_usec 1500\nuser_usec 1000\n",
 		}
 		if strings.Contains(controllers, memory) {
 			files["memory.current"], files["memory.max"], files["memory.peak"] = "1000", "max", "5000"

@@ -189,23 +189,33 @@ var ErrNoFreezer = errors.New("this machine has no freezer for control groups")
 // Freeze stops all processes of the group, or lets them go on.
 func (g *Group) Freeze(frozen bool) error {
 	p, ok := g.place[freezer]
-	if !ok {
+	switch {
+	case !ok:
 		return ErrNoFreezer
+	case p.v2 && frozen:
+		return settle(p.dir, "cgroup.freeze", "1", "cgroup.events", "frozen 1")
+	case p.v2:
+		return write(p.dir, "cgroup.freeze", "0")
+	case frozen:
+		return settle(p.dir, "freezer.state", "FROZEN", "freezer.state", "FROZEN")
 	}
-	if p.v2 {
-		return g.freezeUnified(p, frozen)
-	}
-	if !frozen {
-		return write(p.dir, "freezer.state", "THAWED")
-	}
-	return write(p.dir, "freezer.state", "FROZEN")
+	return write(p.dir, "freezer.state", "THAWED")
 }
 
-func (g *Group) freezeUnified(p place, frozen bool) error {
-	if frozen {
-		return write(p.dir, "cgroup.freeze", "1")
+// settle writes a control file and waits until another says that the kernel is done. A process in a call
+// that cannot be interrupted may keep it from being so: then it stops after the call.
+func settle(dir, file, value, report, done string) error {
+	if err := write(dir, file, value); err != nil {
+		return err
 	}
-	return write(p.dir, "cgroup.freeze", "0")
+	for range 100 {
+		b, err := os.ReadFile(filepath.Join(dir, report))
+		if err != nil || strings.Contains(string(b), done) {
+			return err
+		}
+		time.Sleep(100 * time.Microsecond)
+	}
+	return nil
 }
 
 // Remove removes the group, whose processes have ended.

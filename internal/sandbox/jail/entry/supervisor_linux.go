@@ -36,9 +36,6 @@ func supervise(conn *control.Conn) {
 		conn: conn, assign: make(chan *control.Assign), start: make(chan request), answer: make(chan error),
 		begun: make(chan struct{}, 1), pids: map[int64]int{}, ids: map[int]int64{},
 	}
-	go s.launch()
-	go s.reap()
-	makeThreads()
 	for {
 		m, files, err := conn.Receive()
 		if m == nil {
@@ -54,7 +51,7 @@ func supervise(conn *control.Conn) {
 // makeThreads makes the threads ahead that Go's scheduler may want later: then the programs may have
 // used up all that the jail is allowed.
 func makeThreads() {
-	const spare = 3
+	const spare = 6 // of which four were ever seen in use
 	var made, done sync.WaitGroup
 	made.Add(spare)
 	for range spare {
@@ -77,9 +74,13 @@ func (s *supervisor) serve(m control.Message, files []int) {
 			return
 		}
 		s.conn.Send(&control.Built{}, sockets...)
+		// What follows is needed later, and the host need not wait for it.
 		for _, fd := range sockets {
 			syscall.Close(fd)
 		}
+		go s.launch()
+		go s.reap()
+		makeThreads()
 	case *control.Assign:
 		if err := s.complete(m, files); err != nil {
 			s.conn.Send(failed(err))
