@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"cirro/internal/awsapi"
@@ -43,13 +44,11 @@ func Input(op *wire.Operation, in any) error {
 		d = standard
 	}
 	c := checker{dialect: d}
-	var path path
+	var root *path
 	if d.operationPath {
-		path.name = lowerFirst(op.Name) + "Input"
-		c.structure(rule, reflect.ValueOf(in).Elem(), &path)
-	} else {
-		c.structure(rule, reflect.ValueOf(in).Elem(), nil)
+		root = &path{name: op.Name + "Input"}
 	}
+	c.structure(rule, reflect.ValueOf(in).Elem(), root)
 	if len(c.failures) == 0 {
 		return nil
 	}
@@ -60,20 +59,26 @@ func Input(op *wire.Operation, in any) error {
 	return d.err.New("%s", fmt.Sprintf("%d validation error%s detected: ", len(c.failures), plural)+strings.Join(c.failures, "; "))
 }
 
-// path is where a value stands, as a chain towards the input.
+// path is where a value stands, as a chain towards the input. An element of a list has a number, one of a map a key.
 type path struct {
-	up   *path
-	name string
+	up     *path
+	name   string
+	number int    // from 1; 0 for none
+	key    string // of an element of a map
 }
 
 func (p *path) String() string {
-	if p == nil {
-		return ""
+	name := lowerFirst(p.name)
+	switch {
+	case p.number > 0:
+		name = strconv.Itoa(p.number) + ".member"
+	case name == "":
+		name = p.key + ".member"
 	}
 	if p.up == nil {
-		return p.name
+		return name
 	}
-	return p.up.String() + "." + p.name
+	return p.up.String() + "." + name
 }
 
 func lowerFirst(s string) string {
@@ -102,7 +107,7 @@ func (c *checker) structure(r *rule, v reflect.Value, p *path) {
 	for i := range r.members {
 		m := &r.members[i]
 		value, ok := m.field.Get(v)
-		at := path{p, lowerFirst(m.field.Name)}
+		at := path{up: p, name: m.field.Name}
 		switch {
 		case ok && p == nil && c.leaves[m.field.Name]:
 		case ok:
@@ -154,8 +159,7 @@ func (c *checker) list(r *rule, v reflect.Value, p *path) {
 		return
 	}
 	for i := range v.Len() {
-		number := path{p, fmt.Sprint(i + 1)}
-		c.nested(r.elem, v.Index(i), &path{&number, "member"})
+		c.nested(r.elem, v.Index(i), &path{up: p, number: i + 1})
 	}
 }
 
@@ -183,8 +187,7 @@ func (c *checker) mapping(r *rule, v reflect.Value, p *path) {
 		return
 	}
 	for _, k := range sortedKeys(v) {
-		key := path{p, k.String()}
-		c.nested(r.elem, v.MapIndex(k), &path{&key, "member"})
+		c.nested(r.elem, v.MapIndex(k), &path{up: p, key: k.String()})
 	}
 }
 
