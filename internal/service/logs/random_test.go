@@ -48,7 +48,7 @@ func TestRandomOperations(t *testing.T) {
 			m.expire(f.millis())
 			f.compare(m)
 			// What a sweep leaves behind is not read, and all else is counted.
-			must[struct{}](t)(struct{}{}, f.Sweep(f.ctx))
+			f.sweep()
 			f.compare(m)
 			f.audit()
 		})
@@ -78,7 +78,7 @@ func (f *fixture) step(r *rand.Rand, m *model) {
 	case 2:
 		days := []int32{1, 3, 7}[r.IntN(3)]
 		m.expire(f.millis()) // what is gone stays gone, though the retention grows
-		must[struct{}](f.t)(struct{}{}, f.Sweep(f.ctx))
+		f.sweep()
 		f.retain("g", days)
 		m.retention = int(days)
 	case 3:
@@ -88,7 +88,7 @@ func (f *fixture) step(r *rand.Rand, m *model) {
 		f.clock.Advance(time.Duration(slot-f.millis()%slot) * time.Millisecond)
 		m.expire(f.millis())
 	case 4:
-		must[struct{}](f.t)(struct{}{}, f.Sweep(f.ctx))
+		f.sweep()
 	default:
 		at := f.millis() - r.Int64N(30*60*1000)
 		var events []Event
@@ -96,7 +96,9 @@ func (f *fixture) step(r *rand.Rand, m *model) {
 			at += r.Int64N(slot)
 			events = append(events, Event{at, fmt.Sprintf("%s %d", name, r.Uint32())})
 		}
-		must[struct{}](f.t)(struct{}{}, f.Ingest(f.ctx, account, region, "g", name, events))
+		if err := f.Ingest(f.ctx, account, region, "g", name, events); err != nil {
+			f.t.Fatal(err)
+		}
 		m.streams[name] = append(m.streams[name], events...)
 	}
 }

@@ -13,9 +13,9 @@ type group struct {
 	Account   string
 	Region    string
 	Name      string
-	Created   int64             // ms
-	Retention int               `json:",omitempty"` // days; 0 for ever
-	Class     string            //
+	Created   int64 // ms
+	Retention int   `json:",omitempty"` // days; 0 for ever
+	Class     string
 	KMSKey    string            `json:",omitempty"`
 	Tags      map[string]string `json:",omitempty"`
 	// Subscriptions is how many subscription filters there are, so that writers need not look.

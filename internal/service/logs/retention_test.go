@@ -14,6 +14,13 @@ func (f *fixture) retain(group string, days int32) {
 	must[*logs.PutRetentionPolicyOutput](f.t)(f.PutRetentionPolicy(f.ctx, &logs.PutRetentionPolicyRequest{LogGroupName: &group, RetentionInDays: &days}))
 }
 
+func (f *fixture) sweep() {
+	f.t.Helper()
+	if err := f.Sweep(f.ctx); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
 func TestRetentionPolicy(t *testing.T) {
 	f := newFixture(t)
 	f.group("g")
@@ -54,9 +61,7 @@ func TestExpiry(t *testing.T) {
 	if got := f.filter(all); len(got) != 3 {
 		t.Errorf("before their time there are %v", got)
 	}
-	if err := f.Sweep(f.ctx); err != nil {
-		t.Fatal(err)
-	}
+	f.sweep()
 	if got := f.filter(all); len(got) != 3 {
 		t.Errorf("a sweep too early left %v", got)
 	}
@@ -68,9 +73,7 @@ func TestExpiry(t *testing.T) {
 		t.Errorf("after their time there are %v, and %d in the stream", got, len(out.Events))
 	}
 	before := len(f.keysIn())
-	if err := f.Sweep(f.ctx); err != nil {
-		t.Fatal(err)
-	}
+	f.sweep()
 	if after := len(f.keysIn()); after != before-4 { // two chunks with their index
 		t.Errorf("the sweep left %d of %d keys", after, before)
 	}
@@ -103,9 +106,7 @@ func TestExpiryOfManyChunks(t *testing.T) {
 	}
 	f.retain("g", 1)
 	f.clock.Advance(24*time.Hour + time.Duration(len(many)+1)*slot*time.Millisecond)
-	if err := f.Sweep(f.ctx); err != nil {
-		t.Fatal(err)
-	}
+	f.sweep()
 	if left := f.keysIn(); len(left) != 4 { // the group, its counter, the stream, its place among the recent
 		t.Errorf("%d keys are left: %v", len(left), left[:4])
 	}

@@ -17,9 +17,9 @@ import (
 // What a live tail sends and keeps.
 // https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_StartLiveTail.html
 const (
-	maxUpdate  = 500           // events in one update; of more it is a sample
-	maxBehind  = 5000          // events that wait for a slow client
-	maxSession = 3 * time.Hour //
+	maxUpdate  = 500  // events in one update; of more it is a sample
+	maxBehind  = 5000 // events that wait for a slow client
+	maxSession = 3 * time.Hour
 )
 
 // StartLiveTail answers with a stream of the events that this process ingests from now on, once a
@@ -44,11 +44,11 @@ func (s *Service) StartLiveTail(ctx context.Context, in *logs.StartLiveTailReque
 		t.groups = append(t.groups, k)
 	}
 	requestID := awsapi.RequestOf(ctx).ID
-	// From here on nothing is missed, though the session starts when the answer is sent.
-	if err := s.tails.add(t); err != nil {
-		return nil, err
-	}
 	return &logs.StartLiveTailResponse{ResponseStream: func(send func(any) error) error {
+		// Before the client learns that the session has started: from then on it misses nothing.
+		if err := s.tails.add(t); err != nil {
+			return err
+		}
 		defer s.tails.remove(t)
 		return s.follow(ctx, t, requestID, in, send)
 	}}, nil
