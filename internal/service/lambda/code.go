@@ -66,7 +66,9 @@ func (s *Service) drop(ctx context.Context, id string) error {
 	if err := s.Blobs.Delete(ctx, blobKey(id)); err != nil {
 		return err
 	}
-	return s.Store.Update(ctx, func(tx store.Tx) error { return tx.Delete(storedKey(id)) })
+	return s.Store.Update(ctx, func(tx store.Tx) error {
+		return errors.Join(tx.Delete(storedKey(id)), tx.Delete(releasedKey(id)))
+	})
 }
 
 // retain adds a reference to a package; release takes one back. What has none left is swept.
@@ -83,7 +85,13 @@ func (s *Service) refer(tx store.Tx, c code, n int) error {
 		return fmt.Errorf("lambda: package %s is gone", c.Package)
 	}
 	p.References += n
-	p.Released, p.Since = p.References == 0, s.Clock()
+	p.Since = s.Clock()
+	if p.References == 0 {
+		p.Released = true
+		if err := tx.Set(releasedKey(c.Package), []byte{}); err != nil {
+			return err
+		}
+	}
 	return store.SetRecord(tx, storedKey(c.Package), p)
 }
 

@@ -54,9 +54,6 @@ func (s *Service) CreateFunction(ctx context.Context, in *api.CreateFunctionRequ
 		return nil, err
 	}
 	s.activate(out.scope, out.Function)
-	if out.Number != latest {
-		return out.shown(out.ARN()), nil
-	}
 	return out.shown(ref.arn("function", ref.Name)), nil
 }
 
@@ -220,7 +217,7 @@ func (s *Service) GetFunction(ctx context.Context, in *api.GetFunctionRequest) (
 		}
 		out.Configuration = t.version.shown(t.InvokedARN())
 		out.Code = &api.FunctionCodeLocation{RepositoryType: new("S3"), Location: new(s.location(ctx, t.Code))}
-		if len(t.Owner.Tags) > 0 && in.Qualifier == nil {
+		if len(t.Owner.Tags) > 0 {
 			out.Tags = t.Owner.Tags
 		}
 		if t.Owner.Reserved != nil {

@@ -108,7 +108,7 @@ func nothingStored(t *testing.T, r *rig, name string) {
 				return err
 			}
 			parts := must(store.Split(kv.Key))(t)
-			if len(parts) > 4 && parts[4] == name || parts[1] == "package" || parts[1] == "url-id" {
+			if len(parts) > 4 && parts[4] == name || parts[1] == "package" || parts[1] == "released" || parts[1] == "url-id" {
 				t.Errorf("left over: %v", parts)
 			}
 		}

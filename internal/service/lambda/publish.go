@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"strconv"
 	"time"
 
@@ -52,7 +53,8 @@ func (s *Service) PublishVersion(ctx context.Context, in *api.PublishVersionRequ
 	return out.shown(out.ARN()), nil
 }
 
-// publish writes a copy of $LATEST as the next version of f, which the caller writes.
+// publish writes a copy of $LATEST as the next version of f, which the caller writes. $LATEST has
+// another revision then.
 func (s *Service) publish(tx store.Tx, f *function, v *version, description *string) (*version, error) {
 	print := v.fingerprint()
 	if f.Published == print {
@@ -72,7 +74,8 @@ func (s *Service) publish(tx store.Tx, f *function, v *version, description *str
 		p.StateReason, p.StateCode = p.UpdateReason, p.UpdateCode
 		p.UpdateReason, p.UpdateCode = "", ""
 	}
-	return &p, s.addVersion(tx, &p)
+	v.RevisionID = uuid.NewString()
+	return &p, errors.Join(setVersion(tx, v), s.addVersion(tx, &p))
 }
 
 // fingerprint is the same for two versions that do the same.

@@ -143,9 +143,13 @@ func TestFunctionURLConfig(t *testing.T) {
 	}
 	url := must(create("f", nil))(t)
 	if !regexp.MustCompile(`^http://[a-z0-9]{32}\.lambda-url\.us-east-1\.localhost:4566/$`).MatchString(*url.FunctionUrl) ||
-		*url.FunctionArn != arnF || *url.AuthType != "NONE" || *url.InvokeMode != "BUFFERED" || *url.Cors.MaxAge != 60 ||
+		*url.FunctionArn != arnF || *url.AuthType != "NONE" || url.InvokeMode != nil || *url.Cors.MaxAge != 60 ||
 		*url.CreationTime != "2024-05-06T07:08:09.123000Z" {
 		t.Errorf("created %v", members(t, url))
+	}
+	got := must(r.GetFunctionUrlConfig(r.ctx(), &api.GetFunctionUrlConfigRequest{FunctionName: new("f")}))(t)
+	if *got.InvokeMode != "BUFFERED" || *got.FunctionUrl != *url.FunctionUrl {
+		t.Errorf("got %v", members(t, got))
 	}
 	alias := must(create("f", new("live")))(t)
 	if *alias.FunctionArn != arnF+":live" || *alias.FunctionUrl == *url.FunctionUrl {
@@ -442,6 +446,11 @@ func TestUnimplemented(t *testing.T) {
 	wantError(t, err, awsapi.NotImplemented, "Cirro does not implement lambda.ListEventSourceMappings")
 	_, err = r.CreateCodeSigningConfig(r.ctx(), &api.CreateCodeSigningConfigRequest{})
 	wantError(t, err, awsapi.NotImplemented, "Cirro does not implement lambda.CreateCodeSigningConfig")
+	r.function("f")
+	none := must(r.GetFunctionCodeSigningConfig(r.ctx(), &api.GetFunctionCodeSigningConfigRequest{FunctionName: new("f")}))(t)
+	if none.CodeSigningConfigArn != nil {
+		t.Error("a function has a code signing configuration")
+	}
 }
 
 // Everything that is stored is there after a restart.

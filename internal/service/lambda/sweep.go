@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"time"
@@ -18,18 +19,30 @@ const (
 	directoryGrace = 20 * time.Minute
 )
 
-// sweepAll removes what no function needs any more, now and then.
+// sweepAll removes what no function needs any more: stored packages as they lose their last use, and
+// the rest now and then.
 func (s *Service) sweepAll(ctx context.Context) {
-	sweep := func() {
-		if err := s.sweep(ctx); err != nil && ctx.Err() == nil {
+	report := func(err error) {
+		if err != nil && ctx.Err() == nil {
 			s.Log.Error("lambda: sweep packages", "error", err)
 		}
 	}
-	sweep()
-	every(ctx, sweepInterval, s.sweepNow, sweep)
+	ticker := time.NewTicker(sweepInterval)
+	defer ticker.Stop()
+	report(s.sweep(ctx))
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.sweepNow:
+			report(s.sweepReleased(ctx))
+		case <-ticker.C:
+			report(s.sweep(ctx))
+		}
+	}
 }
 
-// sweepSoon asks for a sweep.
+// sweepSoon asks for a sweep of released packages.
 func (s *Service) sweepSoon() {
 	select {
 	case s.sweepNow <- struct{}{}:
@@ -38,36 +51,56 @@ func (s *Service) sweepSoon() {
 }
 
 func (s *Service) sweep(ctx context.Context) error {
-	if err := s.sweepPackages(ctx); err != nil {
-		return err
-	}
-	return s.sweepDirectories(ctx)
+	return errors.Join(s.sweepReleased(ctx), s.sweepUploads(ctx), s.sweepDirectories(ctx))
 }
 
-// sweepPackages deletes stored packages without references.
-func (s *Service) sweepPackages(ctx context.Context) error {
-	var unused []stored
+// releasedKey marks a package that lost its last use, and gets none again.
+func releasedKey(id string) []byte { return store.Key("lambda", "released", id) }
+
+// sweepReleased deletes the stored packages that lost their last use.
+func (s *Service) sweepReleased(ctx context.Context) error {
+	var ids []string
+	err := s.Store.View(ctx, func(r store.Reader) error {
+		for kv, err := range r.Range(store.Prefix("lambda", "released")) {
+			if err != nil {
+				return err
+			}
+			parts, err := store.Split(kv.Key)
+			if err != nil {
+				return err
+			}
+			ids = append(ids, parts[2].(string))
+		}
+		return nil
+	})
+	for _, id := range ids {
+		if err == nil {
+			err = s.drop(ctx, id)
+		}
+	}
+	return err
+}
+
+// sweepUploads deletes packages that were uploaded and never used: a crash came between.
+func (s *Service) sweepUploads(ctx context.Context) error {
+	var abandoned []string
 	err := s.Store.View(ctx, func(r store.Reader) error {
 		for p, err := range store.Records[stored](r, store.Prefix("lambda", "package")) {
 			if err != nil {
 				return err
 			}
-			// One that had references gets none again; one that never had waits for its upload.
-			if p.References == 0 && (p.Released || s.Clock().Sub(p.Since) > uploadGrace) {
-				unused = append(unused, p)
+			if p.References == 0 && s.Clock().Sub(p.Since) > uploadGrace {
+				abandoned = append(abandoned, p.ID)
 			}
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	for _, p := range unused {
-		if err := s.drop(ctx, p.ID); err != nil {
-			return err
+	for _, id := range abandoned {
+		if err == nil {
+			err = s.drop(ctx, id)
 		}
 	}
-	return nil
+	return err
 }
 
 // sweepDirectories deletes unpacked packages that nothing has referred to for a while.

@@ -105,7 +105,7 @@ func (s *Service) CreateFunctionUrlConfig(ctx context.Context, in *api.CreateFun
 	}
 	o := u.shown(ctx)
 	return &api.CreateFunctionUrlConfigResponse{FunctionUrl: o.FunctionUrl, FunctionArn: o.FunctionArn, AuthType: o.AuthType,
-		Cors: o.Cors, CreationTime: o.CreationTime, InvokeMode: o.InvokeMode}, nil
+		Cors: o.Cors, CreationTime: o.CreationTime, InvokeMode: in.InvokeMode}, nil // the mode as asked for, as AWS does
 }
 
 // readURL reads the URL that ref names.
@@ -161,6 +161,7 @@ func (s *Service) UpdateFunctionUrlConfig(ctx context.Context, in *api.UpdateFun
 		}
 		u.Modified = s.Clock()
 		out = (*api.UpdateFunctionUrlConfigResponse)(u.shown(ctx))
+		out.InvokeMode = in.InvokeMode // the mode as asked for, as AWS does
 		return store.SetRecord(tx, urlKey(ref.scope, ref.Name, ref.Qualifier), *u)
 	})
 	return out, err

@@ -38,8 +38,12 @@ func TestPublishVersion(t *testing.T) {
 		t.Errorf("nothing changed, and there is version %s", *again.Version)
 	}
 	r.describe("f", "Second version :))")
+	before := *must(r.GetFunctionConfiguration(r.ctx(), &api.GetFunctionConfigurationRequest{FunctionName: new("f")}))(t).RevisionId
 	if second := r.publish("f", nil); *second.Version != "2" || *second.Description != "Second version :))" {
 		t.Errorf("got %v", members(t, second))
+	}
+	if after := must(r.GetFunctionConfiguration(r.ctx(), &api.GetFunctionConfigurationRequest{FunctionName: new("f")}))(t); *after.RevisionId == before {
+		t.Error("publishing leaves the revision of $LATEST")
 	}
 	unchanged := must(r.GetFunctionConfiguration(r.ctx(), &api.GetFunctionConfigurationRequest{FunctionName: new("f"), Qualifier: new("1")}))(t)
 	if *unchanged.Description != "First version description :)" || *unchanged.RevisionId != *first.RevisionId {
@@ -78,13 +82,13 @@ func TestPublishTogether(t *testing.T) {
 	in := request(t, "f")
 	in.Publish = new(true)
 	created := r.create(in)
-	if *created.Version != "1" || *created.State != "Pending" || *created.FunctionArn != arnF+":1" {
+	if *created.Version != "1" || *created.State != "Pending" || *created.FunctionArn != arnF {
 		t.Errorf("created %v", members(t, created))
 	}
 	updated := must(r.UpdateFunctionCode(r.ctx(), &api.UpdateFunctionCodeRequest{FunctionName: new("f"), Publish: new(true),
 		ZipFile: packed(t, "app.py", "new")}))(t)
 	r.settle("f")
-	if *updated.Version != "2" || *updated.CodeSha256 == *created.CodeSha256 {
+	if *updated.Version != "2" || *updated.FunctionArn != arnF+":2" || *updated.CodeSha256 == *created.CodeSha256 {
 		t.Errorf("updated %v", members(t, updated))
 	}
 	for _, q := range []string{"$LATEST", "1", "2"} {
