@@ -49,7 +49,7 @@ func TestMergeKeepsWhatThereWas(t *testing.T) {
 		"Name":  {Type: "string", Pattern: "[a-z]+"},
 		"Color": {Type: "string", Enum: []string{"red"}},
 	}}
-	newer := &model{Operations: map[string]*operation{"Get": {Input: &reference{Shape: "GetRequest"}}, "Put": {Name: "Put"}}, Shapes: map[string]*shape{
+	newer := &model{namesShapes: true, Operations: map[string]*operation{"Get": {Input: &reference{Shape: "GetRequest"}}, "Put": {Name: "Put"}}, Shapes: map[string]*shape{
 		"GetRequest": {Type: "structure", Members: map[string]*reference{"Name": {Shape: "WiderName"}, "Color": {Shape: "Color"}, "Size": {Shape: "Size"}},
 			MemberOrder: []string{"Size", "Name", "Color"}, Required: []string{"Name", "Size"}},
 		"WiderName": {Type: "string"},

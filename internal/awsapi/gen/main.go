@@ -92,6 +92,9 @@ func generate(s source, models, dir string) error {
 	if err := addNewer(m); err != nil {
 		return err
 	}
+	if err := m.amend(); err != nil {
+		return err
+	}
 	m.prepare()
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err

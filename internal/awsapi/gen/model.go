@@ -19,6 +19,8 @@ type model struct {
 	ids      map[string]int // shape name to its place in the table
 	goNames  map[string]string
 	bindings []string // operation names, sorted
+
+	namesShapes bool // scalars have their shapes' names, so that a new name is a new shape
 }
 
 type metadata struct {

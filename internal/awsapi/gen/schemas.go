@@ -21,7 +21,7 @@ func readSchemas(dir string) (*model, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &schemaReader{model: &model{Operations: map[string]*operation{}, Shapes: map[string]*shape{}}, byVar: map[string]*shape{}}
+	r := &schemaReader{model: &model{namesShapes: true, Operations: map[string]*operation{}, Shapes: map[string]*shape{}}, byVar: map[string]*shape{}}
 	for _, d := range file.Decls {
 		switch d := d.(type) {
 		case *ast.GenDecl:
@@ -394,7 +394,7 @@ func (m *model) mergeMember(old, s *shape, name string, newer *model, known map[
 		return
 	}
 	target := newer.Shapes[ref.Shape]
-	if target == nil || known[have.Shape] == nil || known[ref.Shape] != nil || target.Type != known[have.Shape].Type {
+	if !newer.namesShapes || target == nil || known[have.Shape] == nil || known[ref.Shape] != nil || target.Type != known[have.Shape].Type {
 		return
 	}
 	switch target.Type {

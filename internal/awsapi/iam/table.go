@@ -22,31 +22,31 @@ var shapes = [...]awsapi.Shape{
 	}},
 	1: {Name: "AccessAdvisorUsageGranularityType", Kind: awsapi.String, Enum: []string{"SERVICE_LEVEL", "ACTION_LEVEL"}},
 	2: {Name: "AccessDetail", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ServiceName", Shape: 436, Required: true},      // String
-		{Name: "ServiceNamespace", Shape: 436, Required: true}, // String
-		{Name: "Region", Shape: 436},                           // String
-		{Name: "EntityPath", Shape: 436},                       // String
-		{Name: "LastAuthenticatedTime", Shape: 448},            // Timestamp
-		{Name: "TotalAuthenticatedEntities", Shape: 194},       // Integer
+		{Name: "ServiceName", Shape: 587, Required: true},      // serviceNameType
+		{Name: "ServiceNamespace", Shape: 589, Required: true}, // serviceNamespaceType
+		{Name: "Region", Shape: 596},                           // stringType
+		{Name: "EntityPath", Shape: 549},                       // organizationsEntityPathType
+		{Name: "LastAuthenticatedTime", Shape: 510},            // dateType
+		{Name: "TotalAuthenticatedEntities", Shape: 529},       // integerType
 	}},
 	3: {Name: "AccessDetails", Kind: awsapi.List, Elem: awsapi.Element{Shape: 2}},
 	4: {Name: "AccessKey", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436, Required: true},        // String
-		{Name: "AccessKeyId", Shape: 436, Required: true},     // String
+		{Name: "UserName", Shape: 610, Required: true},        // userNameType
+		{Name: "AccessKeyId", Shape: 488, Required: true},     // accessKeyIdType
 		{Name: "Status", Shape: 595, Required: true},          // statusType
-		{Name: "SecretAccessKey", Shape: 436, Required: true}, // String
-		{Name: "CreateDate", Shape: 448},                      // Timestamp
+		{Name: "SecretAccessKey", Shape: 490, Required: true}, // accessKeySecretType
+		{Name: "CreateDate", Shape: 510},                      // dateType
 	}},
 	5: {Name: "AccessKeyLastUsed", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "LastUsedDate", Shape: 448, Required: true}, // Timestamp
-		{Name: "ServiceName", Shape: 436, Required: true},  // String
-		{Name: "Region", Shape: 436, Required: true},       // String
+		{Name: "LastUsedDate", Shape: 510, Required: true}, // dateType
+		{Name: "ServiceName", Shape: 596, Required: true},  // stringType
+		{Name: "Region", Shape: 596, Required: true},       // stringType
 	}},
 	6: {Name: "AccessKeyMetadata", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436},    // String
-		{Name: "AccessKeyId", Shape: 436}, // String
+		{Name: "UserName", Shape: 610},    // userNameType
+		{Name: "AccessKeyId", Shape: 488}, // accessKeyIdType
 		{Name: "Status", Shape: 595},      // statusType
-		{Name: "CreateDate", Shape: 448},  // Timestamp
+		{Name: "CreateDate", Shape: 510},  // dateType
 	}},
 	7: {Name: "AccountNotManagementOrDelegatedAdministratorException", Kind: awsapi.Structure, Exception: AccountNotManagementOrDelegatedAdministratorException, Members: []awsapi.Member{
 		{Name: "Message", Shape: 436}, // String
@@ -62,16 +62,16 @@ var shapes = [...]awsapi.Shape{
 	10: {Name: "ActionNameListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 11}},
 	11: {Name: "ActionNameType", Kind: awsapi.String, Range: &awsapi.Range{Min: 3, HasMin: true, Max: 128, HasMax: true}},
 	12: {Name: "AddClientIDToOpenIDConnectProviderRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "OpenIDConnectProviderArn", Shape: 436, Required: true}, // String
-		{Name: "ClientID", Shape: 436, Required: true},                 // String
+		{Name: "OpenIDConnectProviderArn", Shape: 493, Required: true}, // arnType
+		{Name: "ClientID", Shape: 505, Required: true},                 // clientIDType
 	}},
 	13: {Name: "AddRoleToInstanceProfileRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "InstanceProfileName", Shape: 436, Required: true}, // String
-		{Name: "RoleName", Shape: 436, Required: true},            // String
+		{Name: "InstanceProfileName", Shape: 528, Required: true}, // instanceProfileNameType
+		{Name: "RoleName", Shape: 581, Required: true},            // roleNameType
 	}},
 	14: {Name: "AddUserToGroupRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "GroupName", Shape: 436, Required: true}, // String
-		{Name: "UserName", Shape: 436, Required: true},  // String
+		{Name: "GroupName", Shape: 525, Required: true}, // groupNameType
+		{Name: "UserName", Shape: 520, Required: true},  // existingUserNameType
 	}},
 	15: {Name: "ArnListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 493}},
 	16: {Name: "AssertionEncryptionModeType", Kind: awsapi.String, Enum: []string{"Required", "Allowed"}},
@@ -79,24 +79,24 @@ var shapes = [...]awsapi.Shape{
 		{Name: "DelegationRequestId", Shape: 436, Required: true}, // String
 	}},
 	18: {Name: "AttachGroupPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "GroupName", Shape: 436, Required: true}, // String
-		{Name: "PolicyArn", Shape: 436, Required: true}, // String
+		{Name: "GroupName", Shape: 525, Required: true}, // groupNameType
+		{Name: "PolicyArn", Shape: 493, Required: true}, // arnType
 	}},
 	19: {Name: "AttachRolePolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 436, Required: true},  // String
-		{Name: "PolicyArn", Shape: 436, Required: true}, // String
+		{Name: "RoleName", Shape: 581, Required: true},  // roleNameType
+		{Name: "PolicyArn", Shape: 493, Required: true}, // arnType
 	}},
 	20: {Name: "AttachUserPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436, Required: true},  // String
-		{Name: "PolicyArn", Shape: 436, Required: true}, // String
+		{Name: "UserName", Shape: 610, Required: true},  // userNameType
+		{Name: "PolicyArn", Shape: 493, Required: true}, // arnType
 	}},
 	21: {Name: "AttachedPermissionsBoundary", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "PermissionsBoundaryType", Shape: 349}, // PermissionsBoundaryAttachmentType
-		{Name: "PermissionsBoundaryArn", Shape: 436},  // String
+		{Name: "PermissionsBoundaryArn", Shape: 493},  // arnType
 	}},
 	22: {Name: "AttachedPolicy", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyName", Shape: 436}, // String
-		{Name: "PolicyArn", Shape: 436},  // String
+		{Name: "PolicyName", Shape: 564}, // policyNameType
+		{Name: "PolicyArn", Shape: 493},  // arnType
 	}},
 	23: {Name: "AttachmentType", Kind: awsapi.String, Enum: []string{"user", "group", "role"}},
 	24: {Name: "Blob", Kind: awsapi.Blob},
@@ -109,16 +109,16 @@ var shapes = [...]awsapi.Shape{
 	29: {Name: "CertificationMapType", Kind: awsapi.Map, Key: awsapi.Element{Shape: 28}, Elem: awsapi.Element{Shape: 30}},
 	30: {Name: "CertificationValueType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 32, HasMax: true}, Pattern: "[\\u0020-\\u00FF]+"},
 	31: {Name: "ChangePasswordRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "OldPassword", Shape: 436, Required: true}, // String
-		{Name: "NewPassword", Shape: 436, Required: true}, // String
+		{Name: "OldPassword", Shape: 553, Required: true}, // passwordType
+		{Name: "NewPassword", Shape: 553, Required: true}, // passwordType
 	}},
 	32: {Name: "ColumnNumber", Kind: awsapi.Integer},
 	33: {Name: "ConcurrentModificationException", Kind: awsapi.Structure, Exception: ConcurrentModificationException, Members: []awsapi.Member{
-		{Name: "message", Shape: 436}, // String
+		{Name: "message", Shape: 34}, // ConcurrentModificationMessage
 	}},
 	34: {Name: "ConcurrentModificationMessage", Kind: awsapi.String},
 	35: {Name: "ContextEntry", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ContextKeyName", Shape: 436},  // String
+		{Name: "ContextKeyName", Shape: 37},   // ContextKeyNameType
 		{Name: "ContextKeyValues", Shape: 40}, // ContextKeyValueListType
 		{Name: "ContextKeyType", Shape: 39},   // ContextKeyTypeEnum
 	}},
@@ -129,13 +129,13 @@ var shapes = [...]awsapi.Shape{
 	40: {Name: "ContextKeyValueListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 41}},
 	41: {Name: "ContextKeyValueType", Kind: awsapi.String},
 	42: {Name: "CreateAccessKeyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436}, // String
+		{Name: "UserName", Shape: 520}, // existingUserNameType
 	}},
 	43: {Name: "CreateAccessKeyResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "AccessKey", Shape: 4, Required: true}, // AccessKey
 	}},
 	44: {Name: "CreateAccountAliasRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "AccountAlias", Shape: 436, Required: true}, // String
+		{Name: "AccountAlias", Shape: 492, Required: true}, // accountAliasType
 	}},
 	45: {Name: "CreateDelegationRequestRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Description", Shape: 436, Required: true},         // String
@@ -153,124 +153,124 @@ var shapes = [...]awsapi.Shape{
 		{Name: "DelegationRequestId", Shape: 436}, // String
 	}},
 	47: {Name: "CreateGroupRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Path", Shape: 436},                      // String
-		{Name: "GroupName", Shape: 436, Required: true}, // String
+		{Name: "Path", Shape: 555},                      // pathType
+		{Name: "GroupName", Shape: 525, Required: true}, // groupNameType
 	}},
 	48: {Name: "CreateGroupResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Group", Shape: 189, Required: true}, // Group
 	}},
 	49: {Name: "CreateInstanceProfileRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "InstanceProfileName", Shape: 436, Required: true}, // String
-		{Name: "Path", Shape: 436},                                // String
+		{Name: "InstanceProfileName", Shape: 528, Required: true}, // instanceProfileNameType
+		{Name: "Path", Shape: 555},                                // pathType
 		{Name: "Tags", Shape: 602},                                // tagListType
 	}},
 	50: {Name: "CreateInstanceProfileResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "InstanceProfile", Shape: 193, Required: true}, // InstanceProfile
 	}},
 	51: {Name: "CreateLoginProfileRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436},             // String
-		{Name: "Password", Shape: 436},             // String
-		{Name: "PasswordResetRequired", Shape: 25}, // Boolean
+		{Name: "UserName", Shape: 610},              // userNameType
+		{Name: "Password", Shape: 553},              // passwordType
+		{Name: "PasswordResetRequired", Shape: 499}, // booleanType
 	}},
 	52: {Name: "CreateLoginProfileResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "LoginProfile", Shape: 322, Required: true}, // LoginProfile
 	}},
 	53: {Name: "CreateOpenIDConnectProviderRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Url", Shape: 436, Required: true}, // String
+		{Name: "Url", Shape: 337, Required: true}, // OpenIDConnectProviderUrlType
 		{Name: "ClientIDList", Shape: 504},        // clientIDListType
 		{Name: "ThumbprintList", Shape: 604},      // thumbprintListType
 		{Name: "Tags", Shape: 602},                // tagListType
 	}},
 	54: {Name: "CreateOpenIDConnectProviderResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "OpenIDConnectProviderArn", Shape: 436}, // String
+		{Name: "OpenIDConnectProviderArn", Shape: 493}, // arnType
 		{Name: "Tags", Shape: 602},                     // tagListType
 	}},
 	55: {Name: "CreatePolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyName", Shape: 436, Required: true},     // String
-		{Name: "Path", Shape: 436},                           // String
-		{Name: "PolicyDocument", Shape: 436, Required: true}, // String
-		{Name: "Description", Shape: 436},                    // String
+		{Name: "PolicyName", Shape: 564, Required: true},     // policyNameType
+		{Name: "Path", Shape: 567},                           // policyPathType
+		{Name: "PolicyDocument", Shape: 558, Required: true}, // policyDocumentType
+		{Name: "Description", Shape: 556},                    // policyDescriptionType
 		{Name: "Tags", Shape: 602},                           // tagListType
 	}},
 	56: {Name: "CreatePolicyResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Policy", Shape: 351}, // Policy
 	}},
 	57: {Name: "CreatePolicyVersionRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyArn", Shape: 436, Required: true},      // String
-		{Name: "PolicyDocument", Shape: 436, Required: true}, // String
-		{Name: "SetAsDefault", Shape: 25},                    // Boolean
+		{Name: "PolicyArn", Shape: 493, Required: true},      // arnType
+		{Name: "PolicyDocument", Shape: 558, Required: true}, // policyDocumentType
+		{Name: "SetAsDefault", Shape: 499},                   // booleanType
 	}},
 	58: {Name: "CreatePolicyVersionResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "PolicyVersion", Shape: 370}, // PolicyVersion
 	}},
 	59: {Name: "CreateRoleRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Path", Shape: 436},                                     // String
-		{Name: "RoleName", Shape: 436, Required: true},                 // String
-		{Name: "AssumeRolePolicyDocument", Shape: 436, Required: true}, // String
-		{Name: "Description", Shape: 436},                              // String
-		{Name: "MaxSessionDuration", Shape: 194},                       // Integer
-		{Name: "PermissionsBoundary", Shape: 436},                      // String
+		{Name: "Path", Shape: 555},                                     // pathType
+		{Name: "RoleName", Shape: 581, Required: true},                 // roleNameType
+		{Name: "AssumeRolePolicyDocument", Shape: 558, Required: true}, // policyDocumentType
+		{Name: "Description", Shape: 577},                              // roleDescriptionType
+		{Name: "MaxSessionDuration", Shape: 580},                       // roleMaxSessionDurationType
+		{Name: "PermissionsBoundary", Shape: 493},                      // arnType
 		{Name: "Tags", Shape: 602},                                     // tagListType
 	}},
 	60: {Name: "CreateRoleResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Role", Shape: 398, Required: true}, // Role
 	}},
 	61: {Name: "CreateSAMLProviderRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SAMLMetadataDocument", Shape: 436, Required: true}, // String
-		{Name: "Name", Shape: 436, Required: true},                 // String
+		{Name: "SAMLMetadataDocument", Shape: 406, Required: true}, // SAMLMetadataDocumentType
+		{Name: "Name", Shape: 410, Required: true},                 // SAMLProviderNameType
 		{Name: "Tags", Shape: 602},                                 // tagListType
 		{Name: "AddPrivateKey", Shape: 436},                        // String
 		{Name: "AssertionEncryptionMode", Shape: 16},               // AssertionEncryptionModeType
 	}},
 	62: {Name: "CreateSAMLProviderResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SAMLProviderArn", Shape: 436}, // String
+		{Name: "SAMLProviderArn", Shape: 493}, // arnType
 		{Name: "Tags", Shape: 602},            // tagListType
 	}},
 	63: {Name: "CreateServiceLinkedRoleRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "AWSServiceName", Shape: 436, Required: true}, // String
-		{Name: "Description", Shape: 436},                    // String
-		{Name: "CustomSuffix", Shape: 436},                   // String
+		{Name: "AWSServiceName", Shape: 525, Required: true}, // groupNameType
+		{Name: "Description", Shape: 577},                    // roleDescriptionType
+		{Name: "CustomSuffix", Shape: 509},                   // customSuffixType
 	}},
 	64: {Name: "CreateServiceLinkedRoleResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Role", Shape: 398}, // Role
 	}},
 	65: {Name: "CreateServiceSpecificCredentialRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436, Required: true},    // String
-		{Name: "ServiceName", Shape: 436, Required: true}, // String
+		{Name: "UserName", Shape: 610, Required: true},    // userNameType
+		{Name: "ServiceName", Shape: 586, Required: true}, // serviceName
 		{Name: "CredentialAgeDays", Shape: 194},           // Integer
 	}},
 	66: {Name: "CreateServiceSpecificCredentialResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "ServiceSpecificCredential", Shape: 421}, // ServiceSpecificCredential
 	}},
 	67: {Name: "CreateUserRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Path", Shape: 436},                     // String
-		{Name: "UserName", Shape: 436, Required: true}, // String
-		{Name: "PermissionsBoundary", Shape: 436},      // String
+		{Name: "Path", Shape: 555},                     // pathType
+		{Name: "UserName", Shape: 610, Required: true}, // userNameType
+		{Name: "PermissionsBoundary", Shape: 493},      // arnType
 		{Name: "Tags", Shape: 602},                     // tagListType
 	}},
 	68: {Name: "CreateUserResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "User", Shape: 485}, // User
 	}},
 	69: {Name: "CreateVirtualMFADeviceRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Path", Shape: 436},                                 // String
-		{Name: "VirtualMFADeviceName", Shape: 436, Required: true}, // String
+		{Name: "Path", Shape: 555},                                 // pathType
+		{Name: "VirtualMFADeviceName", Shape: 612, Required: true}, // virtualMFADeviceName
 		{Name: "Tags", Shape: 602},                                 // tagListType
 	}},
 	70: {Name: "CreateVirtualMFADeviceResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "VirtualMFADevice", Shape: 487, Required: true}, // VirtualMFADevice
 	}},
 	71: {Name: "CredentialReportExpiredException", Kind: awsapi.Structure, Exception: CredentialReportExpiredException, Members: []awsapi.Member{
-		{Name: "message", Shape: 436}, // String
+		{Name: "message", Shape: 506}, // credentialReportExpiredExceptionMessage
 	}},
 	72: {Name: "CredentialReportNotPresentException", Kind: awsapi.Structure, Exception: CredentialReportNotPresentException, Members: []awsapi.Member{
-		{Name: "message", Shape: 436}, // String
+		{Name: "message", Shape: 507}, // credentialReportNotPresentExceptionMessage
 	}},
 	73: {Name: "CredentialReportNotReadyException", Kind: awsapi.Structure, Exception: CredentialReportNotReadyException, Members: []awsapi.Member{
-		{Name: "message", Shape: 436}, // String
+		{Name: "message", Shape: 508}, // credentialReportNotReadyExceptionMessage
 	}},
 	74: {Name: "DeactivateMFADeviceRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436},                     // String
-		{Name: "SerialNumber", Shape: 436, Required: true}, // String
+		{Name: "UserName", Shape: 520},                     // existingUserNameType
+		{Name: "SerialNumber", Shape: 582, Required: true}, // serialNumberType
 	}},
 	75: {Name: "DelegationPermission", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Parameters", Shape: 257},        // ListOfPolicyParameter
@@ -299,102 +299,102 @@ var shapes = [...]awsapi.Shape{
 		{Name: "UpdatedTime", Shape: 448},                   // Timestamp
 	}},
 	77: {Name: "DeleteAccessKeyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436},                    // String
-		{Name: "AccessKeyId", Shape: 436, Required: true}, // String
+		{Name: "UserName", Shape: 520},                    // existingUserNameType
+		{Name: "AccessKeyId", Shape: 488, Required: true}, // accessKeyIdType
 	}},
 	78: {Name: "DeleteAccountAliasRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "AccountAlias", Shape: 436, Required: true}, // String
+		{Name: "AccountAlias", Shape: 492, Required: true}, // accountAliasType
 	}},
 	79: {Name: "DeleteConflictException", Kind: awsapi.Structure, Exception: DeleteConflictException, Members: []awsapi.Member{
-		{Name: "message", Shape: 436}, // String
+		{Name: "message", Shape: 511}, // deleteConflictMessage
 	}},
 	80: {Name: "DeleteGroupPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "GroupName", Shape: 436, Required: true},  // String
-		{Name: "PolicyName", Shape: 436, Required: true}, // String
+		{Name: "GroupName", Shape: 525, Required: true},  // groupNameType
+		{Name: "PolicyName", Shape: 564, Required: true}, // policyNameType
 	}},
 	81: {Name: "DeleteGroupRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "GroupName", Shape: 436, Required: true}, // String
+		{Name: "GroupName", Shape: 525, Required: true}, // groupNameType
 	}},
 	82: {Name: "DeleteInstanceProfileRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "InstanceProfileName", Shape: 436, Required: true}, // String
+		{Name: "InstanceProfileName", Shape: 528, Required: true}, // instanceProfileNameType
 	}},
 	83: {Name: "DeleteLoginProfileRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436}, // String
+		{Name: "UserName", Shape: 610}, // userNameType
 	}},
 	84: {Name: "DeleteOpenIDConnectProviderRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "OpenIDConnectProviderArn", Shape: 436, Required: true}, // String
+		{Name: "OpenIDConnectProviderArn", Shape: 493, Required: true}, // arnType
 	}},
 	85: {Name: "DeletePolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyArn", Shape: 436, Required: true}, // String
+		{Name: "PolicyArn", Shape: 493, Required: true}, // arnType
 	}},
 	86: {Name: "DeletePolicyVersionRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyArn", Shape: 436, Required: true}, // String
-		{Name: "VersionId", Shape: 436, Required: true}, // String
+		{Name: "PolicyArn", Shape: 493, Required: true}, // arnType
+		{Name: "VersionId", Shape: 570, Required: true}, // policyVersionIdType
 	}},
 	87: {Name: "DeleteRolePermissionsBoundaryRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 436, Required: true}, // String
+		{Name: "RoleName", Shape: 581, Required: true}, // roleNameType
 	}},
 	88: {Name: "DeleteRolePolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 436, Required: true},   // String
-		{Name: "PolicyName", Shape: 436, Required: true}, // String
+		{Name: "RoleName", Shape: 581, Required: true},   // roleNameType
+		{Name: "PolicyName", Shape: 564, Required: true}, // policyNameType
 	}},
 	89: {Name: "DeleteRoleRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 436, Required: true}, // String
+		{Name: "RoleName", Shape: 581, Required: true}, // roleNameType
 	}},
 	90: {Name: "DeleteSAMLProviderRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SAMLProviderArn", Shape: 436, Required: true}, // String
+		{Name: "SAMLProviderArn", Shape: 493, Required: true}, // arnType
 	}},
 	91: {Name: "DeleteSSHPublicKeyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436, Required: true},       // String
-		{Name: "SSHPublicKeyId", Shape: 436, Required: true}, // String
+		{Name: "UserName", Shape: 610, Required: true},       // userNameType
+		{Name: "SSHPublicKeyId", Shape: 573, Required: true}, // publicKeyIdType
 	}},
 	92: {Name: "DeleteServerCertificateRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ServerCertificateName", Shape: 436, Required: true}, // String
+		{Name: "ServerCertificateName", Shape: 584, Required: true}, // serverCertificateNameType
 	}},
 	93: {Name: "DeleteServiceLinkedRoleRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 436, Required: true}, // String
+		{Name: "RoleName", Shape: 581, Required: true}, // roleNameType
 	}},
 	94: {Name: "DeleteServiceLinkedRoleResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "DeletionTaskId", Shape: 436, Required: true}, // String
+		{Name: "DeletionTaskId", Shape: 102, Required: true}, // DeletionTaskIdType
 	}},
 	95: {Name: "DeleteServiceSpecificCredentialRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436},                                    // String
-		{Name: "ServiceSpecificCredentialId", Shape: 436, Required: true}, // String
+		{Name: "UserName", Shape: 610},                                    // userNameType
+		{Name: "ServiceSpecificCredentialId", Shape: 592, Required: true}, // serviceSpecificCredentialId
 	}},
 	96: {Name: "DeleteSigningCertificateRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436},                      // String
-		{Name: "CertificateId", Shape: 436, Required: true}, // String
+		{Name: "UserName", Shape: 520},                      // existingUserNameType
+		{Name: "CertificateId", Shape: 502, Required: true}, // certificateIdType
 	}},
 	97: {Name: "DeleteUserPermissionsBoundaryRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436, Required: true}, // String
+		{Name: "UserName", Shape: 610, Required: true}, // userNameType
 	}},
 	98: {Name: "DeleteUserPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436, Required: true},   // String
-		{Name: "PolicyName", Shape: 436, Required: true}, // String
+		{Name: "UserName", Shape: 520, Required: true},   // existingUserNameType
+		{Name: "PolicyName", Shape: 564, Required: true}, // policyNameType
 	}},
 	99: {Name: "DeleteUserRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436, Required: true}, // String
+		{Name: "UserName", Shape: 520, Required: true}, // existingUserNameType
 	}},
 	100: {Name: "DeleteVirtualMFADeviceRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SerialNumber", Shape: 436, Required: true}, // String
+		{Name: "SerialNumber", Shape: 582, Required: true}, // serialNumberType
 	}},
 	101: {Name: "DeletionTaskFailureReasonType", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Reason", Shape: 436},        // String
+		{Name: "Reason", Shape: 378},        // ReasonType
 		{Name: "RoleUsageList", Shape: 404}, // RoleUsageListType
 	}},
 	102: {Name: "DeletionTaskIdType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 1000, HasMax: true}},
 	103: {Name: "DeletionTaskStatusType", Kind: awsapi.String, Enum: []string{"SUCCEEDED", "IN_PROGRESS", "FAILED", "NOT_STARTED"}},
 	104: {Name: "DetachGroupPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "GroupName", Shape: 436, Required: true}, // String
-		{Name: "PolicyArn", Shape: 436, Required: true}, // String
+		{Name: "GroupName", Shape: 525, Required: true}, // groupNameType
+		{Name: "PolicyArn", Shape: 493, Required: true}, // arnType
 	}},
 	105: {Name: "DetachRolePolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 436, Required: true},  // String
-		{Name: "PolicyArn", Shape: 436, Required: true}, // String
+		{Name: "RoleName", Shape: 581, Required: true},  // roleNameType
+		{Name: "PolicyArn", Shape: 493, Required: true}, // arnType
 	}},
 	106: {Name: "DetachUserPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436, Required: true},  // String
-		{Name: "PolicyArn", Shape: 436, Required: true}, // String
+		{Name: "UserName", Shape: 610, Required: true},  // userNameType
+		{Name: "PolicyArn", Shape: 493, Required: true}, // arnType
 	}},
 	107: {Name: "DisableOrganizationsRootCredentialsManagementResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "EnabledFeatures", Shape: 241}, // ListOfFeatureType
@@ -405,16 +405,16 @@ var shapes = [...]awsapi.Shape{
 		{Name: "OrganizationId", Shape: 436},  // String
 	}},
 	109: {Name: "DuplicateCertificateException", Kind: awsapi.Structure, Exception: DuplicateCertificateException, Members: []awsapi.Member{
-		{Name: "message", Shape: 436}, // String
+		{Name: "message", Shape: 512}, // duplicateCertificateMessage
 	}},
 	110: {Name: "DuplicateSSHPublicKeyException", Kind: awsapi.Structure, Exception: DuplicateSSHPublicKeyException, Members: []awsapi.Member{
-		{Name: "message", Shape: 436}, // String
+		{Name: "message", Shape: 513}, // duplicateSSHPublicKeyMessage
 	}},
 	111: {Name: "EnableMFADeviceRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436, Required: true},            // String
-		{Name: "SerialNumber", Shape: 436, Required: true},        // String
-		{Name: "AuthenticationCode1", Shape: 436, Required: true}, // String
-		{Name: "AuthenticationCode2", Shape: 436, Required: true}, // String
+		{Name: "UserName", Shape: 520, Required: true},            // existingUserNameType
+		{Name: "SerialNumber", Shape: 582, Required: true},        // serialNumberType
+		{Name: "AuthenticationCode1", Shape: 497, Required: true}, // authenticationCodeType
+		{Name: "AuthenticationCode2", Shape: 497, Required: true}, // authenticationCodeType
 	}},
 	112: {Name: "EnableOrganizationsRootCredentialsManagementResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "EnabledFeatures", Shape: 241}, // ListOfFeatureType
@@ -428,32 +428,32 @@ var shapes = [...]awsapi.Shape{
 		{Name: "IssuerIdentifier", Shape: 436}, // String
 	}},
 	115: {Name: "EntityAlreadyExistsException", Kind: awsapi.Structure, Exception: EntityAlreadyExistsException, Members: []awsapi.Member{
-		{Name: "message", Shape: 436}, // String
+		{Name: "message", Shape: 515}, // entityAlreadyExistsMessage
 	}},
 	116: {Name: "EntityDetails", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "EntityInfo", Shape: 117, Required: true}, // EntityInfo
-		{Name: "LastAuthenticated", Shape: 448},          // Timestamp
+		{Name: "LastAuthenticated", Shape: 510},          // dateType
 	}},
 	117: {Name: "EntityInfo", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Arn", Shape: 436, Required: true},  // String
-		{Name: "Name", Shape: 436, Required: true}, // String
+		{Name: "Arn", Shape: 493, Required: true},  // arnType
+		{Name: "Name", Shape: 610, Required: true}, // userNameType
 		{Name: "Type", Shape: 566, Required: true}, // policyOwnerEntityType
-		{Name: "Id", Shape: 436, Required: true},   // String
-		{Name: "Path", Shape: 436},                 // String
+		{Name: "Id", Shape: 526, Required: true},   // idType
+		{Name: "Path", Shape: 555},                 // pathType
 	}},
 	118: {Name: "EntityTemporarilyUnmodifiableException", Kind: awsapi.Structure, Exception: EntityTemporarilyUnmodifiableException, Members: []awsapi.Member{
-		{Name: "message", Shape: 436}, // String
+		{Name: "message", Shape: 519}, // entityTemporarilyUnmodifiableMessage
 	}},
 	119: {Name: "EntityType", Kind: awsapi.String, Enum: []string{"User", "Role", "Group", "LocalManagedPolicy", "AWSManagedPolicy"}},
 	120: {Name: "ErrorDetails", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Message", Shape: 436, Required: true}, // String
-		{Name: "Code", Shape: 436, Required: true},    // String
+		{Name: "Message", Shape: 596, Required: true}, // stringType
+		{Name: "Code", Shape: 596, Required: true},    // stringType
 	}},
 	121: {Name: "EvalDecisionDetailsType", Kind: awsapi.Map, Key: awsapi.Element{Shape: 122}, Elem: awsapi.Element{Shape: 353}},
 	122: {Name: "EvalDecisionSourceType", Kind: awsapi.String, Range: &awsapi.Range{Min: 3, HasMin: true, Max: 256, HasMax: true}},
 	123: {Name: "EvaluationResult", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "EvalActionName", Shape: 436, Required: true},    // String
-		{Name: "EvalResourceName", Shape: 436},                  // String
+		{Name: "EvalActionName", Shape: 11, Required: true},     // ActionNameType
+		{Name: "EvalResourceName", Shape: 394},                  // ResourceNameType
 		{Name: "EvalDecision", Shape: 353, Required: true},      // PolicyEvaluationDecisionType
 		{Name: "MatchedStatements", Shape: 435},                 // StatementListType
 		{Name: "MissingContextValues", Shape: 38},               // ContextKeyNamesResultListType
@@ -472,41 +472,41 @@ var shapes = [...]awsapi.Shape{
 	127: {Name: "FeatureType", Kind: awsapi.String, Enum: []string{"RootCredentialsManagement", "RootSessions"}},
 	128: {Name: "GenerateCredentialReportResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "State", Shape: 389},       // ReportStateType
-		{Name: "Description", Shape: 436}, // String
+		{Name: "Description", Shape: 388}, // ReportStateDescriptionType
 	}},
 	129: {Name: "GenerateOrganizationsAccessReportRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "EntityPath", Shape: 436, Required: true}, // String
-		{Name: "OrganizationsPolicyId", Shape: 436},      // String
+		{Name: "EntityPath", Shape: 549, Required: true}, // organizationsEntityPathType
+		{Name: "OrganizationsPolicyId", Shape: 550},      // organizationsPolicyIdType
 	}},
 	130: {Name: "GenerateOrganizationsAccessReportResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "JobId", Shape: 436}, // String
+		{Name: "JobId", Shape: 535}, // jobIDType
 	}},
 	131: {Name: "GenerateServiceLastAccessedDetailsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Arn", Shape: 436, Required: true}, // String
+		{Name: "Arn", Shape: 493, Required: true}, // arnType
 		{Name: "Granularity", Shape: 1},           // AccessAdvisorUsageGranularityType
 	}},
 	132: {Name: "GenerateServiceLastAccessedDetailsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "JobId", Shape: 436}, // String
+		{Name: "JobId", Shape: 535}, // jobIDType
 	}},
 	133: {Name: "GetAccessKeyLastUsedRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "AccessKeyId", Shape: 436, Required: true}, // String
+		{Name: "AccessKeyId", Shape: 488, Required: true}, // accessKeyIdType
 	}},
 	134: {Name: "GetAccessKeyLastUsedResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436},        // String
+		{Name: "UserName", Shape: 520},        // existingUserNameType
 		{Name: "AccessKeyLastUsed", Shape: 5}, // AccessKeyLastUsed
 	}},
 	135: {Name: "GetAccountAuthorizationDetailsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Filter", Shape: 517},   // entityListType
-		{Name: "MaxItems", Shape: 194}, // Integer
-		{Name: "Marker", Shape: 436},   // String
+		{Name: "MaxItems", Shape: 543}, // maxItemsType
+		{Name: "Marker", Shape: 542},   // markerType
 	}},
 	136: {Name: "GetAccountAuthorizationDetailsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "UserDetailList", Shape: 608},  // userDetailListType
 		{Name: "GroupDetailList", Shape: 522}, // groupDetailListType
 		{Name: "RoleDetailList", Shape: 578},  // roleDetailListType
 		{Name: "Policies", Shape: 328},        // ManagedPolicyDetailListType
-		{Name: "IsTruncated", Shape: 25},      // Boolean
-		{Name: "Marker", Shape: 436},          // String
+		{Name: "IsTruncated", Shape: 499},     // booleanType
+		{Name: "Marker", Shape: 576},          // responseMarkerType
 	}},
 	137: {Name: "GetAccountPasswordPolicyResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "PasswordPolicy", Shape: 345, Required: true}, // PasswordPolicy
@@ -524,13 +524,13 @@ var shapes = [...]awsapi.Shape{
 		{Name: "ContextKeyNames", Shape: 38}, // ContextKeyNamesResultListType
 	}},
 	142: {Name: "GetContextKeysForPrincipalPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicySourceArn", Shape: 436, Required: true}, // String
+		{Name: "PolicySourceArn", Shape: 493, Required: true}, // arnType
 		{Name: "PolicyInputList", Shape: 431},                 // SimulationPolicyListType
 	}},
 	143: {Name: "GetCredentialReportResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Content", Shape: 24},        // Blob
+		{Name: "Content", Shape: 385},       // ReportContentType
 		{Name: "ReportFormat", Shape: 386},  // ReportFormatType
-		{Name: "GeneratedTime", Shape: 448}, // Timestamp
+		{Name: "GeneratedTime", Shape: 510}, // dateType
 	}},
 	144: {Name: "GetDelegationRequestRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "DelegationRequestId", Shape: 436, Required: true}, // String
@@ -542,24 +542,24 @@ var shapes = [...]awsapi.Shape{
 		{Name: "PermissionCheckStatus", Shape: 348}, // PermissionCheckStatusType
 	}},
 	146: {Name: "GetGroupPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "GroupName", Shape: 436, Required: true},  // String
-		{Name: "PolicyName", Shape: 436, Required: true}, // String
+		{Name: "GroupName", Shape: 525, Required: true},  // groupNameType
+		{Name: "PolicyName", Shape: 564, Required: true}, // policyNameType
 	}},
 	147: {Name: "GetGroupPolicyResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "GroupName", Shape: 436, Required: true},      // String
-		{Name: "PolicyName", Shape: 436, Required: true},     // String
-		{Name: "PolicyDocument", Shape: 436, Required: true}, // String
+		{Name: "GroupName", Shape: 525, Required: true},      // groupNameType
+		{Name: "PolicyName", Shape: 564, Required: true},     // policyNameType
+		{Name: "PolicyDocument", Shape: 558, Required: true}, // policyDocumentType
 	}},
 	148: {Name: "GetGroupRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "GroupName", Shape: 436, Required: true}, // String
-		{Name: "Marker", Shape: 436},                    // String
-		{Name: "MaxItems", Shape: 194},                  // Integer
+		{Name: "GroupName", Shape: 525, Required: true}, // groupNameType
+		{Name: "Marker", Shape: 542},                    // markerType
+		{Name: "MaxItems", Shape: 543},                  // maxItemsType
 	}},
 	149: {Name: "GetGroupResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Group", Shape: 189, Required: true}, // Group
 		{Name: "Users", Shape: 609, Required: true}, // userListType
-		{Name: "IsTruncated", Shape: 25},            // Boolean
-		{Name: "Marker", Shape: 436},                // String
+		{Name: "IsTruncated", Shape: 499},           // booleanType
+		{Name: "Marker", Shape: 576},                // responseMarkerType
 	}},
 	150: {Name: "GetHumanReadableSummaryRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "EntityArn", Shape: 436, Required: true}, // String
@@ -571,52 +571,52 @@ var shapes = [...]awsapi.Shape{
 		{Name: "SummaryState", Shape: 437},   // SummaryStateType
 	}},
 	152: {Name: "GetInstanceProfileRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "InstanceProfileName", Shape: 436, Required: true}, // String
+		{Name: "InstanceProfileName", Shape: 528, Required: true}, // instanceProfileNameType
 	}},
 	153: {Name: "GetInstanceProfileResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "InstanceProfile", Shape: 193, Required: true}, // InstanceProfile
 	}},
 	154: {Name: "GetLoginProfileRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436}, // String
+		{Name: "UserName", Shape: 610}, // userNameType
 	}},
 	155: {Name: "GetLoginProfileResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "LoginProfile", Shape: 322, Required: true}, // LoginProfile
 	}},
 	156: {Name: "GetMFADeviceRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SerialNumber", Shape: 436, Required: true}, // String
-		{Name: "UserName", Shape: 436},                     // String
+		{Name: "SerialNumber", Shape: 582, Required: true}, // serialNumberType
+		{Name: "UserName", Shape: 610},                     // userNameType
 	}},
 	157: {Name: "GetMFADeviceResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436},                     // String
-		{Name: "SerialNumber", Shape: 436, Required: true}, // String
-		{Name: "EnableDate", Shape: 448},                   // Timestamp
+		{Name: "UserName", Shape: 610},                     // userNameType
+		{Name: "SerialNumber", Shape: 582, Required: true}, // serialNumberType
+		{Name: "EnableDate", Shape: 510},                   // dateType
 		{Name: "Certifications", Shape: 29},                // CertificationMapType
 	}},
 	158: {Name: "GetOpenIDConnectProviderRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "OpenIDConnectProviderArn", Shape: 436, Required: true}, // String
+		{Name: "OpenIDConnectProviderArn", Shape: 493, Required: true}, // arnType
 	}},
 	159: {Name: "GetOpenIDConnectProviderResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Url", Shape: 436},            // String
+		{Name: "Url", Shape: 337},            // OpenIDConnectProviderUrlType
 		{Name: "ClientIDList", Shape: 504},   // clientIDListType
 		{Name: "ThumbprintList", Shape: 604}, // thumbprintListType
-		{Name: "CreateDate", Shape: 448},     // Timestamp
+		{Name: "CreateDate", Shape: 510},     // dateType
 		{Name: "Tags", Shape: 602},           // tagListType
 	}},
 	160: {Name: "GetOrganizationsAccessReportRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "JobId", Shape: 436, Required: true}, // String
-		{Name: "MaxItems", Shape: 194},              // Integer
-		{Name: "Marker", Shape: 436},                // String
+		{Name: "JobId", Shape: 535, Required: true}, // jobIDType
+		{Name: "MaxItems", Shape: 543},              // maxItemsType
+		{Name: "Marker", Shape: 542},                // markerType
 		{Name: "SortKey", Shape: 594},               // sortKeyType
 	}},
 	161: {Name: "GetOrganizationsAccessReportResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "JobStatus", Shape: 536, Required: true},       // jobStatusType
-		{Name: "JobCreationDate", Shape: 448, Required: true}, // Timestamp
-		{Name: "JobCompletionDate", Shape: 448},               // Timestamp
-		{Name: "NumberOfServicesAccessible", Shape: 194},      // Integer
-		{Name: "NumberOfServicesNotAccessed", Shape: 194},     // Integer
+		{Name: "JobCreationDate", Shape: 510, Required: true}, // dateType
+		{Name: "JobCompletionDate", Shape: 510},               // dateType
+		{Name: "NumberOfServicesAccessible", Shape: 529},      // integerType
+		{Name: "NumberOfServicesNotAccessed", Shape: 529},     // integerType
 		{Name: "AccessDetails", Shape: 3},                     // AccessDetails
-		{Name: "IsTruncated", Shape: 25},                      // Boolean
-		{Name: "Marker", Shape: 436},                          // String
+		{Name: "IsTruncated", Shape: 499},                     // booleanType
+		{Name: "Marker", Shape: 542},                          // markerType
 		{Name: "ErrorDetails", Shape: 120},                    // ErrorDetails
 	}},
 	162: {Name: "GetOutboundWebIdentityFederationInfoResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
@@ -624,29 +624,29 @@ var shapes = [...]awsapi.Shape{
 		{Name: "JwtVendingEnabled", Shape: 25}, // Boolean
 	}},
 	163: {Name: "GetPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyArn", Shape: 436, Required: true}, // String
+		{Name: "PolicyArn", Shape: 493, Required: true}, // arnType
 	}},
 	164: {Name: "GetPolicyResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Policy", Shape: 351}, // Policy
 	}},
 	165: {Name: "GetPolicyVersionRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyArn", Shape: 436, Required: true}, // String
-		{Name: "VersionId", Shape: 436, Required: true}, // String
+		{Name: "PolicyArn", Shape: 493, Required: true}, // arnType
+		{Name: "VersionId", Shape: 570, Required: true}, // policyVersionIdType
 	}},
 	166: {Name: "GetPolicyVersionResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "PolicyVersion", Shape: 370}, // PolicyVersion
 	}},
 	167: {Name: "GetRolePolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 436, Required: true},   // String
-		{Name: "PolicyName", Shape: 436, Required: true}, // String
+		{Name: "RoleName", Shape: 581, Required: true},   // roleNameType
+		{Name: "PolicyName", Shape: 564, Required: true}, // policyNameType
 	}},
 	168: {Name: "GetRolePolicyResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 436, Required: true},       // String
-		{Name: "PolicyName", Shape: 436, Required: true},     // String
-		{Name: "PolicyDocument", Shape: 436, Required: true}, // String
+		{Name: "RoleName", Shape: 581, Required: true},       // roleNameType
+		{Name: "PolicyName", Shape: 564, Required: true},     // policyNameType
+		{Name: "PolicyDocument", Shape: 558, Required: true}, // policyDocumentType
 	}},
 	169: {Name: "GetRoleRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 436, Required: true}, // String
+		{Name: "RoleName", Shape: 581, Required: true}, // roleNameType
 	}},
 	170: {Name: "GetRoleResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Role", Shape: 398, Required: true}, // Role
@@ -659,96 +659,96 @@ var shapes = [...]awsapi.Shape{
 		{Name: "RoleTemplateVersion", Shape: 403}, // RoleTemplateVersion
 	}},
 	173: {Name: "GetSAMLProviderRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SAMLProviderArn", Shape: 436, Required: true}, // String
+		{Name: "SAMLProviderArn", Shape: 493, Required: true}, // arnType
 	}},
 	174: {Name: "GetSAMLProviderResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SAMLMetadataDocument", Shape: 436},   // String
-		{Name: "CreateDate", Shape: 448},             // Timestamp
-		{Name: "ValidUntil", Shape: 448},             // Timestamp
+		{Name: "SAMLMetadataDocument", Shape: 406},   // SAMLMetadataDocumentType
+		{Name: "CreateDate", Shape: 510},             // dateType
+		{Name: "ValidUntil", Shape: 510},             // dateType
 		{Name: "Tags", Shape: 602},                   // tagListType
 		{Name: "AssertionEncryptionMode", Shape: 16}, // AssertionEncryptionModeType
 		{Name: "PrivateKeyList", Shape: 265},         // ListOfSAMLPrivateKey
 		{Name: "SAMLProviderUUID", Shape: 436},       // String
 	}},
 	175: {Name: "GetSSHPublicKeyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436, Required: true},       // String
-		{Name: "SSHPublicKeyId", Shape: 436, Required: true}, // String
+		{Name: "UserName", Shape: 610, Required: true},       // userNameType
+		{Name: "SSHPublicKeyId", Shape: 573, Required: true}, // publicKeyIdType
 		{Name: "Encoding", Shape: 514, Required: true},       // encodingType
 	}},
 	176: {Name: "GetSSHPublicKeyResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "SSHPublicKey", Shape: 411}, // SSHPublicKey
 	}},
 	177: {Name: "GetServerCertificateRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ServerCertificateName", Shape: 436, Required: true}, // String
+		{Name: "ServerCertificateName", Shape: 584, Required: true}, // serverCertificateNameType
 	}},
 	178: {Name: "GetServerCertificateResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "ServerCertificate", Shape: 415, Required: true}, // ServerCertificate
 	}},
 	179: {Name: "GetServiceLastAccessedDetailsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "JobId", Shape: 436, Required: true}, // String
-		{Name: "MaxItems", Shape: 194},              // Integer
-		{Name: "Marker", Shape: 436},                // String
+		{Name: "JobId", Shape: 535, Required: true}, // jobIDType
+		{Name: "MaxItems", Shape: 543},              // maxItemsType
+		{Name: "Marker", Shape: 542},                // markerType
 	}},
 	180: {Name: "GetServiceLastAccessedDetailsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "JobStatus", Shape: 536, Required: true},            // jobStatusType
 		{Name: "JobType", Shape: 1},                                // AccessAdvisorUsageGranularityType
-		{Name: "JobCreationDate", Shape: 448, Required: true},      // Timestamp
+		{Name: "JobCreationDate", Shape: 510, Required: true},      // dateType
 		{Name: "ServicesLastAccessed", Shape: 424, Required: true}, // ServicesLastAccessed
-		{Name: "JobCompletionDate", Shape: 448, Required: true},    // Timestamp
-		{Name: "IsTruncated", Shape: 25},                           // Boolean
-		{Name: "Marker", Shape: 436},                               // String
+		{Name: "JobCompletionDate", Shape: 510, Required: true},    // dateType
+		{Name: "IsTruncated", Shape: 499},                          // booleanType
+		{Name: "Marker", Shape: 576},                               // responseMarkerType
 		{Name: "Error", Shape: 120},                                // ErrorDetails
 	}},
 	181: {Name: "GetServiceLastAccessedDetailsWithEntitiesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "JobId", Shape: 436, Required: true},            // String
-		{Name: "ServiceNamespace", Shape: 436, Required: true}, // String
-		{Name: "MaxItems", Shape: 194},                         // Integer
-		{Name: "Marker", Shape: 436},                           // String
+		{Name: "JobId", Shape: 535, Required: true},            // jobIDType
+		{Name: "ServiceNamespace", Shape: 589, Required: true}, // serviceNamespaceType
+		{Name: "MaxItems", Shape: 543},                         // maxItemsType
+		{Name: "Marker", Shape: 542},                           // markerType
 	}},
 	182: {Name: "GetServiceLastAccessedDetailsWithEntitiesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "JobStatus", Shape: 536, Required: true},         // jobStatusType
-		{Name: "JobCreationDate", Shape: 448, Required: true},   // Timestamp
-		{Name: "JobCompletionDate", Shape: 448, Required: true}, // Timestamp
+		{Name: "JobCreationDate", Shape: 510, Required: true},   // dateType
+		{Name: "JobCompletionDate", Shape: 510, Required: true}, // dateType
 		{Name: "EntityDetailsList", Shape: 516, Required: true}, // entityDetailsListType
-		{Name: "IsTruncated", Shape: 25},                        // Boolean
-		{Name: "Marker", Shape: 436},                            // String
+		{Name: "IsTruncated", Shape: 499},                       // booleanType
+		{Name: "Marker", Shape: 576},                            // responseMarkerType
 		{Name: "Error", Shape: 120},                             // ErrorDetails
 	}},
 	183: {Name: "GetServiceLinkedRoleDeletionStatusRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "DeletionTaskId", Shape: 436, Required: true}, // String
+		{Name: "DeletionTaskId", Shape: 102, Required: true}, // DeletionTaskIdType
 	}},
 	184: {Name: "GetServiceLinkedRoleDeletionStatusResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Status", Shape: 103, Required: true}, // DeletionTaskStatusType
 		{Name: "Reason", Shape: 101},                 // DeletionTaskFailureReasonType
 	}},
 	185: {Name: "GetUserPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436, Required: true},   // String
-		{Name: "PolicyName", Shape: 436, Required: true}, // String
+		{Name: "UserName", Shape: 520, Required: true},   // existingUserNameType
+		{Name: "PolicyName", Shape: 564, Required: true}, // policyNameType
 	}},
 	186: {Name: "GetUserPolicyResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436, Required: true},       // String
-		{Name: "PolicyName", Shape: 436, Required: true},     // String
-		{Name: "PolicyDocument", Shape: 436, Required: true}, // String
+		{Name: "UserName", Shape: 520, Required: true},       // existingUserNameType
+		{Name: "PolicyName", Shape: 564, Required: true},     // policyNameType
+		{Name: "PolicyDocument", Shape: 558, Required: true}, // policyDocumentType
 	}},
 	187: {Name: "GetUserRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436}, // String
+		{Name: "UserName", Shape: 520}, // existingUserNameType
 	}},
 	188: {Name: "GetUserResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "User", Shape: 485, Required: true}, // User
 	}},
 	189: {Name: "Group", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Path", Shape: 436, Required: true},       // String
-		{Name: "GroupName", Shape: 436, Required: true},  // String
-		{Name: "GroupId", Shape: 436, Required: true},    // String
-		{Name: "Arn", Shape: 436, Required: true},        // String
-		{Name: "CreateDate", Shape: 448, Required: true}, // Timestamp
+		{Name: "Path", Shape: 555, Required: true},       // pathType
+		{Name: "GroupName", Shape: 525, Required: true},  // groupNameType
+		{Name: "GroupId", Shape: 526, Required: true},    // idType
+		{Name: "Arn", Shape: 493, Required: true},        // arnType
+		{Name: "CreateDate", Shape: 510, Required: true}, // dateType
 	}},
 	190: {Name: "GroupDetail", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Path", Shape: 436},                    // String
-		{Name: "GroupName", Shape: 436},               // String
-		{Name: "GroupId", Shape: 436},                 // String
-		{Name: "Arn", Shape: 436},                     // String
-		{Name: "CreateDate", Shape: 448},              // Timestamp
+		{Name: "Path", Shape: 555},                    // pathType
+		{Name: "GroupName", Shape: 525},               // groupNameType
+		{Name: "GroupId", Shape: 526},                 // idType
+		{Name: "Arn", Shape: 493},                     // arnType
+		{Name: "CreateDate", Shape: 510},              // dateType
 		{Name: "GroupPolicyList", Shape: 557},         // policyDetailListType
 		{Name: "AttachedManagedPolicies", Shape: 495}, // attachedPoliciesListType
 	}},
@@ -762,88 +762,88 @@ var shapes = [...]awsapi.Shape{
 		{Name: "PolicyName", Shape: 436, Required: true},     // String
 	}},
 	193: {Name: "InstanceProfile", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Path", Shape: 436, Required: true},                // String
-		{Name: "InstanceProfileName", Shape: 436, Required: true}, // String
-		{Name: "InstanceProfileId", Shape: 436, Required: true},   // String
-		{Name: "Arn", Shape: 436, Required: true},                 // String
-		{Name: "CreateDate", Shape: 448, Required: true},          // Timestamp
+		{Name: "Path", Shape: 555, Required: true},                // pathType
+		{Name: "InstanceProfileName", Shape: 528, Required: true}, // instanceProfileNameType
+		{Name: "InstanceProfileId", Shape: 526, Required: true},   // idType
+		{Name: "Arn", Shape: 493, Required: true},                 // arnType
+		{Name: "CreateDate", Shape: 510, Required: true},          // dateType
 		{Name: "Roles", Shape: 579, Required: true},               // roleListType
 		{Name: "Tags", Shape: 602},                                // tagListType
 	}},
 	194: {Name: "Integer", Kind: awsapi.Integer},
 	195: {Name: "InvalidAuthenticationCodeException", Kind: awsapi.Structure, Exception: InvalidAuthenticationCodeException, Members: []awsapi.Member{
-		{Name: "message", Shape: 436}, // String
+		{Name: "message", Shape: 530}, // invalidAuthenticationCodeMessage
 	}},
 	196: {Name: "InvalidCertificateException", Kind: awsapi.Structure, Exception: InvalidCertificateException, Members: []awsapi.Member{
-		{Name: "message", Shape: 436}, // String
+		{Name: "message", Shape: 531}, // invalidCertificateMessage
 	}},
 	197: {Name: "InvalidInputException", Kind: awsapi.Structure, Exception: InvalidInputException, Members: []awsapi.Member{
-		{Name: "message", Shape: 436}, // String
+		{Name: "message", Shape: 532}, // invalidInputMessage
 	}},
 	198: {Name: "InvalidPublicKeyException", Kind: awsapi.Structure, Exception: InvalidPublicKeyException, Members: []awsapi.Member{
-		{Name: "message", Shape: 436}, // String
+		{Name: "message", Shape: 533}, // invalidPublicKeyMessage
 	}},
 	199: {Name: "InvalidUserTypeException", Kind: awsapi.Structure, Exception: InvalidUserTypeException, Members: []awsapi.Member{
-		{Name: "message", Shape: 436}, // String
+		{Name: "message", Shape: 534}, // invalidUserTypeMessage
 	}},
 	200: {Name: "KeyPairMismatchException", Kind: awsapi.Structure, Exception: KeyPairMismatchException, Members: []awsapi.Member{
-		{Name: "message", Shape: 436}, // String
+		{Name: "message", Shape: 537}, // keyPairMismatchMessage
 	}},
 	201: {Name: "LimitExceededException", Kind: awsapi.Structure, Exception: LimitExceededException, Members: []awsapi.Member{
-		{Name: "message", Shape: 436}, // String
+		{Name: "message", Shape: 538}, // limitExceededMessage
 	}},
 	202: {Name: "LineNumber", Kind: awsapi.Integer},
 	203: {Name: "ListAccessKeysRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436}, // String
-		{Name: "Marker", Shape: 436},   // String
-		{Name: "MaxItems", Shape: 194}, // Integer
+		{Name: "UserName", Shape: 520}, // existingUserNameType
+		{Name: "Marker", Shape: 542},   // markerType
+		{Name: "MaxItems", Shape: 543}, // maxItemsType
 	}},
 	204: {Name: "ListAccessKeysResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "AccessKeyMetadata", Shape: 489, Required: true}, // accessKeyMetadataListType
-		{Name: "IsTruncated", Shape: 25},                        // Boolean
-		{Name: "Marker", Shape: 436},                            // String
+		{Name: "IsTruncated", Shape: 499},                       // booleanType
+		{Name: "Marker", Shape: 576},                            // responseMarkerType
 	}},
 	205: {Name: "ListAccountAliasesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Marker", Shape: 436},   // String
-		{Name: "MaxItems", Shape: 194}, // Integer
+		{Name: "Marker", Shape: 542},   // markerType
+		{Name: "MaxItems", Shape: 543}, // maxItemsType
 	}},
 	206: {Name: "ListAccountAliasesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "AccountAliases", Shape: 491, Required: true}, // accountAliasListType
-		{Name: "IsTruncated", Shape: 25},                     // Boolean
-		{Name: "Marker", Shape: 436},                         // String
+		{Name: "IsTruncated", Shape: 499},                    // booleanType
+		{Name: "Marker", Shape: 576},                         // responseMarkerType
 	}},
 	207: {Name: "ListAttachedGroupPoliciesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "GroupName", Shape: 436, Required: true}, // String
-		{Name: "PathPrefix", Shape: 436},                // String
-		{Name: "Marker", Shape: 436},                    // String
-		{Name: "MaxItems", Shape: 194},                  // Integer
+		{Name: "GroupName", Shape: 525, Required: true}, // groupNameType
+		{Name: "PathPrefix", Shape: 567},                // policyPathType
+		{Name: "Marker", Shape: 542},                    // markerType
+		{Name: "MaxItems", Shape: 543},                  // maxItemsType
 	}},
 	208: {Name: "ListAttachedGroupPoliciesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "AttachedPolicies", Shape: 495}, // attachedPoliciesListType
-		{Name: "IsTruncated", Shape: 25},       // Boolean
-		{Name: "Marker", Shape: 436},           // String
+		{Name: "IsTruncated", Shape: 499},      // booleanType
+		{Name: "Marker", Shape: 576},           // responseMarkerType
 	}},
 	209: {Name: "ListAttachedRolePoliciesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 436, Required: true}, // String
-		{Name: "PathPrefix", Shape: 436},               // String
-		{Name: "Marker", Shape: 436},                   // String
-		{Name: "MaxItems", Shape: 194},                 // Integer
+		{Name: "RoleName", Shape: 581, Required: true}, // roleNameType
+		{Name: "PathPrefix", Shape: 567},               // policyPathType
+		{Name: "Marker", Shape: 542},                   // markerType
+		{Name: "MaxItems", Shape: 543},                 // maxItemsType
 	}},
 	210: {Name: "ListAttachedRolePoliciesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "AttachedPolicies", Shape: 495}, // attachedPoliciesListType
-		{Name: "IsTruncated", Shape: 25},       // Boolean
-		{Name: "Marker", Shape: 436},           // String
+		{Name: "IsTruncated", Shape: 499},      // booleanType
+		{Name: "Marker", Shape: 576},           // responseMarkerType
 	}},
 	211: {Name: "ListAttachedUserPoliciesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436, Required: true}, // String
-		{Name: "PathPrefix", Shape: 436},               // String
-		{Name: "Marker", Shape: 436},                   // String
-		{Name: "MaxItems", Shape: 194},                 // Integer
+		{Name: "UserName", Shape: 610, Required: true}, // userNameType
+		{Name: "PathPrefix", Shape: 567},               // policyPathType
+		{Name: "Marker", Shape: 542},                   // markerType
+		{Name: "MaxItems", Shape: 543},                 // maxItemsType
 	}},
 	212: {Name: "ListAttachedUserPoliciesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "AttachedPolicies", Shape: 495}, // attachedPoliciesListType
-		{Name: "IsTruncated", Shape: 25},       // Boolean
-		{Name: "Marker", Shape: 436},           // String
+		{Name: "IsTruncated", Shape: 499},      // booleanType
+		{Name: "Marker", Shape: 576},           // responseMarkerType
 	}},
 	213: {Name: "ListDelegationRequestsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Marker", Shape: 436},   // String
@@ -856,99 +856,99 @@ var shapes = [...]awsapi.Shape{
 		{Name: "Marker", Shape: 436},             // String
 	}},
 	215: {Name: "ListEntitiesForPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyArn", Shape: 436, Required: true}, // String
+		{Name: "PolicyArn", Shape: 493, Required: true}, // arnType
 		{Name: "EntityFilter", Shape: 119},              // EntityType
-		{Name: "PathPrefix", Shape: 436},                // String
+		{Name: "PathPrefix", Shape: 555},                // pathType
 		{Name: "PolicyUsageFilter", Shape: 367},         // PolicyUsageType
-		{Name: "Marker", Shape: 436},                    // String
-		{Name: "MaxItems", Shape: 194},                  // Integer
+		{Name: "Marker", Shape: 542},                    // markerType
+		{Name: "MaxItems", Shape: 543},                  // maxItemsType
 	}},
 	216: {Name: "ListEntitiesForPolicyResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "PolicyGroups", Shape: 357}, // PolicyGroupListType
 		{Name: "PolicyUsers", Shape: 369},  // PolicyUserListType
 		{Name: "PolicyRoles", Shape: 365},  // PolicyRoleListType
-		{Name: "IsTruncated", Shape: 25},   // Boolean
-		{Name: "Marker", Shape: 436},       // String
+		{Name: "IsTruncated", Shape: 499},  // booleanType
+		{Name: "Marker", Shape: 576},       // responseMarkerType
 	}},
 	217: {Name: "ListGroupPoliciesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "GroupName", Shape: 436, Required: true}, // String
-		{Name: "Marker", Shape: 436},                    // String
-		{Name: "MaxItems", Shape: 194},                  // Integer
+		{Name: "GroupName", Shape: 525, Required: true}, // groupNameType
+		{Name: "Marker", Shape: 542},                    // markerType
+		{Name: "MaxItems", Shape: 543},                  // maxItemsType
 	}},
 	218: {Name: "ListGroupPoliciesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "PolicyNames", Shape: 563, Required: true}, // policyNameListType
-		{Name: "IsTruncated", Shape: 25},                  // Boolean
-		{Name: "Marker", Shape: 436},                      // String
+		{Name: "IsTruncated", Shape: 499},                 // booleanType
+		{Name: "Marker", Shape: 576},                      // responseMarkerType
 	}},
 	219: {Name: "ListGroupsForUserRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436, Required: true}, // String
-		{Name: "Marker", Shape: 436},                   // String
-		{Name: "MaxItems", Shape: 194},                 // Integer
+		{Name: "UserName", Shape: 520, Required: true}, // existingUserNameType
+		{Name: "Marker", Shape: 542},                   // markerType
+		{Name: "MaxItems", Shape: 543},                 // maxItemsType
 	}},
 	220: {Name: "ListGroupsForUserResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Groups", Shape: 523, Required: true}, // groupListType
-		{Name: "IsTruncated", Shape: 25},             // Boolean
-		{Name: "Marker", Shape: 436},                 // String
+		{Name: "IsTruncated", Shape: 499},            // booleanType
+		{Name: "Marker", Shape: 576},                 // responseMarkerType
 	}},
 	221: {Name: "ListGroupsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PathPrefix", Shape: 436}, // String
-		{Name: "Marker", Shape: 436},     // String
-		{Name: "MaxItems", Shape: 194},   // Integer
+		{Name: "PathPrefix", Shape: 554}, // pathPrefixType
+		{Name: "Marker", Shape: 542},     // markerType
+		{Name: "MaxItems", Shape: 543},   // maxItemsType
 	}},
 	222: {Name: "ListGroupsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Groups", Shape: 523, Required: true}, // groupListType
-		{Name: "IsTruncated", Shape: 25},             // Boolean
-		{Name: "Marker", Shape: 436},                 // String
+		{Name: "IsTruncated", Shape: 499},            // booleanType
+		{Name: "Marker", Shape: 576},                 // responseMarkerType
 	}},
 	223: {Name: "ListInstanceProfileTagsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "InstanceProfileName", Shape: 436, Required: true}, // String
-		{Name: "Marker", Shape: 436},                              // String
-		{Name: "MaxItems", Shape: 194},                            // Integer
+		{Name: "InstanceProfileName", Shape: 528, Required: true}, // instanceProfileNameType
+		{Name: "Marker", Shape: 542},                              // markerType
+		{Name: "MaxItems", Shape: 543},                            // maxItemsType
 	}},
 	224: {Name: "ListInstanceProfileTagsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Tags", Shape: 602, Required: true}, // tagListType
-		{Name: "IsTruncated", Shape: 25},           // Boolean
-		{Name: "Marker", Shape: 436},               // String
+		{Name: "IsTruncated", Shape: 499},          // booleanType
+		{Name: "Marker", Shape: 576},               // responseMarkerType
 	}},
 	225: {Name: "ListInstanceProfilesForRoleRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 436, Required: true}, // String
-		{Name: "Marker", Shape: 436},                   // String
-		{Name: "MaxItems", Shape: 194},                 // Integer
+		{Name: "RoleName", Shape: 581, Required: true}, // roleNameType
+		{Name: "Marker", Shape: 542},                   // markerType
+		{Name: "MaxItems", Shape: 543},                 // maxItemsType
 	}},
 	226: {Name: "ListInstanceProfilesForRoleResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "InstanceProfiles", Shape: 527, Required: true}, // instanceProfileListType
-		{Name: "IsTruncated", Shape: 25},                       // Boolean
-		{Name: "Marker", Shape: 436},                           // String
+		{Name: "IsTruncated", Shape: 499},                      // booleanType
+		{Name: "Marker", Shape: 576},                           // responseMarkerType
 	}},
 	227: {Name: "ListInstanceProfilesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PathPrefix", Shape: 436}, // String
-		{Name: "Marker", Shape: 436},     // String
-		{Name: "MaxItems", Shape: 194},   // Integer
+		{Name: "PathPrefix", Shape: 554}, // pathPrefixType
+		{Name: "Marker", Shape: 542},     // markerType
+		{Name: "MaxItems", Shape: 543},   // maxItemsType
 	}},
 	228: {Name: "ListInstanceProfilesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "InstanceProfiles", Shape: 527, Required: true}, // instanceProfileListType
-		{Name: "IsTruncated", Shape: 25},                       // Boolean
-		{Name: "Marker", Shape: 436},                           // String
+		{Name: "IsTruncated", Shape: 499},                      // booleanType
+		{Name: "Marker", Shape: 576},                           // responseMarkerType
 	}},
 	229: {Name: "ListMFADeviceTagsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SerialNumber", Shape: 436, Required: true}, // String
-		{Name: "Marker", Shape: 436},                       // String
-		{Name: "MaxItems", Shape: 194},                     // Integer
+		{Name: "SerialNumber", Shape: 582, Required: true}, // serialNumberType
+		{Name: "Marker", Shape: 542},                       // markerType
+		{Name: "MaxItems", Shape: 543},                     // maxItemsType
 	}},
 	230: {Name: "ListMFADeviceTagsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Tags", Shape: 602, Required: true}, // tagListType
-		{Name: "IsTruncated", Shape: 25},           // Boolean
-		{Name: "Marker", Shape: 436},               // String
+		{Name: "IsTruncated", Shape: 499},          // booleanType
+		{Name: "Marker", Shape: 576},               // responseMarkerType
 	}},
 	231: {Name: "ListMFADevicesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436}, // String
-		{Name: "Marker", Shape: 436},   // String
-		{Name: "MaxItems", Shape: 194}, // Integer
+		{Name: "UserName", Shape: 520}, // existingUserNameType
+		{Name: "Marker", Shape: 542},   // markerType
+		{Name: "MaxItems", Shape: 543}, // maxItemsType
 	}},
 	232: {Name: "ListMFADevicesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "MFADevices", Shape: 545, Required: true}, // mfaDeviceListType
-		{Name: "IsTruncated", Shape: 25},                 // Boolean
-		{Name: "Marker", Shape: 436},                     // String
+		{Name: "IsTruncated", Shape: 499},                // booleanType
+		{Name: "Marker", Shape: 576},                     // responseMarkerType
 	}},
 	233: {Name: "ListOfAccessDetail", Kind: awsapi.List, Elem: awsapi.Element{Shape: 2}},
 	234: {Name: "ListOfAccessKeyMetadata", Kind: awsapi.List, Elem: awsapi.Element{Shape: 6}},
@@ -998,14 +998,14 @@ var shapes = [...]awsapi.Shape{
 	278: {Name: "ListOfUserDetail", Kind: awsapi.List, Elem: awsapi.Element{Shape: 486}},
 	279: {Name: "ListOfVirtualMFADevice", Kind: awsapi.List, Elem: awsapi.Element{Shape: 487}},
 	280: {Name: "ListOpenIDConnectProviderTagsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "OpenIDConnectProviderArn", Shape: 436, Required: true}, // String
-		{Name: "Marker", Shape: 436},                                   // String
-		{Name: "MaxItems", Shape: 194},                                 // Integer
+		{Name: "OpenIDConnectProviderArn", Shape: 493, Required: true}, // arnType
+		{Name: "Marker", Shape: 542},                                   // markerType
+		{Name: "MaxItems", Shape: 543},                                 // maxItemsType
 	}},
 	281: {Name: "ListOpenIDConnectProviderTagsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Tags", Shape: 602, Required: true}, // tagListType
-		{Name: "IsTruncated", Shape: 25},           // Boolean
-		{Name: "Marker", Shape: 436},               // String
+		{Name: "IsTruncated", Shape: 499},          // booleanType
+		{Name: "Marker", Shape: 576},               // responseMarkerType
 	}},
 	282: {Name: "ListOpenIDConnectProvidersRequest", Kind: awsapi.Structure},
 	283: {Name: "ListOpenIDConnectProvidersResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
@@ -1016,129 +1016,129 @@ var shapes = [...]awsapi.Shape{
 		{Name: "OrganizationId", Shape: 436},  // String
 	}},
 	285: {Name: "ListPoliciesGrantingServiceAccessEntry", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ServiceNamespace", Shape: 436}, // String
+		{Name: "ServiceNamespace", Shape: 589}, // serviceNamespaceType
 		{Name: "Policies", Shape: 561},         // policyGrantingServiceAccessListType
 	}},
 	286: {Name: "ListPoliciesGrantingServiceAccessRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Marker", Shape: 436},                            // String
-		{Name: "Arn", Shape: 436, Required: true},               // String
+		{Name: "Marker", Shape: 542},                            // markerType
+		{Name: "Arn", Shape: 493, Required: true},               // arnType
 		{Name: "ServiceNamespaces", Shape: 588, Required: true}, // serviceNamespaceListType
 	}},
 	287: {Name: "ListPoliciesGrantingServiceAccessResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "PoliciesGrantingServiceAccess", Shape: 539, Required: true}, // listPolicyGrantingServiceAccessResponseListType
-		{Name: "IsTruncated", Shape: 25},                                    // Boolean
-		{Name: "Marker", Shape: 436},                                        // String
+		{Name: "IsTruncated", Shape: 499},                                   // booleanType
+		{Name: "Marker", Shape: 576},                                        // responseMarkerType
 	}},
 	288: {Name: "ListPoliciesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Scope", Shape: 568},             // policyScopeType
-		{Name: "OnlyAttached", Shape: 25},       // Boolean
-		{Name: "PathPrefix", Shape: 436},        // String
+		{Name: "OnlyAttached", Shape: 499},      // booleanType
+		{Name: "PathPrefix", Shape: 567},        // policyPathType
 		{Name: "PolicyUsageFilter", Shape: 367}, // PolicyUsageType
-		{Name: "Marker", Shape: 436},            // String
-		{Name: "MaxItems", Shape: 194},          // Integer
+		{Name: "Marker", Shape: 542},            // markerType
+		{Name: "MaxItems", Shape: 543},          // maxItemsType
 	}},
 	289: {Name: "ListPoliciesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Policies", Shape: 562},   // policyListType
-		{Name: "IsTruncated", Shape: 25}, // Boolean
-		{Name: "Marker", Shape: 436},     // String
+		{Name: "Policies", Shape: 562},    // policyListType
+		{Name: "IsTruncated", Shape: 499}, // booleanType
+		{Name: "Marker", Shape: 576},      // responseMarkerType
 	}},
 	290: {Name: "ListPolicyTagsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyArn", Shape: 436, Required: true}, // String
-		{Name: "Marker", Shape: 436},                    // String
-		{Name: "MaxItems", Shape: 194},                  // Integer
+		{Name: "PolicyArn", Shape: 493, Required: true}, // arnType
+		{Name: "Marker", Shape: 542},                    // markerType
+		{Name: "MaxItems", Shape: 543},                  // maxItemsType
 	}},
 	291: {Name: "ListPolicyTagsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Tags", Shape: 602, Required: true}, // tagListType
-		{Name: "IsTruncated", Shape: 25},           // Boolean
-		{Name: "Marker", Shape: 436},               // String
+		{Name: "IsTruncated", Shape: 499},          // booleanType
+		{Name: "Marker", Shape: 576},               // responseMarkerType
 	}},
 	292: {Name: "ListPolicyVersionsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyArn", Shape: 436, Required: true}, // String
-		{Name: "Marker", Shape: 436},                    // String
-		{Name: "MaxItems", Shape: 194},                  // Integer
+		{Name: "PolicyArn", Shape: 493, Required: true}, // arnType
+		{Name: "Marker", Shape: 542},                    // markerType
+		{Name: "MaxItems", Shape: 543},                  // maxItemsType
 	}},
 	293: {Name: "ListPolicyVersionsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Versions", Shape: 559},   // policyDocumentVersionListType
-		{Name: "IsTruncated", Shape: 25}, // Boolean
-		{Name: "Marker", Shape: 436},     // String
+		{Name: "Versions", Shape: 559},    // policyDocumentVersionListType
+		{Name: "IsTruncated", Shape: 499}, // booleanType
+		{Name: "Marker", Shape: 576},      // responseMarkerType
 	}},
 	294: {Name: "ListRolePoliciesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 436, Required: true}, // String
-		{Name: "Marker", Shape: 436},                   // String
-		{Name: "MaxItems", Shape: 194},                 // Integer
+		{Name: "RoleName", Shape: 581, Required: true}, // roleNameType
+		{Name: "Marker", Shape: 542},                   // markerType
+		{Name: "MaxItems", Shape: 543},                 // maxItemsType
 	}},
 	295: {Name: "ListRolePoliciesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "PolicyNames", Shape: 563, Required: true}, // policyNameListType
-		{Name: "IsTruncated", Shape: 25},                  // Boolean
-		{Name: "Marker", Shape: 436},                      // String
+		{Name: "IsTruncated", Shape: 499},                 // booleanType
+		{Name: "Marker", Shape: 576},                      // responseMarkerType
 	}},
 	296: {Name: "ListRoleTagsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 436, Required: true}, // String
-		{Name: "Marker", Shape: 436},                   // String
-		{Name: "MaxItems", Shape: 194},                 // Integer
+		{Name: "RoleName", Shape: 581, Required: true}, // roleNameType
+		{Name: "Marker", Shape: 542},                   // markerType
+		{Name: "MaxItems", Shape: 543},                 // maxItemsType
 	}},
 	297: {Name: "ListRoleTagsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Tags", Shape: 602, Required: true}, // tagListType
-		{Name: "IsTruncated", Shape: 25},           // Boolean
-		{Name: "Marker", Shape: 436},               // String
+		{Name: "IsTruncated", Shape: 499},          // booleanType
+		{Name: "Marker", Shape: 576},               // responseMarkerType
 	}},
 	298: {Name: "ListRolesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PathPrefix", Shape: 436}, // String
-		{Name: "Marker", Shape: 436},     // String
-		{Name: "MaxItems", Shape: 194},   // Integer
+		{Name: "PathPrefix", Shape: 554}, // pathPrefixType
+		{Name: "Marker", Shape: 542},     // markerType
+		{Name: "MaxItems", Shape: 543},   // maxItemsType
 	}},
 	299: {Name: "ListRolesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Roles", Shape: 579, Required: true}, // roleListType
-		{Name: "IsTruncated", Shape: 25},            // Boolean
-		{Name: "Marker", Shape: 436},                // String
+		{Name: "IsTruncated", Shape: 499},           // booleanType
+		{Name: "Marker", Shape: 576},                // responseMarkerType
 	}},
 	300: {Name: "ListSAMLProviderTagsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SAMLProviderArn", Shape: 436, Required: true}, // String
-		{Name: "Marker", Shape: 436},                          // String
-		{Name: "MaxItems", Shape: 194},                        // Integer
+		{Name: "SAMLProviderArn", Shape: 493, Required: true}, // arnType
+		{Name: "Marker", Shape: 542},                          // markerType
+		{Name: "MaxItems", Shape: 543},                        // maxItemsType
 	}},
 	301: {Name: "ListSAMLProviderTagsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Tags", Shape: 602, Required: true}, // tagListType
-		{Name: "IsTruncated", Shape: 25},           // Boolean
-		{Name: "Marker", Shape: 436},               // String
+		{Name: "IsTruncated", Shape: 499},          // booleanType
+		{Name: "Marker", Shape: 576},               // responseMarkerType
 	}},
 	302: {Name: "ListSAMLProvidersRequest", Kind: awsapi.Structure},
 	303: {Name: "ListSAMLProvidersResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "SAMLProviderList", Shape: 409}, // SAMLProviderListType
 	}},
 	304: {Name: "ListSSHPublicKeysRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436}, // String
-		{Name: "Marker", Shape: 436},   // String
-		{Name: "MaxItems", Shape: 194}, // Integer
+		{Name: "UserName", Shape: 610}, // userNameType
+		{Name: "Marker", Shape: 542},   // markerType
+		{Name: "MaxItems", Shape: 543}, // maxItemsType
 	}},
 	305: {Name: "ListSSHPublicKeysResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "SSHPublicKeys", Shape: 412}, // SSHPublicKeyListType
-		{Name: "IsTruncated", Shape: 25},    // Boolean
-		{Name: "Marker", Shape: 436},        // String
+		{Name: "IsTruncated", Shape: 499},   // booleanType
+		{Name: "Marker", Shape: 576},        // responseMarkerType
 	}},
 	306: {Name: "ListServerCertificateTagsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ServerCertificateName", Shape: 436, Required: true}, // String
-		{Name: "Marker", Shape: 436},                                // String
-		{Name: "MaxItems", Shape: 194},                              // Integer
+		{Name: "ServerCertificateName", Shape: 584, Required: true}, // serverCertificateNameType
+		{Name: "Marker", Shape: 542},                                // markerType
+		{Name: "MaxItems", Shape: 543},                              // maxItemsType
 	}},
 	307: {Name: "ListServerCertificateTagsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Tags", Shape: 602, Required: true}, // tagListType
-		{Name: "IsTruncated", Shape: 25},           // Boolean
-		{Name: "Marker", Shape: 436},               // String
+		{Name: "IsTruncated", Shape: 499},          // booleanType
+		{Name: "Marker", Shape: 576},               // responseMarkerType
 	}},
 	308: {Name: "ListServerCertificatesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PathPrefix", Shape: 436}, // String
-		{Name: "Marker", Shape: 436},     // String
-		{Name: "MaxItems", Shape: 194},   // Integer
+		{Name: "PathPrefix", Shape: 554}, // pathPrefixType
+		{Name: "Marker", Shape: 542},     // markerType
+		{Name: "MaxItems", Shape: 543},   // maxItemsType
 	}},
 	309: {Name: "ListServerCertificatesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "ServerCertificateMetadataList", Shape: 583, Required: true}, // serverCertificateMetadataListType
-		{Name: "IsTruncated", Shape: 25},                                    // Boolean
-		{Name: "Marker", Shape: 436},                                        // String
+		{Name: "IsTruncated", Shape: 499},                                   // booleanType
+		{Name: "Marker", Shape: 576},                                        // responseMarkerType
 	}},
 	310: {Name: "ListServiceSpecificCredentialsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436},    // String
-		{Name: "ServiceName", Shape: 436}, // String
+		{Name: "UserName", Shape: 610},    // userNameType
+		{Name: "ServiceName", Shape: 586}, // serviceName
 		{Name: "AllUsers", Shape: 25},     // Boolean
 		{Name: "Marker", Shape: 436},      // String
 		{Name: "MaxItems", Shape: 194},    // Integer
@@ -1149,84 +1149,84 @@ var shapes = [...]awsapi.Shape{
 		{Name: "Marker", Shape: 436},                     // String
 	}},
 	312: {Name: "ListSigningCertificatesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436}, // String
-		{Name: "Marker", Shape: 436},   // String
-		{Name: "MaxItems", Shape: 194}, // Integer
+		{Name: "UserName", Shape: 520}, // existingUserNameType
+		{Name: "Marker", Shape: 542},   // markerType
+		{Name: "MaxItems", Shape: 543}, // maxItemsType
 	}},
 	313: {Name: "ListSigningCertificatesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Certificates", Shape: 503, Required: true}, // certificateListType
-		{Name: "IsTruncated", Shape: 25},                   // Boolean
-		{Name: "Marker", Shape: 436},                       // String
+		{Name: "IsTruncated", Shape: 499},                  // booleanType
+		{Name: "Marker", Shape: 576},                       // responseMarkerType
 	}},
 	314: {Name: "ListUserPoliciesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436, Required: true}, // String
-		{Name: "Marker", Shape: 436},                   // String
-		{Name: "MaxItems", Shape: 194},                 // Integer
+		{Name: "UserName", Shape: 520, Required: true}, // existingUserNameType
+		{Name: "Marker", Shape: 542},                   // markerType
+		{Name: "MaxItems", Shape: 543},                 // maxItemsType
 	}},
 	315: {Name: "ListUserPoliciesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "PolicyNames", Shape: 563, Required: true}, // policyNameListType
-		{Name: "IsTruncated", Shape: 25},                  // Boolean
-		{Name: "Marker", Shape: 436},                      // String
+		{Name: "IsTruncated", Shape: 499},                 // booleanType
+		{Name: "Marker", Shape: 576},                      // responseMarkerType
 	}},
 	316: {Name: "ListUserTagsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436, Required: true}, // String
-		{Name: "Marker", Shape: 436},                   // String
-		{Name: "MaxItems", Shape: 194},                 // Integer
+		{Name: "UserName", Shape: 520, Required: true}, // existingUserNameType
+		{Name: "Marker", Shape: 542},                   // markerType
+		{Name: "MaxItems", Shape: 543},                 // maxItemsType
 	}},
 	317: {Name: "ListUserTagsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Tags", Shape: 602, Required: true}, // tagListType
-		{Name: "IsTruncated", Shape: 25},           // Boolean
-		{Name: "Marker", Shape: 436},               // String
+		{Name: "IsTruncated", Shape: 499},          // booleanType
+		{Name: "Marker", Shape: 576},               // responseMarkerType
 	}},
 	318: {Name: "ListUsersRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PathPrefix", Shape: 436}, // String
-		{Name: "Marker", Shape: 436},     // String
-		{Name: "MaxItems", Shape: 194},   // Integer
+		{Name: "PathPrefix", Shape: 554}, // pathPrefixType
+		{Name: "Marker", Shape: 542},     // markerType
+		{Name: "MaxItems", Shape: 543},   // maxItemsType
 	}},
 	319: {Name: "ListUsersResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Users", Shape: 609, Required: true}, // userListType
-		{Name: "IsTruncated", Shape: 25},            // Boolean
-		{Name: "Marker", Shape: 436},                // String
+		{Name: "IsTruncated", Shape: 499},           // booleanType
+		{Name: "Marker", Shape: 576},                // responseMarkerType
 	}},
 	320: {Name: "ListVirtualMFADevicesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "AssignmentStatus", Shape: 494}, // assignmentStatusType
-		{Name: "Marker", Shape: 436},           // String
-		{Name: "MaxItems", Shape: 194},         // Integer
+		{Name: "Marker", Shape: 542},           // markerType
+		{Name: "MaxItems", Shape: 543},         // maxItemsType
 	}},
 	321: {Name: "ListVirtualMFADevicesResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "VirtualMFADevices", Shape: 611, Required: true}, // virtualMFADeviceListType
-		{Name: "IsTruncated", Shape: 25},                        // Boolean
-		{Name: "Marker", Shape: 436},                            // String
+		{Name: "IsTruncated", Shape: 499},                       // booleanType
+		{Name: "Marker", Shape: 576},                            // responseMarkerType
 	}},
 	322: {Name: "LoginProfile", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436, Required: true},   // String
-		{Name: "CreateDate", Shape: 448, Required: true}, // Timestamp
-		{Name: "PasswordResetRequired", Shape: 25},       // Boolean
+		{Name: "UserName", Shape: 610, Required: true},   // userNameType
+		{Name: "CreateDate", Shape: 510, Required: true}, // dateType
+		{Name: "PasswordResetRequired", Shape: 499},      // booleanType
 	}},
 	323: {Name: "MFADevice", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436, Required: true},     // String
-		{Name: "SerialNumber", Shape: 436, Required: true}, // String
-		{Name: "EnableDate", Shape: 448, Required: true},   // Timestamp
+		{Name: "UserName", Shape: 610, Required: true},     // userNameType
+		{Name: "SerialNumber", Shape: 582, Required: true}, // serialNumberType
+		{Name: "EnableDate", Shape: 510, Required: true},   // dateType
 	}},
 	324: {Name: "MalformedCertificateException", Kind: awsapi.Structure, Exception: MalformedCertificateException, Members: []awsapi.Member{
-		{Name: "message", Shape: 436}, // String
+		{Name: "message", Shape: 540}, // malformedCertificateMessage
 	}},
 	325: {Name: "MalformedPolicyDocumentException", Kind: awsapi.Structure, Exception: MalformedPolicyDocumentException, Members: []awsapi.Member{
-		{Name: "message", Shape: 436}, // String
+		{Name: "message", Shape: 541}, // malformedPolicyDocumentMessage
 	}},
 	326: {Name: "ManagedByTypeType", Kind: awsapi.String, Enum: []string{"Service"}},
 	327: {Name: "ManagedPolicyDetail", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyName", Shape: 436},                    // String
-		{Name: "PolicyId", Shape: 436},                      // String
-		{Name: "Arn", Shape: 436},                           // String
-		{Name: "Path", Shape: 436},                          // String
-		{Name: "DefaultVersionId", Shape: 436},              // String
-		{Name: "AttachmentCount", Shape: 194},               // Integer
-		{Name: "PermissionsBoundaryUsageCount", Shape: 194}, // Integer
-		{Name: "IsAttachable", Shape: 25},                   // Boolean
-		{Name: "Description", Shape: 436},                   // String
-		{Name: "CreateDate", Shape: 448},                    // Timestamp
-		{Name: "UpdateDate", Shape: 448},                    // Timestamp
+		{Name: "PolicyName", Shape: 564},                    // policyNameType
+		{Name: "PolicyId", Shape: 526},                      // idType
+		{Name: "Arn", Shape: 493},                           // arnType
+		{Name: "Path", Shape: 567},                          // policyPathType
+		{Name: "DefaultVersionId", Shape: 570},              // policyVersionIdType
+		{Name: "AttachmentCount", Shape: 496},               // attachmentCountType
+		{Name: "PermissionsBoundaryUsageCount", Shape: 496}, // attachmentCountType
+		{Name: "IsAttachable", Shape: 499},                  // booleanType
+		{Name: "Description", Shape: 556},                   // policyDescriptionType
+		{Name: "CreateDate", Shape: 510},                    // dateType
+		{Name: "UpdateDate", Shape: 510},                    // dateType
 		{Name: "PolicyVersionList", Shape: 559},             // policyDocumentVersionListType
 	}},
 	328: {Name: "ManagedPolicyDetailListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 327}},
@@ -1238,15 +1238,15 @@ var shapes = [...]awsapi.Shape{
 		{Name: "Message", Shape: 436}, // String
 	}},
 	334: {Name: "NoSuchEntityException", Kind: awsapi.Structure, Exception: NoSuchEntityException, Members: []awsapi.Member{
-		{Name: "message", Shape: 436}, // String
+		{Name: "message", Shape: 547}, // noSuchEntityMessage
 	}},
 	335: {Name: "OpenIDConnectProviderListEntry", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Arn", Shape: 436}, // String
+		{Name: "Arn", Shape: 493}, // arnType
 	}},
 	336: {Name: "OpenIDConnectProviderListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 335}},
 	337: {Name: "OpenIDConnectProviderUrlType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 255, HasMax: true}},
 	338: {Name: "OpenIdIdpCommunicationErrorException", Kind: awsapi.Structure, Exception: OpenIdIdpCommunicationErrorException, Members: []awsapi.Member{
-		{Name: "message", Shape: 436}, // String
+		{Name: "message", Shape: 548}, // openIdIdpCommunicationErrorExceptionMessage
 	}},
 	339: {Name: "OrderedOrganizationPolicyType", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "ServiceControlPolicyInputList", Shape: 273}, // ListOfString
@@ -1258,7 +1258,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "Message", Shape: 436}, // String
 	}},
 	342: {Name: "OrganizationsDecisionDetail", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "AllowedByOrganizations", Shape: 25}, // Boolean
+		{Name: "AllowedByOrganizations", Shape: 499}, // booleanType
 	}},
 	343: {Name: "ParameterDefinition", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Name", Shape: 436},         // String
@@ -1271,58 +1271,58 @@ var shapes = [...]awsapi.Shape{
 	}},
 	344: {Name: "ParameterTypeType", Kind: awsapi.String, Enum: []string{"String", "StringList", "Number", "NumberList", "Arn", "ArnList"}},
 	345: {Name: "PasswordPolicy", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "MinimumPasswordLength", Shape: 194},     // Integer
-		{Name: "RequireSymbols", Shape: 25},             // Boolean
-		{Name: "RequireNumbers", Shape: 25},             // Boolean
-		{Name: "RequireUppercaseCharacters", Shape: 25}, // Boolean
-		{Name: "RequireLowercaseCharacters", Shape: 25}, // Boolean
-		{Name: "AllowUsersToChangePassword", Shape: 25}, // Boolean
-		{Name: "ExpirePasswords", Shape: 25},            // Boolean
-		{Name: "MaxPasswordAge", Shape: 194},            // Integer
-		{Name: "PasswordReusePrevention", Shape: 194},   // Integer
-		{Name: "HardExpiry", Shape: 25},                 // Boolean
+		{Name: "MinimumPasswordLength", Shape: 546},      // minimumPasswordLengthType
+		{Name: "RequireSymbols", Shape: 499},             // booleanType
+		{Name: "RequireNumbers", Shape: 499},             // booleanType
+		{Name: "RequireUppercaseCharacters", Shape: 499}, // booleanType
+		{Name: "RequireLowercaseCharacters", Shape: 499}, // booleanType
+		{Name: "AllowUsersToChangePassword", Shape: 499}, // booleanType
+		{Name: "ExpirePasswords", Shape: 499},            // booleanType
+		{Name: "MaxPasswordAge", Shape: 544},             // maxPasswordAgeType
+		{Name: "PasswordReusePrevention", Shape: 552},    // passwordReusePreventionType
+		{Name: "HardExpiry", Shape: 498},                 // booleanObjectType
 	}},
 	346: {Name: "PasswordPolicyViolationException", Kind: awsapi.Structure, Exception: PasswordPolicyViolationException, Members: []awsapi.Member{
-		{Name: "message", Shape: 436}, // String
+		{Name: "message", Shape: 551}, // passwordPolicyViolationMessage
 	}},
 	347: {Name: "PermissionCheckResultType", Kind: awsapi.String, Enum: []string{"ALLOWED", "DENIED", "UNSURE"}},
 	348: {Name: "PermissionCheckStatusType", Kind: awsapi.String, Enum: []string{"COMPLETE", "IN_PROGRESS", "FAILED"}},
 	349: {Name: "PermissionsBoundaryAttachmentType", Kind: awsapi.String, Enum: []string{"PermissionsBoundaryPolicy"}},
 	350: {Name: "PermissionsBoundaryDecisionDetail", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "AllowedByPermissionsBoundary", Shape: 25}, // Boolean
+		{Name: "AllowedByPermissionsBoundary", Shape: 499}, // booleanType
 	}},
 	351: {Name: "Policy", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyName", Shape: 436},                    // String
-		{Name: "PolicyId", Shape: 436},                      // String
-		{Name: "Arn", Shape: 436},                           // String
-		{Name: "Path", Shape: 436},                          // String
-		{Name: "DefaultVersionId", Shape: 436},              // String
-		{Name: "AttachmentCount", Shape: 194},               // Integer
-		{Name: "PermissionsBoundaryUsageCount", Shape: 194}, // Integer
-		{Name: "IsAttachable", Shape: 25},                   // Boolean
-		{Name: "Description", Shape: 436},                   // String
-		{Name: "CreateDate", Shape: 448},                    // Timestamp
-		{Name: "UpdateDate", Shape: 448},                    // Timestamp
+		{Name: "PolicyName", Shape: 564},                    // policyNameType
+		{Name: "PolicyId", Shape: 526},                      // idType
+		{Name: "Arn", Shape: 493},                           // arnType
+		{Name: "Path", Shape: 567},                          // policyPathType
+		{Name: "DefaultVersionId", Shape: 570},              // policyVersionIdType
+		{Name: "AttachmentCount", Shape: 496},               // attachmentCountType
+		{Name: "PermissionsBoundaryUsageCount", Shape: 496}, // attachmentCountType
+		{Name: "IsAttachable", Shape: 499},                  // booleanType
+		{Name: "Description", Shape: 556},                   // policyDescriptionType
+		{Name: "CreateDate", Shape: 510},                    // dateType
+		{Name: "UpdateDate", Shape: 510},                    // dateType
 		{Name: "Tags", Shape: 602},                          // tagListType
 	}},
 	352: {Name: "PolicyDetail", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyName", Shape: 436},     // String
-		{Name: "PolicyDocument", Shape: 436}, // String
+		{Name: "PolicyName", Shape: 564},     // policyNameType
+		{Name: "PolicyDocument", Shape: 558}, // policyDocumentType
 	}},
 	353: {Name: "PolicyEvaluationDecisionType", Kind: awsapi.String, Enum: []string{"allowed", "explicitDeny", "implicitDeny"}},
 	354: {Name: "PolicyEvaluationException", Kind: awsapi.Structure, Exception: PolicyEvaluationException, Members: []awsapi.Member{
-		{Name: "message", Shape: 436}, // String
+		{Name: "message", Shape: 560}, // policyEvaluationErrorMessage
 	}},
 	355: {Name: "PolicyGrantingServiceAccess", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyName", Shape: 436, Required: true}, // String
+		{Name: "PolicyName", Shape: 564, Required: true}, // policyNameType
 		{Name: "PolicyType", Shape: 569, Required: true}, // policyType
-		{Name: "PolicyArn", Shape: 436},                  // String
+		{Name: "PolicyArn", Shape: 493},                  // arnType
 		{Name: "EntityType", Shape: 566},                 // policyOwnerEntityType
-		{Name: "EntityName", Shape: 436},                 // String
+		{Name: "EntityName", Shape: 518},                 // entityNameType
 	}},
 	356: {Name: "PolicyGroup", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "GroupName", Shape: 436}, // String
-		{Name: "GroupId", Shape: 436},   // String
+		{Name: "GroupName", Shape: 525}, // groupNameType
+		{Name: "GroupId", Shape: 526},   // idType
 	}},
 	357: {Name: "PolicyGroupListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 356}},
 	358: {Name: "PolicyIdentifier", Kind: awsapi.Structure, Union: true, Members: []awsapi.Member{
@@ -1333,7 +1333,7 @@ var shapes = [...]awsapi.Shape{
 	359: {Name: "PolicyIdentifierPolicyType", Kind: awsapi.String, Enum: []string{"inline", "aws-managed", "user-managed", "permission-boundary", "scp", "rcp"}},
 	360: {Name: "PolicyIdentifierType", Kind: awsapi.String},
 	361: {Name: "PolicyNotAttachableException", Kind: awsapi.Structure, Exception: PolicyNotAttachableException, Members: []awsapi.Member{
-		{Name: "message", Shape: 436}, // String
+		{Name: "message", Shape: 565}, // policyNotAttachableMessage
 	}},
 	362: {Name: "PolicyParameter", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Name", Shape: 436},   // String
@@ -1342,52 +1342,52 @@ var shapes = [...]awsapi.Shape{
 	}},
 	363: {Name: "PolicyParameterTypeEnum", Kind: awsapi.String, Enum: []string{"string", "stringList"}},
 	364: {Name: "PolicyRole", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 436}, // String
-		{Name: "RoleId", Shape: 436},   // String
+		{Name: "RoleName", Shape: 581}, // roleNameType
+		{Name: "RoleId", Shape: 526},   // idType
 	}},
 	365: {Name: "PolicyRoleListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 364}},
 	366: {Name: "PolicySourceType", Kind: awsapi.String, Enum: []string{"user", "group", "role", "aws-managed", "user-managed", "resource", "none"}},
 	367: {Name: "PolicyUsageType", Kind: awsapi.String, Enum: []string{"PermissionsPolicy", "PermissionsBoundary"}},
 	368: {Name: "PolicyUser", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436}, // String
-		{Name: "UserId", Shape: 436},   // String
+		{Name: "UserName", Shape: 610}, // userNameType
+		{Name: "UserId", Shape: 526},   // idType
 	}},
 	369: {Name: "PolicyUserListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 368}},
 	370: {Name: "PolicyVersion", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Document", Shape: 436},        // String
-		{Name: "VersionId", Shape: 436},       // String
-		{Name: "IsDefaultVersion", Shape: 25}, // Boolean
-		{Name: "CreateDate", Shape: 448},      // Timestamp
+		{Name: "Document", Shape: 558},         // policyDocumentType
+		{Name: "VersionId", Shape: 570},        // policyVersionIdType
+		{Name: "IsDefaultVersion", Shape: 499}, // booleanType
+		{Name: "CreateDate", Shape: 510},       // dateType
 	}},
 	371: {Name: "Position", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Line", Shape: 194},   // Integer
-		{Name: "Column", Shape: 194}, // Integer
+		{Name: "Line", Shape: 202},  // LineNumber
+		{Name: "Column", Shape: 32}, // ColumnNumber
 	}},
 	372: {Name: "PutAccountPropertiesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Properties", Shape: 332, Required: true}, // MapOfStringToString
 	}},
 	373: {Name: "PutGroupPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "GroupName", Shape: 436, Required: true},      // String
-		{Name: "PolicyName", Shape: 436, Required: true},     // String
-		{Name: "PolicyDocument", Shape: 436, Required: true}, // String
+		{Name: "GroupName", Shape: 525, Required: true},      // groupNameType
+		{Name: "PolicyName", Shape: 564, Required: true},     // policyNameType
+		{Name: "PolicyDocument", Shape: 558, Required: true}, // policyDocumentType
 	}},
 	374: {Name: "PutRolePermissionsBoundaryRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 436, Required: true},            // String
-		{Name: "PermissionsBoundary", Shape: 436, Required: true}, // String
+		{Name: "RoleName", Shape: 581, Required: true},            // roleNameType
+		{Name: "PermissionsBoundary", Shape: 493, Required: true}, // arnType
 	}},
 	375: {Name: "PutRolePolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 436, Required: true},       // String
-		{Name: "PolicyName", Shape: 436, Required: true},     // String
-		{Name: "PolicyDocument", Shape: 436, Required: true}, // String
+		{Name: "RoleName", Shape: 581, Required: true},       // roleNameType
+		{Name: "PolicyName", Shape: 564, Required: true},     // policyNameType
+		{Name: "PolicyDocument", Shape: 558, Required: true}, // policyDocumentType
 	}},
 	376: {Name: "PutUserPermissionsBoundaryRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436, Required: true},            // String
-		{Name: "PermissionsBoundary", Shape: 436, Required: true}, // String
+		{Name: "UserName", Shape: 610, Required: true},            // userNameType
+		{Name: "PermissionsBoundary", Shape: 493, Required: true}, // arnType
 	}},
 	377: {Name: "PutUserPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436, Required: true},       // String
-		{Name: "PolicyName", Shape: 436, Required: true},     // String
-		{Name: "PolicyDocument", Shape: 436, Required: true}, // String
+		{Name: "UserName", Shape: 520, Required: true},       // existingUserNameType
+		{Name: "PolicyName", Shape: 564, Required: true},     // policyNameType
+		{Name: "PolicyDocument", Shape: 558, Required: true}, // policyDocumentType
 	}},
 	378: {Name: "ReasonType", Kind: awsapi.String, Range: &awsapi.Range{Max: 1000, HasMax: true}},
 	379: {Name: "RegionNameType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 100, HasMax: true}},
@@ -1396,16 +1396,16 @@ var shapes = [...]awsapi.Shape{
 		{Name: "Notes", Shape: 436},                               // String
 	}},
 	381: {Name: "RemoveClientIDFromOpenIDConnectProviderRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "OpenIDConnectProviderArn", Shape: 436, Required: true}, // String
-		{Name: "ClientID", Shape: 436, Required: true},                 // String
+		{Name: "OpenIDConnectProviderArn", Shape: 493, Required: true}, // arnType
+		{Name: "ClientID", Shape: 505, Required: true},                 // clientIDType
 	}},
 	382: {Name: "RemoveRoleFromInstanceProfileRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "InstanceProfileName", Shape: 436, Required: true}, // String
-		{Name: "RoleName", Shape: 436, Required: true},            // String
+		{Name: "InstanceProfileName", Shape: 528, Required: true}, // instanceProfileNameType
+		{Name: "RoleName", Shape: 581, Required: true},            // roleNameType
 	}},
 	383: {Name: "RemoveUserFromGroupRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "GroupName", Shape: 436, Required: true}, // String
-		{Name: "UserName", Shape: 436, Required: true},  // String
+		{Name: "GroupName", Shape: 525, Required: true}, // groupNameType
+		{Name: "UserName", Shape: 520, Required: true},  // existingUserNameType
 	}},
 	384: {Name: "ReplacementValueEntry", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Values", Shape: 273, Required: true}, // ListOfString
@@ -1413,13 +1413,13 @@ var shapes = [...]awsapi.Shape{
 	385: {Name: "ReportContentType", Kind: awsapi.Blob},
 	386: {Name: "ReportFormatType", Kind: awsapi.String, Enum: []string{"text/csv"}},
 	387: {Name: "ReportGenerationLimitExceededException", Kind: awsapi.Structure, Exception: ReportGenerationLimitExceededException, Members: []awsapi.Member{
-		{Name: "message", Shape: 436}, // String
+		{Name: "message", Shape: 575}, // reportGenerationLimitExceededMessage
 	}},
 	388: {Name: "ReportStateDescriptionType", Kind: awsapi.String},
 	389: {Name: "ReportStateType", Kind: awsapi.String, Enum: []string{"STARTED", "INPROGRESS", "COMPLETE"}},
 	390: {Name: "ResetServiceSpecificCredentialRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436},                                    // String
-		{Name: "ServiceSpecificCredentialId", Shape: 436, Required: true}, // String
+		{Name: "UserName", Shape: 610},                                    // userNameType
+		{Name: "ServiceSpecificCredentialId", Shape: 592, Required: true}, // serviceSpecificCredentialId
 	}},
 	391: {Name: "ResetServiceSpecificCredentialResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "ServiceSpecificCredential", Shape: 421}, // ServiceSpecificCredential
@@ -1428,7 +1428,7 @@ var shapes = [...]awsapi.Shape{
 	393: {Name: "ResourceNameListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 394}},
 	394: {Name: "ResourceNameType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 2048, HasMax: true}},
 	395: {Name: "ResourceSpecificResult", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "EvalResourceName", Shape: 436, Required: true},     // String
+		{Name: "EvalResourceName", Shape: 394, Required: true},     // ResourceNameType
 		{Name: "EvalResourceDecision", Shape: 353, Required: true}, // PolicyEvaluationDecisionType
 		{Name: "MatchedStatements", Shape: 435},                    // StatementListType
 		{Name: "MissingContextValues", Shape: 38},                  // ContextKeyNamesResultListType
@@ -1437,32 +1437,32 @@ var shapes = [...]awsapi.Shape{
 	}},
 	396: {Name: "ResourceSpecificResultListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 395}},
 	397: {Name: "ResyncMFADeviceRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436, Required: true},            // String
-		{Name: "SerialNumber", Shape: 436, Required: true},        // String
-		{Name: "AuthenticationCode1", Shape: 436, Required: true}, // String
-		{Name: "AuthenticationCode2", Shape: 436, Required: true}, // String
+		{Name: "UserName", Shape: 520, Required: true},            // existingUserNameType
+		{Name: "SerialNumber", Shape: 582, Required: true},        // serialNumberType
+		{Name: "AuthenticationCode1", Shape: 497, Required: true}, // authenticationCodeType
+		{Name: "AuthenticationCode2", Shape: 497, Required: true}, // authenticationCodeType
 	}},
 	398: {Name: "Role", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Path", Shape: 436, Required: true},       // String
-		{Name: "RoleName", Shape: 436, Required: true},   // String
-		{Name: "RoleId", Shape: 436, Required: true},     // String
-		{Name: "Arn", Shape: 436, Required: true},        // String
-		{Name: "CreateDate", Shape: 448, Required: true}, // Timestamp
-		{Name: "AssumeRolePolicyDocument", Shape: 436},   // String
-		{Name: "Description", Shape: 436},                // String
-		{Name: "MaxSessionDuration", Shape: 194},         // Integer
+		{Name: "Path", Shape: 555, Required: true},       // pathType
+		{Name: "RoleName", Shape: 581, Required: true},   // roleNameType
+		{Name: "RoleId", Shape: 526, Required: true},     // idType
+		{Name: "Arn", Shape: 493, Required: true},        // arnType
+		{Name: "CreateDate", Shape: 510, Required: true}, // dateType
+		{Name: "AssumeRolePolicyDocument", Shape: 558},   // policyDocumentType
+		{Name: "Description", Shape: 577},                // roleDescriptionType
+		{Name: "MaxSessionDuration", Shape: 580},         // roleMaxSessionDurationType
 		{Name: "PermissionsBoundary", Shape: 21},         // AttachedPermissionsBoundary
 		{Name: "Tags", Shape: 602},                       // tagListType
 		{Name: "RoleLastUsed", Shape: 400},               // RoleLastUsed
 		{Name: "SourceRoleTemplate", Shape: 432},         // SourceRoleTemplate
 	}},
 	399: {Name: "RoleDetail", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Path", Shape: 436},                     // String
-		{Name: "RoleName", Shape: 436},                 // String
-		{Name: "RoleId", Shape: 436},                   // String
-		{Name: "Arn", Shape: 436},                      // String
-		{Name: "CreateDate", Shape: 448},               // Timestamp
-		{Name: "AssumeRolePolicyDocument", Shape: 436}, // String
+		{Name: "Path", Shape: 555},                     // pathType
+		{Name: "RoleName", Shape: 581},                 // roleNameType
+		{Name: "RoleId", Shape: 526},                   // idType
+		{Name: "Arn", Shape: 493},                      // arnType
+		{Name: "CreateDate", Shape: 510},               // dateType
+		{Name: "AssumeRolePolicyDocument", Shape: 558}, // policyDocumentType
 		{Name: "InstanceProfileList", Shape: 527},      // instanceProfileListType
 		{Name: "RolePolicyList", Shape: 557},           // policyDetailListType
 		{Name: "AttachedManagedPolicies", Shape: 495},  // attachedPoliciesListType
@@ -1471,8 +1471,8 @@ var shapes = [...]awsapi.Shape{
 		{Name: "RoleLastUsed", Shape: 400},             // RoleLastUsed
 	}},
 	400: {Name: "RoleLastUsed", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "LastUsedDate", Shape: 448}, // Timestamp
-		{Name: "Region", Shape: 436},       // String
+		{Name: "LastUsedDate", Shape: 510}, // dateType
+		{Name: "Region", Shape: 596},       // stringType
 	}},
 	401: {Name: "RoleModifiedException", Kind: awsapi.Structure, Exception: RoleModifiedException, Members: []awsapi.Member{
 		{Name: "Message", Shape: 436}, // String
@@ -1507,7 +1507,7 @@ var shapes = [...]awsapi.Shape{
 	}},
 	404: {Name: "RoleUsageListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 405}},
 	405: {Name: "RoleUsageType", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Region", Shape: 436},   // String
+		{Name: "Region", Shape: 379},   // RegionNameType
 		{Name: "Resources", Shape: 15}, // ArnListType
 	}},
 	406: {Name: "SAMLMetadataDocumentType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1000, HasMin: true, Max: 1e+07, HasMax: true}},
@@ -1516,132 +1516,132 @@ var shapes = [...]awsapi.Shape{
 		{Name: "Timestamp", Shape: 448}, // Timestamp
 	}},
 	408: {Name: "SAMLProviderListEntry", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Arn", Shape: 436},        // String
-		{Name: "ValidUntil", Shape: 448}, // Timestamp
-		{Name: "CreateDate", Shape: 448}, // Timestamp
+		{Name: "Arn", Shape: 493},        // arnType
+		{Name: "ValidUntil", Shape: 510}, // dateType
+		{Name: "CreateDate", Shape: 510}, // dateType
 	}},
 	409: {Name: "SAMLProviderListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 408}},
 	410: {Name: "SAMLProviderNameType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}, Pattern: "[\\w._-]+"},
 	411: {Name: "SSHPublicKey", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436, Required: true},         // String
-		{Name: "SSHPublicKeyId", Shape: 436, Required: true},   // String
-		{Name: "Fingerprint", Shape: 436, Required: true},      // String
-		{Name: "SSHPublicKeyBody", Shape: 436, Required: true}, // String
+		{Name: "UserName", Shape: 610, Required: true},         // userNameType
+		{Name: "SSHPublicKeyId", Shape: 573, Required: true},   // publicKeyIdType
+		{Name: "Fingerprint", Shape: 572, Required: true},      // publicKeyFingerprintType
+		{Name: "SSHPublicKeyBody", Shape: 574, Required: true}, // publicKeyMaterialType
 		{Name: "Status", Shape: 595, Required: true},           // statusType
-		{Name: "UploadDate", Shape: 448},                       // Timestamp
+		{Name: "UploadDate", Shape: 510},                       // dateType
 	}},
 	412: {Name: "SSHPublicKeyListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 413}},
 	413: {Name: "SSHPublicKeyMetadata", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436, Required: true},       // String
-		{Name: "SSHPublicKeyId", Shape: 436, Required: true}, // String
+		{Name: "UserName", Shape: 610, Required: true},       // userNameType
+		{Name: "SSHPublicKeyId", Shape: 573, Required: true}, // publicKeyIdType
 		{Name: "Status", Shape: 595, Required: true},         // statusType
-		{Name: "UploadDate", Shape: 448, Required: true},     // Timestamp
+		{Name: "UploadDate", Shape: 510, Required: true},     // dateType
 	}},
 	414: {Name: "SendDelegationTokenRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "DelegationRequestId", Shape: 436, Required: true}, // String
 	}},
 	415: {Name: "ServerCertificate", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "ServerCertificateMetadata", Shape: 416, Required: true}, // ServerCertificateMetadata
-		{Name: "CertificateBody", Shape: 436, Required: true},           // String
-		{Name: "CertificateChain", Shape: 436},                          // String
+		{Name: "CertificateBody", Shape: 500, Required: true},           // certificateBodyType
+		{Name: "CertificateChain", Shape: 501},                          // certificateChainType
 		{Name: "Tags", Shape: 602},                                      // tagListType
 	}},
 	416: {Name: "ServerCertificateMetadata", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Path", Shape: 436, Required: true},                  // String
-		{Name: "ServerCertificateName", Shape: 436, Required: true}, // String
-		{Name: "ServerCertificateId", Shape: 436, Required: true},   // String
-		{Name: "Arn", Shape: 436, Required: true},                   // String
-		{Name: "UploadDate", Shape: 448},                            // Timestamp
-		{Name: "Expiration", Shape: 448},                            // Timestamp
+		{Name: "Path", Shape: 555, Required: true},                  // pathType
+		{Name: "ServerCertificateName", Shape: 584, Required: true}, // serverCertificateNameType
+		{Name: "ServerCertificateId", Shape: 526, Required: true},   // idType
+		{Name: "Arn", Shape: 493, Required: true},                   // arnType
+		{Name: "UploadDate", Shape: 510},                            // dateType
+		{Name: "Expiration", Shape: 510},                            // dateType
 	}},
 	417: {Name: "ServiceAccessNotEnabledException", Kind: awsapi.Structure, Exception: ServiceAccessNotEnabledException, Members: []awsapi.Member{
 		{Name: "Message", Shape: 436}, // String
 	}},
 	418: {Name: "ServiceFailureException", Kind: awsapi.Structure, Exception: ServiceFailureException, Members: []awsapi.Member{
-		{Name: "message", Shape: 436}, // String
+		{Name: "message", Shape: 585}, // serviceFailureExceptionMessage
 	}},
 	419: {Name: "ServiceLastAccessed", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ServiceName", Shape: 436, Required: true},      // String
-		{Name: "LastAuthenticated", Shape: 448},                // Timestamp
-		{Name: "ServiceNamespace", Shape: 436, Required: true}, // String
-		{Name: "LastAuthenticatedEntity", Shape: 436},          // String
-		{Name: "LastAuthenticatedRegion", Shape: 436},          // String
-		{Name: "TotalAuthenticatedEntities", Shape: 194},       // Integer
+		{Name: "ServiceName", Shape: 587, Required: true},      // serviceNameType
+		{Name: "LastAuthenticated", Shape: 510},                // dateType
+		{Name: "ServiceNamespace", Shape: 589, Required: true}, // serviceNamespaceType
+		{Name: "LastAuthenticatedEntity", Shape: 493},          // arnType
+		{Name: "LastAuthenticatedRegion", Shape: 596},          // stringType
+		{Name: "TotalAuthenticatedEntities", Shape: 529},       // integerType
 		{Name: "TrackedActionsLastAccessed", Shape: 450},       // TrackedActionsLastAccessed
 	}},
 	420: {Name: "ServiceNotSupportedException", Kind: awsapi.Structure, Exception: ServiceNotSupportedException, Members: []awsapi.Member{
-		{Name: "message", Shape: 436}, // String
+		{Name: "message", Shape: 590}, // serviceNotSupportedMessage
 	}},
 	421: {Name: "ServiceSpecificCredential", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "CreateDate", Shape: 448, Required: true},                  // Timestamp
-		{Name: "ServiceName", Shape: 436, Required: true},                 // String
-		{Name: "ServiceUserName", Shape: 436, Required: true},             // String
-		{Name: "ServicePassword", Shape: 436, Required: true},             // String
-		{Name: "ServiceSpecificCredentialId", Shape: 436, Required: true}, // String
-		{Name: "UserName", Shape: 436, Required: true},                    // String
+		{Name: "CreateDate", Shape: 510, Required: true},                  // dateType
+		{Name: "ServiceName", Shape: 586, Required: true},                 // serviceName
+		{Name: "ServiceUserName", Shape: 593, Required: true},             // serviceUserName
+		{Name: "ServicePassword", Shape: 591, Required: true},             // servicePassword
+		{Name: "ServiceSpecificCredentialId", Shape: 592, Required: true}, // serviceSpecificCredentialId
+		{Name: "UserName", Shape: 610, Required: true},                    // userNameType
 		{Name: "Status", Shape: 595, Required: true},                      // statusType
 		{Name: "ExpirationDate", Shape: 448},                              // Timestamp
 		{Name: "ServiceCredentialAlias", Shape: 436},                      // String
 		{Name: "ServiceCredentialSecret", Shape: 436},                     // String
 	}},
 	422: {Name: "ServiceSpecificCredentialMetadata", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436, Required: true},                    // String
+		{Name: "UserName", Shape: 610, Required: true},                    // userNameType
 		{Name: "Status", Shape: 595, Required: true},                      // statusType
-		{Name: "ServiceUserName", Shape: 436, Required: true},             // String
-		{Name: "CreateDate", Shape: 448, Required: true},                  // Timestamp
-		{Name: "ServiceSpecificCredentialId", Shape: 436, Required: true}, // String
-		{Name: "ServiceName", Shape: 436, Required: true},                 // String
+		{Name: "ServiceUserName", Shape: 593, Required: true},             // serviceUserName
+		{Name: "CreateDate", Shape: 510, Required: true},                  // dateType
+		{Name: "ServiceSpecificCredentialId", Shape: 592, Required: true}, // serviceSpecificCredentialId
+		{Name: "ServiceName", Shape: 586, Required: true},                 // serviceName
 		{Name: "ExpirationDate", Shape: 448},                              // Timestamp
 		{Name: "ServiceCredentialAlias", Shape: 436},                      // String
 	}},
 	423: {Name: "ServiceSpecificCredentialsListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 422}},
 	424: {Name: "ServicesLastAccessed", Kind: awsapi.List, Elem: awsapi.Element{Shape: 419}},
 	425: {Name: "SetDefaultPolicyVersionRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyArn", Shape: 436, Required: true}, // String
-		{Name: "VersionId", Shape: 436, Required: true}, // String
+		{Name: "PolicyArn", Shape: 493, Required: true}, // arnType
+		{Name: "VersionId", Shape: 570, Required: true}, // policyVersionIdType
 	}},
 	426: {Name: "SetSecurityTokenServicePreferencesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "GlobalEndpointTokenVersion", Shape: 521, Required: true}, // globalEndpointTokenVersion
 	}},
 	427: {Name: "SigningCertificate", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436, Required: true},        // String
-		{Name: "CertificateId", Shape: 436, Required: true},   // String
-		{Name: "CertificateBody", Shape: 436, Required: true}, // String
+		{Name: "UserName", Shape: 610, Required: true},        // userNameType
+		{Name: "CertificateId", Shape: 502, Required: true},   // certificateIdType
+		{Name: "CertificateBody", Shape: 500, Required: true}, // certificateBodyType
 		{Name: "Status", Shape: 595, Required: true},          // statusType
-		{Name: "UploadDate", Shape: 448},                      // Timestamp
+		{Name: "UploadDate", Shape: 510},                      // dateType
 	}},
 	428: {Name: "SimulateCustomPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "PolicyInputList", Shape: 431, Required: true},    // SimulationPolicyListType
 		{Name: "PermissionsBoundaryPolicyInputList", Shape: 431}, // SimulationPolicyListType
 		{Name: "ActionNames", Shape: 10, Required: true},         // ActionNameListType
 		{Name: "ResourceArns", Shape: 393},                       // ResourceNameListType
-		{Name: "ResourcePolicy", Shape: 436},                     // String
-		{Name: "ResourceOwner", Shape: 436},                      // String
-		{Name: "CallerArn", Shape: 436},                          // String
+		{Name: "ResourcePolicy", Shape: 558},                     // policyDocumentType
+		{Name: "ResourceOwner", Shape: 394},                      // ResourceNameType
+		{Name: "CallerArn", Shape: 394},                          // ResourceNameType
 		{Name: "ContextEntries", Shape: 36},                      // ContextEntryListType
-		{Name: "ResourceHandlingOption", Shape: 436},             // String
-		{Name: "MaxItems", Shape: 194},                           // Integer
-		{Name: "Marker", Shape: 436},                             // String
+		{Name: "ResourceHandlingOption", Shape: 392},             // ResourceHandlingOptionType
+		{Name: "MaxItems", Shape: 543},                           // maxItemsType
+		{Name: "Marker", Shape: 542},                             // markerType
 		{Name: "OrderedOrganizationPolicyInputList", Shape: 250}, // ListOfOrderedOrganizationPolicyType
 	}},
 	429: {Name: "SimulatePolicyResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "EvaluationResults", Shape: 124}, // EvaluationResultsListType
-		{Name: "IsTruncated", Shape: 25},        // Boolean
-		{Name: "Marker", Shape: 436},            // String
+		{Name: "IsTruncated", Shape: 499},       // booleanType
+		{Name: "Marker", Shape: 576},            // responseMarkerType
 	}},
 	430: {Name: "SimulatePrincipalPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicySourceArn", Shape: 436, Required: true},    // String
+		{Name: "PolicySourceArn", Shape: 493, Required: true},    // arnType
 		{Name: "PolicyInputList", Shape: 431},                    // SimulationPolicyListType
 		{Name: "PermissionsBoundaryPolicyInputList", Shape: 431}, // SimulationPolicyListType
 		{Name: "ActionNames", Shape: 10, Required: true},         // ActionNameListType
 		{Name: "ResourceArns", Shape: 393},                       // ResourceNameListType
-		{Name: "ResourcePolicy", Shape: 436},                     // String
-		{Name: "ResourceOwner", Shape: 436},                      // String
-		{Name: "CallerArn", Shape: 436},                          // String
+		{Name: "ResourcePolicy", Shape: 558},                     // policyDocumentType
+		{Name: "ResourceOwner", Shape: 394},                      // ResourceNameType
+		{Name: "CallerArn", Shape: 394},                          // ResourceNameType
 		{Name: "ContextEntries", Shape: 36},                      // ContextEntryListType
-		{Name: "ResourceHandlingOption", Shape: 436},             // String
-		{Name: "MaxItems", Shape: 194},                           // Integer
-		{Name: "Marker", Shape: 436},                             // String
+		{Name: "ResourceHandlingOption", Shape: 392},             // ResourceHandlingOptionType
+		{Name: "MaxItems", Shape: 543},                           // maxItemsType
+		{Name: "Marker", Shape: 542},                             // markerType
 		{Name: "PolicyExclusionList", Shape: 256},                // ListOfPolicyIdentifier
 	}},
 	431: {Name: "SimulationPolicyListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 558}},
@@ -1651,7 +1651,7 @@ var shapes = [...]awsapi.Shape{
 	}},
 	433: {Name: "StateType", Kind: awsapi.String, Enum: []string{"UNASSIGNED", "ASSIGNED", "PENDING_APPROVAL", "FINALIZED", "ACCEPTED", "REJECTED", "EXPIRED"}},
 	434: {Name: "Statement", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SourcePolicyId", Shape: 436},   // String
+		{Name: "SourcePolicyId", Shape: 360},   // PolicyIdentifierType
 		{Name: "SourcePolicyType", Shape: 366}, // PolicySourceType
 		{Name: "StartPosition", Shape: 371},    // Position
 		{Name: "EndPosition", Shape: 371},      // Position
@@ -1660,35 +1660,35 @@ var shapes = [...]awsapi.Shape{
 	436: {Name: "String", Kind: awsapi.String},
 	437: {Name: "SummaryStateType", Kind: awsapi.String, Enum: []string{"AVAILABLE", "NOT_AVAILABLE", "NOT_SUPPORTED", "FAILED"}},
 	438: {Name: "Tag", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Key", Shape: 436, Required: true},   // String
-		{Name: "Value", Shape: 436, Required: true}, // String
+		{Name: "Key", Shape: 601, Required: true},   // tagKeyType
+		{Name: "Value", Shape: 603, Required: true}, // tagValueType
 	}},
 	439: {Name: "TagInstanceProfileRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "InstanceProfileName", Shape: 436, Required: true}, // String
+		{Name: "InstanceProfileName", Shape: 528, Required: true}, // instanceProfileNameType
 		{Name: "Tags", Shape: 602, Required: true},                // tagListType
 	}},
 	440: {Name: "TagMFADeviceRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SerialNumber", Shape: 436, Required: true}, // String
+		{Name: "SerialNumber", Shape: 582, Required: true}, // serialNumberType
 		{Name: "Tags", Shape: 602, Required: true},         // tagListType
 	}},
 	441: {Name: "TagOpenIDConnectProviderRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "OpenIDConnectProviderArn", Shape: 436, Required: true}, // String
+		{Name: "OpenIDConnectProviderArn", Shape: 493, Required: true}, // arnType
 		{Name: "Tags", Shape: 602, Required: true},                     // tagListType
 	}},
 	442: {Name: "TagPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyArn", Shape: 436, Required: true}, // String
+		{Name: "PolicyArn", Shape: 493, Required: true}, // arnType
 		{Name: "Tags", Shape: 602, Required: true},      // tagListType
 	}},
 	443: {Name: "TagRoleRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 436, Required: true}, // String
+		{Name: "RoleName", Shape: 581, Required: true}, // roleNameType
 		{Name: "Tags", Shape: 602, Required: true},     // tagListType
 	}},
 	444: {Name: "TagSAMLProviderRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SAMLProviderArn", Shape: 436, Required: true}, // String
+		{Name: "SAMLProviderArn", Shape: 493, Required: true}, // arnType
 		{Name: "Tags", Shape: 602, Required: true},            // tagListType
 	}},
 	445: {Name: "TagServerCertificateRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ServerCertificateName", Shape: 436, Required: true}, // String
+		{Name: "ServerCertificateName", Shape: 584, Required: true}, // serverCertificateNameType
 		{Name: "Tags", Shape: 602, Required: true},                  // tagListType
 	}},
 	446: {Name: "TagTemplate", Kind: awsapi.Structure, Members: []awsapi.Member{
@@ -1696,154 +1696,154 @@ var shapes = [...]awsapi.Shape{
 		{Name: "Value", Shape: 436}, // String
 	}},
 	447: {Name: "TagUserRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436, Required: true}, // String
+		{Name: "UserName", Shape: 520, Required: true}, // existingUserNameType
 		{Name: "Tags", Shape: 602, Required: true},     // tagListType
 	}},
 	448: {Name: "Timestamp", Kind: awsapi.Timestamp},
 	449: {Name: "TrackedActionLastAccessed", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ActionName", Shape: 436},         // String
-		{Name: "LastAccessedEntity", Shape: 436}, // String
-		{Name: "LastAccessedTime", Shape: 448},   // Timestamp
-		{Name: "LastAccessedRegion", Shape: 436}, // String
+		{Name: "ActionName", Shape: 596},         // stringType
+		{Name: "LastAccessedEntity", Shape: 493}, // arnType
+		{Name: "LastAccessedTime", Shape: 510},   // dateType
+		{Name: "LastAccessedRegion", Shape: 596}, // stringType
 	}},
 	450: {Name: "TrackedActionsLastAccessed", Kind: awsapi.List, Elem: awsapi.Element{Shape: 449}},
 	451: {Name: "UnmodifiableEntityException", Kind: awsapi.Structure, Exception: UnmodifiableEntityException, Members: []awsapi.Member{
-		{Name: "message", Shape: 436}, // String
+		{Name: "message", Shape: 606}, // unmodifiableEntityMessage
 	}},
 	452: {Name: "UnrecognizedPublicKeyEncodingException", Kind: awsapi.Structure, Exception: UnrecognizedPublicKeyEncodingException, Members: []awsapi.Member{
-		{Name: "message", Shape: 436}, // String
+		{Name: "message", Shape: 607}, // unrecognizedPublicKeyEncodingMessage
 	}},
 	453: {Name: "UntagInstanceProfileRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "InstanceProfileName", Shape: 436, Required: true}, // String
+		{Name: "InstanceProfileName", Shape: 528, Required: true}, // instanceProfileNameType
 		{Name: "TagKeys", Shape: 600, Required: true},             // tagKeyListType
 	}},
 	454: {Name: "UntagMFADeviceRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SerialNumber", Shape: 436, Required: true}, // String
+		{Name: "SerialNumber", Shape: 582, Required: true}, // serialNumberType
 		{Name: "TagKeys", Shape: 600, Required: true},      // tagKeyListType
 	}},
 	455: {Name: "UntagOpenIDConnectProviderRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "OpenIDConnectProviderArn", Shape: 436, Required: true}, // String
+		{Name: "OpenIDConnectProviderArn", Shape: 493, Required: true}, // arnType
 		{Name: "TagKeys", Shape: 600, Required: true},                  // tagKeyListType
 	}},
 	456: {Name: "UntagPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PolicyArn", Shape: 436, Required: true}, // String
+		{Name: "PolicyArn", Shape: 493, Required: true}, // arnType
 		{Name: "TagKeys", Shape: 600, Required: true},   // tagKeyListType
 	}},
 	457: {Name: "UntagRoleRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 436, Required: true}, // String
+		{Name: "RoleName", Shape: 581, Required: true}, // roleNameType
 		{Name: "TagKeys", Shape: 600, Required: true},  // tagKeyListType
 	}},
 	458: {Name: "UntagSAMLProviderRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SAMLProviderArn", Shape: 436, Required: true}, // String
+		{Name: "SAMLProviderArn", Shape: 493, Required: true}, // arnType
 		{Name: "TagKeys", Shape: 600, Required: true},         // tagKeyListType
 	}},
 	459: {Name: "UntagServerCertificateRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ServerCertificateName", Shape: 436, Required: true}, // String
+		{Name: "ServerCertificateName", Shape: 584, Required: true}, // serverCertificateNameType
 		{Name: "TagKeys", Shape: 600, Required: true},               // tagKeyListType
 	}},
 	460: {Name: "UntagUserRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436, Required: true}, // String
+		{Name: "UserName", Shape: 520, Required: true}, // existingUserNameType
 		{Name: "TagKeys", Shape: 600, Required: true},  // tagKeyListType
 	}},
 	461: {Name: "UpdateAccessKeyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436},                    // String
-		{Name: "AccessKeyId", Shape: 436, Required: true}, // String
+		{Name: "UserName", Shape: 520},                    // existingUserNameType
+		{Name: "AccessKeyId", Shape: 488, Required: true}, // accessKeyIdType
 		{Name: "Status", Shape: 595, Required: true},      // statusType
 	}},
 	462: {Name: "UpdateAccountPasswordPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "MinimumPasswordLength", Shape: 194},     // Integer
-		{Name: "RequireSymbols", Shape: 25},             // Boolean
-		{Name: "RequireNumbers", Shape: 25},             // Boolean
-		{Name: "RequireUppercaseCharacters", Shape: 25}, // Boolean
-		{Name: "RequireLowercaseCharacters", Shape: 25}, // Boolean
-		{Name: "AllowUsersToChangePassword", Shape: 25}, // Boolean
-		{Name: "MaxPasswordAge", Shape: 194},            // Integer
-		{Name: "PasswordReusePrevention", Shape: 194},   // Integer
-		{Name: "HardExpiry", Shape: 25},                 // Boolean
+		{Name: "MinimumPasswordLength", Shape: 546},      // minimumPasswordLengthType
+		{Name: "RequireSymbols", Shape: 499},             // booleanType
+		{Name: "RequireNumbers", Shape: 499},             // booleanType
+		{Name: "RequireUppercaseCharacters", Shape: 499}, // booleanType
+		{Name: "RequireLowercaseCharacters", Shape: 499}, // booleanType
+		{Name: "AllowUsersToChangePassword", Shape: 499}, // booleanType
+		{Name: "MaxPasswordAge", Shape: 544},             // maxPasswordAgeType
+		{Name: "PasswordReusePrevention", Shape: 552},    // passwordReusePreventionType
+		{Name: "HardExpiry", Shape: 498},                 // booleanObjectType
 	}},
 	463: {Name: "UpdateAssumeRolePolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 436, Required: true},       // String
-		{Name: "PolicyDocument", Shape: 436, Required: true}, // String
+		{Name: "RoleName", Shape: 581, Required: true},       // roleNameType
+		{Name: "PolicyDocument", Shape: 558, Required: true}, // policyDocumentType
 	}},
 	464: {Name: "UpdateDelegationRequestRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "DelegationRequestId", Shape: 436, Required: true}, // String
 		{Name: "Notes", Shape: 436},                               // String
 	}},
 	465: {Name: "UpdateGroupRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "GroupName", Shape: 436, Required: true}, // String
-		{Name: "NewPath", Shape: 436},                   // String
-		{Name: "NewGroupName", Shape: 436},              // String
+		{Name: "GroupName", Shape: 525, Required: true}, // groupNameType
+		{Name: "NewPath", Shape: 555},                   // pathType
+		{Name: "NewGroupName", Shape: 525},              // groupNameType
 	}},
 	466: {Name: "UpdateLoginProfileRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436, Required: true}, // String
-		{Name: "Password", Shape: 436},                 // String
-		{Name: "PasswordResetRequired", Shape: 25},     // Boolean
+		{Name: "UserName", Shape: 610, Required: true}, // userNameType
+		{Name: "Password", Shape: 553},                 // passwordType
+		{Name: "PasswordResetRequired", Shape: 498},    // booleanObjectType
 	}},
 	467: {Name: "UpdateOpenIDConnectProviderThumbprintRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "OpenIDConnectProviderArn", Shape: 436, Required: true}, // String
+		{Name: "OpenIDConnectProviderArn", Shape: 493, Required: true}, // arnType
 		{Name: "ThumbprintList", Shape: 604, Required: true},           // thumbprintListType
 	}},
 	468: {Name: "UpdateRoleDescriptionRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 436, Required: true},    // String
-		{Name: "Description", Shape: 436, Required: true}, // String
+		{Name: "RoleName", Shape: 581, Required: true},    // roleNameType
+		{Name: "Description", Shape: 577, Required: true}, // roleDescriptionType
 	}},
 	469: {Name: "UpdateRoleDescriptionResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Role", Shape: 398}, // Role
 	}},
 	470: {Name: "UpdateRoleRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleName", Shape: 436, Required: true}, // String
-		{Name: "Description", Shape: 436},              // String
-		{Name: "MaxSessionDuration", Shape: 194},       // Integer
+		{Name: "RoleName", Shape: 581, Required: true}, // roleNameType
+		{Name: "Description", Shape: 577},              // roleDescriptionType
+		{Name: "MaxSessionDuration", Shape: 580},       // roleMaxSessionDurationType
 	}},
 	471: {Name: "UpdateRoleResponse", Kind: awsapi.Structure},
 	472: {Name: "UpdateSAMLProviderRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SAMLMetadataDocument", Shape: 436},            // String
-		{Name: "SAMLProviderArn", Shape: 436, Required: true}, // String
+		{Name: "SAMLMetadataDocument", Shape: 406},            // SAMLMetadataDocumentType
+		{Name: "SAMLProviderArn", Shape: 493, Required: true}, // arnType
 		{Name: "AddPrivateKey", Shape: 436},                   // String
 		{Name: "AssertionEncryptionMode", Shape: 16},          // AssertionEncryptionModeType
 		{Name: "RemovePrivateKey", Shape: 436},                // String
 	}},
 	473: {Name: "UpdateSAMLProviderResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SAMLProviderArn", Shape: 436}, // String
+		{Name: "SAMLProviderArn", Shape: 493}, // arnType
 	}},
 	474: {Name: "UpdateSSHPublicKeyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436, Required: true},       // String
-		{Name: "SSHPublicKeyId", Shape: 436, Required: true}, // String
+		{Name: "UserName", Shape: 610, Required: true},       // userNameType
+		{Name: "SSHPublicKeyId", Shape: 573, Required: true}, // publicKeyIdType
 		{Name: "Status", Shape: 595, Required: true},         // statusType
 	}},
 	475: {Name: "UpdateServerCertificateRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ServerCertificateName", Shape: 436, Required: true}, // String
-		{Name: "NewPath", Shape: 436},                               // String
-		{Name: "NewServerCertificateName", Shape: 436},              // String
+		{Name: "ServerCertificateName", Shape: 584, Required: true}, // serverCertificateNameType
+		{Name: "NewPath", Shape: 555},                               // pathType
+		{Name: "NewServerCertificateName", Shape: 584},              // serverCertificateNameType
 	}},
 	476: {Name: "UpdateServiceSpecificCredentialRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436},                                    // String
-		{Name: "ServiceSpecificCredentialId", Shape: 436, Required: true}, // String
+		{Name: "UserName", Shape: 610},                                    // userNameType
+		{Name: "ServiceSpecificCredentialId", Shape: 592, Required: true}, // serviceSpecificCredentialId
 		{Name: "Status", Shape: 595, Required: true},                      // statusType
 	}},
 	477: {Name: "UpdateSigningCertificateRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436},                      // String
-		{Name: "CertificateId", Shape: 436, Required: true}, // String
+		{Name: "UserName", Shape: 520},                      // existingUserNameType
+		{Name: "CertificateId", Shape: 502, Required: true}, // certificateIdType
 		{Name: "Status", Shape: 595, Required: true},        // statusType
 	}},
 	478: {Name: "UpdateUserRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436, Required: true}, // String
-		{Name: "NewPath", Shape: 436},                  // String
-		{Name: "NewUserName", Shape: 436},              // String
+		{Name: "UserName", Shape: 520, Required: true}, // existingUserNameType
+		{Name: "NewPath", Shape: 555},                  // pathType
+		{Name: "NewUserName", Shape: 610},              // userNameType
 	}},
 	479: {Name: "UploadSSHPublicKeyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436, Required: true},         // String
-		{Name: "SSHPublicKeyBody", Shape: 436, Required: true}, // String
+		{Name: "UserName", Shape: 610, Required: true},         // userNameType
+		{Name: "SSHPublicKeyBody", Shape: 574, Required: true}, // publicKeyMaterialType
 	}},
 	480: {Name: "UploadSSHPublicKeyResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "SSHPublicKey", Shape: 411}, // SSHPublicKey
 	}},
 	481: {Name: "UploadServerCertificateRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Path", Shape: 436},                                  // String
-		{Name: "ServerCertificateName", Shape: 436, Required: true}, // String
-		{Name: "CertificateBody", Shape: 436, Required: true},       // String
-		{Name: "PrivateKey", Shape: 436, Required: true},            // String
-		{Name: "CertificateChain", Shape: 436},                      // String
+		{Name: "Path", Shape: 555},                                  // pathType
+		{Name: "ServerCertificateName", Shape: 584, Required: true}, // serverCertificateNameType
+		{Name: "CertificateBody", Shape: 500, Required: true},       // certificateBodyType
+		{Name: "PrivateKey", Shape: 571, Required: true},            // privateKeyType
+		{Name: "CertificateChain", Shape: 501},                      // certificateChainType
 		{Name: "Tags", Shape: 602},                                  // tagListType
 	}},
 	482: {Name: "UploadServerCertificateResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
@@ -1851,28 +1851,28 @@ var shapes = [...]awsapi.Shape{
 		{Name: "Tags", Shape: 602},                      // tagListType
 	}},
 	483: {Name: "UploadSigningCertificateRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserName", Shape: 436},                        // String
-		{Name: "CertificateBody", Shape: 436, Required: true}, // String
+		{Name: "UserName", Shape: 520},                        // existingUserNameType
+		{Name: "CertificateBody", Shape: 500, Required: true}, // certificateBodyType
 	}},
 	484: {Name: "UploadSigningCertificateResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Certificate", Shape: 427, Required: true}, // SigningCertificate
 	}},
 	485: {Name: "User", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Path", Shape: 436, Required: true},       // String
-		{Name: "UserName", Shape: 436, Required: true},   // String
-		{Name: "UserId", Shape: 436, Required: true},     // String
-		{Name: "Arn", Shape: 436, Required: true},        // String
-		{Name: "CreateDate", Shape: 448, Required: true}, // Timestamp
-		{Name: "PasswordLastUsed", Shape: 448},           // Timestamp
+		{Name: "Path", Shape: 555, Required: true},       // pathType
+		{Name: "UserName", Shape: 610, Required: true},   // userNameType
+		{Name: "UserId", Shape: 526, Required: true},     // idType
+		{Name: "Arn", Shape: 493, Required: true},        // arnType
+		{Name: "CreateDate", Shape: 510, Required: true}, // dateType
+		{Name: "PasswordLastUsed", Shape: 510},           // dateType
 		{Name: "PermissionsBoundary", Shape: 21},         // AttachedPermissionsBoundary
 		{Name: "Tags", Shape: 602},                       // tagListType
 	}},
 	486: {Name: "UserDetail", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Path", Shape: 436},                    // String
-		{Name: "UserName", Shape: 436},                // String
-		{Name: "UserId", Shape: 436},                  // String
-		{Name: "Arn", Shape: 436},                     // String
-		{Name: "CreateDate", Shape: 448},              // Timestamp
+		{Name: "Path", Shape: 555},                    // pathType
+		{Name: "UserName", Shape: 610},                // userNameType
+		{Name: "UserId", Shape: 526},                  // idType
+		{Name: "Arn", Shape: 493},                     // arnType
+		{Name: "CreateDate", Shape: 510},              // dateType
 		{Name: "UserPolicyList", Shape: 557},          // policyDetailListType
 		{Name: "GroupList", Shape: 524},               // groupNameListType
 		{Name: "AttachedManagedPolicies", Shape: 495}, // attachedPoliciesListType
@@ -1880,11 +1880,11 @@ var shapes = [...]awsapi.Shape{
 		{Name: "Tags", Shape: 602},                    // tagListType
 	}},
 	487: {Name: "VirtualMFADevice", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SerialNumber", Shape: 436, Required: true}, // String
-		{Name: "Base32StringSeed", Shape: 24},              // Blob
-		{Name: "QRCodePNG", Shape: 24},                     // Blob
+		{Name: "SerialNumber", Shape: 582, Required: true}, // serialNumberType
+		{Name: "Base32StringSeed", Shape: 26},              // BootstrapDatum
+		{Name: "QRCodePNG", Shape: 26},                     // BootstrapDatum
 		{Name: "User", Shape: 485},                         // User
-		{Name: "EnableDate", Shape: 448},                   // Timestamp
+		{Name: "EnableDate", Shape: 510},                   // dateType
 		{Name: "Tags", Shape: 602},                         // tagListType
 	}},
 	488: {Name: "accessKeyIdType", Kind: awsapi.String, Range: &awsapi.Range{Min: 16, HasMin: true, Max: 128, HasMax: true}, Pattern: "[\\w]+"},

@@ -1798,7 +1798,7 @@ var shapes = [...]awsapi.Shape{
 	540: {Name: "TenantId", Kind: awsapi.String},
 	541: {Name: "TenantIsolationMode", Kind: awsapi.String, Enum: []string{"PER_TENANT"}},
 	542: {Name: "ThrottleReason", Kind: awsapi.String, Enum: []string{"ConcurrentInvocationLimitExceeded", "FunctionInvocationRateLimitExceeded", "ReservedFunctionConcurrentInvocationLimitExceeded", "ReservedFunctionInvocationRateLimitExceeded", "CallerRateLimitExceeded", "ConcurrentSnapshotCreateLimitExceeded"}},
-	543: {Name: "Timeout", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 1, HasMin: true}},
+	543: {Name: "Timeout", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 900, HasMax: true}},
 	544: {Name: "Timestamp", Kind: awsapi.String},
 	545: {Name: "TooManyRequestsException", Kind: awsapi.Structure, Exception: TooManyRequestsException, Members: []awsapi.Member{
 		{Name: "retryAfterSeconds", Shape: 523, Wire: "Retry-After", Location: awsapi.Header}, // String

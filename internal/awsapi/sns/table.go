@@ -35,10 +35,10 @@ var shapes = [...]awsapi.Shape{
 		{Name: "message", Shape: 185}, // string
 	}},
 	6: {Name: "BatchResultErrorEntry", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Id", Shape: 140, Required: true},         // String
-		{Name: "Code", Shape: 140, Required: true},       // String
-		{Name: "Message", Shape: 140},                    // String
-		{Name: "SenderFault", Shape: 10, Required: true}, // Boolean
+		{Name: "Id", Shape: 140, Required: true},          // String
+		{Name: "Code", Shape: 140, Required: true},        // String
+		{Name: "Message", Shape: 140},                     // String
+		{Name: "SenderFault", Shape: 176, Required: true}, // boolean
 	}},
 	7:  {Name: "BatchResultErrorEntryList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 6}},
 	8:  {Name: "Binary", Kind: awsapi.Blob},
@@ -48,7 +48,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "phoneNumber", Shape: 110, Required: true}, // PhoneNumber
 	}},
 	12: {Name: "CheckIfPhoneNumberIsOptedOutResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "isOptedOut", Shape: 10}, // Boolean
+		{Name: "isOptedOut", Shape: 176}, // boolean
 	}},
 	13: {Name: "ConcurrentAccessException", Kind: awsapi.Structure, Exception: ConcurrentAccessException, Members: []awsapi.Member{
 		{Name: "message", Shape: 185}, // string
@@ -145,7 +145,7 @@ var shapes = [...]awsapi.Shape{
 	}},
 	42: {Name: "GetSMSSandboxAccountStatusInput", Kind: awsapi.Structure},
 	43: {Name: "GetSMSSandboxAccountStatusResult", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "IsInSandbox", Shape: 10, Required: true}, // Boolean
+		{Name: "IsInSandbox", Shape: 176, Required: true}, // boolean
 	}},
 	44: {Name: "GetSubscriptionAttributesInput", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "SubscriptionArn", Shape: 187, Required: true}, // subscriptionARN
@@ -221,8 +221,8 @@ var shapes = [...]awsapi.Shape{
 	77: {Name: "ListOfTag", Kind: awsapi.List, Elem: awsapi.Element{Shape: 147}},
 	78: {Name: "ListOfTopic", Kind: awsapi.List, Elem: awsapi.Element{Shape: 159}},
 	79: {Name: "ListOriginationNumbersRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "NextToken", Shape: 183}, // nextToken
-		{Name: "MaxResults", Shape: 48}, // Integer
+		{Name: "NextToken", Shape: 183},  // nextToken
+		{Name: "MaxResults", Shape: 100}, // MaxItemsListOriginationNumbers
 	}},
 	80: {Name: "ListOriginationNumbersResult", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "NextToken", Shape: 183},    // nextToken
@@ -244,7 +244,7 @@ var shapes = [...]awsapi.Shape{
 	}},
 	85: {Name: "ListSMSSandboxPhoneNumbersInput", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "NextToken", Shape: 183}, // nextToken
-		{Name: "MaxResults", Shape: 48}, // Integer
+		{Name: "MaxResults", Shape: 99}, // MaxItems
 	}},
 	86: {Name: "ListSMSSandboxPhoneNumbersResult", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "PhoneNumbers", Shape: 131, Required: true}, // SMSSandboxPhoneNumberList
@@ -288,7 +288,7 @@ var shapes = [...]awsapi.Shape{
 	102: {Name: "MessageAttributeValue", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "DataType", Shape: 140, Required: true}, // String
 		{Name: "StringValue", Shape: 140},              // String
-		{Name: "BinaryValue", Shape: 9},                // Blob
+		{Name: "BinaryValue", Shape: 8},                // Binary
 	}},
 	103: {Name: "NotFoundException", Kind: awsapi.Structure, Exception: NotFoundException, Members: []awsapi.Member{
 		{Name: "message", Shape: 185}, // string
@@ -413,7 +413,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "Protocol", Shape: 184, Required: true}, // protocol
 		{Name: "Endpoint", Shape: 178},                 // endpoint
 		{Name: "Attributes", Shape: 144},               // SubscriptionAttributesMap
-		{Name: "ReturnSubscriptionArn", Shape: 10},     // Boolean
+		{Name: "ReturnSubscriptionArn", Shape: 176},    // boolean
 	}},
 	142: {Name: "SubscribeResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "SubscriptionArn", Shape: 187}, // subscriptionARN

@@ -18,68 +18,68 @@ var Service = awsapi.Service{
 
 var shapes = [...]awsapi.Shape{
 	0: {Name: "AssumeRoleRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleArn", Shape: 49, Required: true},         // String
-		{Name: "RoleSessionName", Shape: 49, Required: true}, // String
+		{Name: "RoleArn", Shape: 57, Required: true},         // arnType
+		{Name: "RoleSessionName", Shape: 78, Required: true}, // roleSessionNameType
 		{Name: "PolicyArns", Shape: 75},                      // policyDescriptorListType
-		{Name: "Policy", Shape: 49},                          // String
-		{Name: "DurationSeconds", Shape: 30},                 // Integer
+		{Name: "Policy", Shape: 88},                          // unrestrictedSessionPolicyDocumentType
+		{Name: "DurationSeconds", Shape: 77},                 // roleDurationSecondsType
 		{Name: "Tags", Shape: 84},                            // tagListType
 		{Name: "TransitiveTagKeys", Shape: 82},               // tagKeyListType
-		{Name: "ExternalId", Shape: 49},                      // String
-		{Name: "SerialNumber", Shape: 49},                    // String
-		{Name: "TokenCode", Shape: 49},                       // String
-		{Name: "SourceIdentity", Shape: 49},                  // String
+		{Name: "ExternalId", Shape: 66},                      // externalIdType
+		{Name: "SerialNumber", Shape: 79},                    // serialNumberType
+		{Name: "TokenCode", Shape: 86},                       // tokenCodeType
+		{Name: "SourceIdentity", Shape: 81},                  // sourceIdentityType
 		{Name: "ProvidedContexts", Shape: 45},                // ProvidedContextsListType
 		{Name: "MinimumSessionTokenSize", Shape: 30},         // Integer
 	}},
 	1: {Name: "AssumeRoleResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Credentials", Shape: 10},             // Credentials
 		{Name: "AssumedRoleUser", Shape: 8},          // AssumedRoleUser
-		{Name: "PackedPolicySize", Shape: 30},        // Integer
-		{Name: "SourceIdentity", Shape: 49},          // String
+		{Name: "PackedPolicySize", Shape: 73},        // nonNegativeIntegerType
+		{Name: "SourceIdentity", Shape: 81},          // sourceIdentityType
 		{Name: "SessionTokenSize", Shape: 30},        // Integer
 		{Name: "SessionTokenUtilization", Shape: 30}, // Integer
 	}},
 	2: {Name: "AssumeRoleWithSAMLRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleArn", Shape: 49, Required: true},       // String
-		{Name: "PrincipalArn", Shape: 49, Required: true},  // String
-		{Name: "SAMLAssertion", Shape: 49, Required: true}, // String
+		{Name: "RoleArn", Shape: 57, Required: true},       // arnType
+		{Name: "PrincipalArn", Shape: 57, Required: true},  // arnType
+		{Name: "SAMLAssertion", Shape: 47, Required: true}, // SAMLAssertionType
 		{Name: "PolicyArns", Shape: 75},                    // policyDescriptorListType
-		{Name: "Policy", Shape: 49},                        // String
-		{Name: "DurationSeconds", Shape: 30},               // Integer
+		{Name: "Policy", Shape: 80},                        // sessionPolicyDocumentType
+		{Name: "DurationSeconds", Shape: 77},               // roleDurationSecondsType
 		{Name: "MinimumSessionTokenSize", Shape: 30},       // Integer
 	}},
 	3: {Name: "AssumeRoleWithSAMLResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Credentials", Shape: 10},             // Credentials
 		{Name: "AssumedRoleUser", Shape: 8},          // AssumedRoleUser
-		{Name: "PackedPolicySize", Shape: 30},        // Integer
-		{Name: "Subject", Shape: 49},                 // String
-		{Name: "SubjectType", Shape: 49},             // String
-		{Name: "Issuer", Shape: 49},                  // String
-		{Name: "Audience", Shape: 49},                // String
-		{Name: "NameQualifier", Shape: 49},           // String
-		{Name: "SourceIdentity", Shape: 49},          // String
+		{Name: "PackedPolicySize", Shape: 73},        // nonNegativeIntegerType
+		{Name: "Subject", Shape: 50},                 // Subject
+		{Name: "SubjectType", Shape: 51},             // SubjectType
+		{Name: "Issuer", Shape: 33},                  // Issuer
+		{Name: "Audience", Shape: 9},                 // Audience
+		{Name: "NameQualifier", Shape: 40},           // NameQualifier
+		{Name: "SourceIdentity", Shape: 81},          // sourceIdentityType
 		{Name: "SessionTokenSize", Shape: 30},        // Integer
 		{Name: "SessionTokenUtilization", Shape: 30}, // Integer
 	}},
 	4: {Name: "AssumeRoleWithWebIdentityRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RoleArn", Shape: 49, Required: true},          // String
-		{Name: "RoleSessionName", Shape: 49, Required: true},  // String
-		{Name: "WebIdentityToken", Shape: 49, Required: true}, // String
-		{Name: "ProviderId", Shape: 49},                       // String
+		{Name: "RoleArn", Shape: 57, Required: true},          // arnType
+		{Name: "RoleSessionName", Shape: 78, Required: true},  // roleSessionNameType
+		{Name: "WebIdentityToken", Shape: 59, Required: true}, // clientTokenType
+		{Name: "ProviderId", Shape: 89},                       // urlType
 		{Name: "PolicyArns", Shape: 75},                       // policyDescriptorListType
-		{Name: "Policy", Shape: 49},                           // String
-		{Name: "DurationSeconds", Shape: 30},                  // Integer
+		{Name: "Policy", Shape: 80},                           // sessionPolicyDocumentType
+		{Name: "DurationSeconds", Shape: 77},                  // roleDurationSecondsType
 		{Name: "MinimumSessionTokenSize", Shape: 30},          // Integer
 	}},
 	5: {Name: "AssumeRoleWithWebIdentityResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Credentials", Shape: 10},                 // Credentials
-		{Name: "SubjectFromWebIdentityToken", Shape: 49}, // String
+		{Name: "SubjectFromWebIdentityToken", Shape: 92}, // webIdentitySubjectType
 		{Name: "AssumedRoleUser", Shape: 8},              // AssumedRoleUser
-		{Name: "PackedPolicySize", Shape: 30},            // Integer
-		{Name: "Provider", Shape: 49},                    // String
-		{Name: "Audience", Shape: 49},                    // String
-		{Name: "SourceIdentity", Shape: 49},              // String
+		{Name: "PackedPolicySize", Shape: 73},            // nonNegativeIntegerType
+		{Name: "Provider", Shape: 33},                    // Issuer
+		{Name: "Audience", Shape: 9},                     // Audience
+		{Name: "SourceIdentity", Shape: 81},              // sourceIdentityType
 		{Name: "SessionTokenSize", Shape: 30},            // Integer
 		{Name: "SessionTokenUtilization", Shape: 30},     // Integer
 	}},
@@ -96,43 +96,43 @@ var shapes = [...]awsapi.Shape{
 		{Name: "SourceIdentity", Shape: 49},          // String
 	}},
 	8: {Name: "AssumedRoleUser", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "AssumedRoleId", Shape: 49, Required: true}, // String
-		{Name: "Arn", Shape: 49, Required: true},           // String
+		{Name: "AssumedRoleId", Shape: 58, Required: true}, // assumedRoleIdType
+		{Name: "Arn", Shape: 57, Required: true},           // arnType
 	}},
 	9: {Name: "Audience", Kind: awsapi.String},
 	10: {Name: "Credentials", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "AccessKeyId", Shape: 49, Required: true},     // String
-		{Name: "SecretAccessKey", Shape: 49, Required: true}, // String
-		{Name: "SessionToken", Shape: 49, Required: true},    // String
-		{Name: "Expiration", Shape: 53, Required: true},      // Timestamp
+		{Name: "AccessKeyId", Shape: 54, Required: true},     // accessKeyIdType
+		{Name: "SecretAccessKey", Shape: 55, Required: true}, // accessKeySecretType
+		{Name: "SessionToken", Shape: 87, Required: true},    // tokenType
+		{Name: "Expiration", Shape: 61, Required: true},      // dateType
 	}},
 	11: {Name: "DecodeAuthorizationMessageRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "EncodedMessage", Shape: 49, Required: true}, // String
+		{Name: "EncodedMessage", Shape: 64, Required: true}, // encodedMessageType
 	}},
 	12: {Name: "DecodeAuthorizationMessageResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "DecodedMessage", Shape: 49}, // String
+		{Name: "DecodedMessage", Shape: 62}, // decodedMessageType
 	}},
 	13: {Name: "ExpiredTokenException", Kind: awsapi.Structure, Exception: ExpiredTokenException, Members: []awsapi.Member{
-		{Name: "message", Shape: 49}, // String
+		{Name: "message", Shape: 65}, // expiredIdentityTokenMessage
 	}},
 	14: {Name: "ExpiredTradeInTokenException", Kind: awsapi.Structure, Exception: ExpiredTradeInTokenException, Members: []awsapi.Member{
 		{Name: "Message", Shape: 49}, // String
 	}},
 	15: {Name: "FederatedUser", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "FederatedUserId", Shape: 49, Required: true}, // String
-		{Name: "Arn", Shape: 49, Required: true},             // String
+		{Name: "FederatedUserId", Shape: 67, Required: true}, // federatedIdType
+		{Name: "Arn", Shape: 57, Required: true},             // arnType
 	}},
 	16: {Name: "GetAccessKeyInfoRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "AccessKeyId", Shape: 49, Required: true}, // String
+		{Name: "AccessKeyId", Shape: 54, Required: true}, // accessKeyIdType
 	}},
 	17: {Name: "GetAccessKeyInfoResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Account", Shape: 49}, // String
+		{Name: "Account", Shape: 56}, // accountType
 	}},
 	18: {Name: "GetCallerIdentityRequest", Kind: awsapi.Structure},
 	19: {Name: "GetCallerIdentityResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UserId", Shape: 49},  // String
-		{Name: "Account", Shape: 49}, // String
-		{Name: "Arn", Shape: 49},     // String
+		{Name: "UserId", Shape: 90},  // userIdType
+		{Name: "Account", Shape: 56}, // accountType
+		{Name: "Arn", Shape: 57},     // arnType
 	}},
 	20: {Name: "GetDelegatedAccessTokenRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "TradeInToken", Shape: 49, Required: true}, // String
@@ -143,24 +143,24 @@ var shapes = [...]awsapi.Shape{
 		{Name: "PackedPolicySize", Shape: 30}, // Integer
 	}},
 	22: {Name: "GetFederationTokenRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Name", Shape: 49, Required: true},    // String
-		{Name: "Policy", Shape: 49},                  // String
+		{Name: "Name", Shape: 91, Required: true},    // userNameType
+		{Name: "Policy", Shape: 80},                  // sessionPolicyDocumentType
 		{Name: "PolicyArns", Shape: 75},              // policyDescriptorListType
-		{Name: "DurationSeconds", Shape: 30},         // Integer
+		{Name: "DurationSeconds", Shape: 63},         // durationSecondsType
 		{Name: "Tags", Shape: 84},                    // tagListType
 		{Name: "MinimumSessionTokenSize", Shape: 30}, // Integer
 	}},
 	23: {Name: "GetFederationTokenResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Credentials", Shape: 10},             // Credentials
 		{Name: "FederatedUser", Shape: 15},           // FederatedUser
-		{Name: "PackedPolicySize", Shape: 30},        // Integer
+		{Name: "PackedPolicySize", Shape: 73},        // nonNegativeIntegerType
 		{Name: "SessionTokenSize", Shape: 30},        // Integer
 		{Name: "SessionTokenUtilization", Shape: 30}, // Integer
 	}},
 	24: {Name: "GetSessionTokenRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "DurationSeconds", Shape: 30},         // Integer
-		{Name: "SerialNumber", Shape: 49},            // String
-		{Name: "TokenCode", Shape: 49},               // String
+		{Name: "DurationSeconds", Shape: 63},         // durationSecondsType
+		{Name: "SerialNumber", Shape: 79},            // serialNumberType
+		{Name: "TokenCode", Shape: 86},               // tokenCodeType
 		{Name: "MinimumSessionTokenSize", Shape: 30}, // Integer
 	}},
 	25: {Name: "GetSessionTokenResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
@@ -179,17 +179,17 @@ var shapes = [...]awsapi.Shape{
 		{Name: "WebIdentityToken", Shape: 49}, // String
 	}},
 	28: {Name: "IDPCommunicationErrorException", Kind: awsapi.Structure, Exception: IDPCommunicationErrorException, Members: []awsapi.Member{
-		{Name: "message", Shape: 49}, // String
+		{Name: "message", Shape: 68}, // idpCommunicationErrorMessage
 	}},
 	29: {Name: "IDPRejectedClaimException", Kind: awsapi.Structure, Exception: IDPRejectedClaimException, Members: []awsapi.Member{
-		{Name: "message", Shape: 49}, // String
+		{Name: "message", Shape: 69}, // idpRejectedClaimMessage
 	}},
 	30: {Name: "Integer", Kind: awsapi.Integer},
 	31: {Name: "InvalidAuthorizationMessageException", Kind: awsapi.Structure, Exception: InvalidAuthorizationMessageException, Members: []awsapi.Member{
-		{Name: "message", Shape: 49}, // String
+		{Name: "message", Shape: 70}, // invalidAuthorizationMessage
 	}},
 	32: {Name: "InvalidIdentityTokenException", Kind: awsapi.Structure, Exception: InvalidIdentityTokenException, Members: []awsapi.Member{
-		{Name: "message", Shape: 49}, // String
+		{Name: "message", Shape: 71}, // invalidIdentityTokenMessage
 	}},
 	33: {Name: "Issuer", Kind: awsapi.String},
 	34: {Name: "JWTPayloadSizeExceededException", Kind: awsapi.Structure, Exception: JWTPayloadSizeExceededException, Members: []awsapi.Member{
@@ -200,25 +200,25 @@ var shapes = [...]awsapi.Shape{
 	37: {Name: "ListOfString", Kind: awsapi.List, Elem: awsapi.Element{Shape: 49}},
 	38: {Name: "ListOfTag", Kind: awsapi.List, Elem: awsapi.Element{Shape: 52}},
 	39: {Name: "MalformedPolicyDocumentException", Kind: awsapi.Structure, Exception: MalformedPolicyDocumentException, Members: []awsapi.Member{
-		{Name: "message", Shape: 49}, // String
+		{Name: "message", Shape: 72}, // malformedPolicyDocumentMessage
 	}},
 	40: {Name: "NameQualifier", Kind: awsapi.String},
 	41: {Name: "OutboundWebIdentityFederationDisabledException", Kind: awsapi.Structure, Exception: OutboundWebIdentityFederationDisabledException, Members: []awsapi.Member{
 		{Name: "Message", Shape: 49}, // String
 	}},
 	42: {Name: "PackedPolicyTooLargeException", Kind: awsapi.Structure, Exception: PackedPolicyTooLargeException, Members: []awsapi.Member{
-		{Name: "message", Shape: 49}, // String
+		{Name: "message", Shape: 74}, // packedPolicyTooLargeMessage
 	}},
 	43: {Name: "PolicyDescriptorType", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "arn", Shape: 49}, // String
+		{Name: "arn", Shape: 57}, // arnType
 	}},
 	44: {Name: "ProvidedContext", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ProviderArn", Shape: 49},      // String
-		{Name: "ContextAssertion", Shape: 49}, // String
+		{Name: "ProviderArn", Shape: 57},      // arnType
+		{Name: "ContextAssertion", Shape: 60}, // contextAssertionType
 	}},
 	45: {Name: "ProvidedContextsListType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 44}, Range: &awsapi.Range{Max: 5, HasMax: true}},
 	46: {Name: "RegionDisabledException", Kind: awsapi.Structure, Exception: RegionDisabledException, Members: []awsapi.Member{
-		{Name: "message", Shape: 49}, // String
+		{Name: "message", Shape: 76}, // regionDisabledMessage
 	}},
 	47: {Name: "SAMLAssertionType", Kind: awsapi.String, Range: &awsapi.Range{Min: 4, HasMin: true, Max: 100000, HasMax: true}, Sensitive: true},
 	48: {Name: "SessionDurationEscalationException", Kind: awsapi.Structure, Exception: SessionDurationEscalationException, Members: []awsapi.Member{
@@ -228,8 +228,8 @@ var shapes = [...]awsapi.Shape{
 	50: {Name: "Subject", Kind: awsapi.String},
 	51: {Name: "SubjectType", Kind: awsapi.String},
 	52: {Name: "Tag", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Key", Shape: 49, Required: true},   // String
-		{Name: "Value", Shape: 49, Required: true}, // String
+		{Name: "Key", Shape: 83, Required: true},   // tagKeyType
+		{Name: "Value", Shape: 85, Required: true}, // tagValueType
 	}},
 	53: {Name: "Timestamp", Kind: awsapi.Timestamp},
 	54: {Name: "accessKeyIdType", Kind: awsapi.String, Range: &awsapi.Range{Min: 16, HasMin: true, Max: 128, HasMax: true}, Pattern: "[\\w]*"},
