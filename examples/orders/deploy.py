@@ -91,7 +91,7 @@ Try next:
   curl {base}/orders -d '{{"items": [{{"sku": "mug", "quantity": 3}}]}}'
   export AWS_ENDPOINT_URL={ENDPOINT} AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
   aws lambda list-functions
-  aws logs tail /aws/lambda/{NAME} --follow""", flush=True)
+  aws logs filter-log-events --log-group-name /aws/lambda/{NAME}""", flush=True)
 
 
 if __name__ == "__main__":
