@@ -24,15 +24,16 @@ type environment struct {
 	shelf   *shelf // nil until it belongs to one
 	journal *journal
 
-	jail     jail.Jail
-	server   *http.Server
-	entry    string // of a custom runtime: its program, inside
-	entryErr error
-	runtime  *runtimeapi.Runtime
-	process  jail.Process // the runtime's
-	exited   chan struct{}
-	exit     jail.Exit
-	printing []*output // of the runtime, and of each extension
+	jail        jail.Jail
+	server      *http.Server
+	connections connections
+	entry       string // of a custom runtime: its program, inside
+	entryErr    error
+	runtime     *runtimeapi.Runtime
+	process     jail.Process // the runtime's
+	exited      chan struct{}
+	exit        jail.Exit
+	printing    []*output // of the runtime, and of each extension
 
 	extensions *extensions
 
@@ -73,7 +74,7 @@ func (f *Fleet) place(ctx context.Context, s *Spec, custom bool, j jail.Jail, lo
 	if custom {
 		e.entry, e.entryErr = provided.Entrypoint(s.Code, opt)
 	}
-	e.server = &http.Server{Handler: e}
+	e.server = &http.Server{Handler: e, ConnState: e.connections.state}
 	go e.server.Serve(j.Listener(0))
 	if f.endpoint != nil {
 		go f.endpoint.Serve(j.Listener(1))
@@ -119,6 +120,7 @@ func (e *environment) run(r *family.Runtime, env []string) error {
 	case e.entry != "":
 		path = e.entry
 	case wrapper != "":
+		// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-modify.html#runtime-wrapper
 		path, args = wrapper, append([]string{path}, args...)
 	}
 	out, err := newOutput(func(record string) { e.journal.printed(telemetryapi.FunctionLine, record) })

@@ -29,6 +29,7 @@ type bench struct {
 	fleet *sandbox.Fleet
 	log   *logBook
 	mode  jail.Mode
+	host  jail.Host
 }
 
 func newBench(t testing.TB, m jail.Mode, change ...func(*sandbox.Options)) *bench {
@@ -61,7 +62,7 @@ func newBench(t testing.TB, m jail.Mode, change ...func(*sandbox.Options)) *benc
 			t.Error(err)
 		}
 	})
-	return &bench{t, f, log, host.Mode()}
+	return &bench{t, f, log, host.Mode(), host}
 }
 
 // logBook is a Log that remembers.

@@ -114,6 +114,7 @@ func (e *environment) awaitRuntime(limit time.Duration, over <-chan time.Time) *
 	case f := <-e.extensions.registry.Failed():
 		return extensionInitFailure(f)
 	case <-e.exited:
+		<-e.connections.none() // its last words may be a failure
 		select {
 		case f := <-e.runtime.InitFailed():
 			return &initFailure{Type: f.Type, Body: f.Body}

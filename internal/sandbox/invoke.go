@@ -13,8 +13,8 @@ import (
 )
 
 // linger is how long a caller who has its response waits for the environment to come to rest, so that
-// the next call finds it idle. What takes longer goes on without the caller. It is also how long a
-// response may take to arrive after the runtime's end.
+// the next call finds it idle. What takes longer goes on without the caller. It is also the most that a
+// response may take to be read after the runtime's end.
 const linger = 100 * time.Millisecond
 
 // round is one invocation in an environment.
@@ -163,10 +163,14 @@ func (r *round) crashed(kind, message string) {
 	late := time.NewTimer(linger)
 	defer late.Stop()
 	select {
+	case <-r.env.connections.none():
+	case <-late.C:
+	}
+	select {
 	case <-r.call.Done():
 		r.responded()
 		return
-	case <-late.C:
+	default:
 	}
 	began := r.call.Detach()
 	r.message = message

