@@ -7,25 +7,21 @@ import (
 	"net"
 	"os"
 	"slices"
-	"strconv"
 	"sync"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"cirro/internal/sandbox/jail/cgroup"
 	"cirro/internal/sandbox/jail/control"
-	"cirro/internal/sandbox/jail/entry"
 )
 
 // walledJail is one jail, with the connection to its supervisor.
 type walledJail struct {
 	host      *walledHost
 	user      int
-	group     *cgroup.Group
-	started   *spawned
-	link      *link
+	*cell           // nil until there is one
+	link      *link // nil until then
 	listeners []net.Listener
 	closing   sync.Once
 	closed    error
@@ -46,20 +42,17 @@ func (h *walledHost) New(ctx context.Context, c Config) (Jail, error) {
 
 func (j *walledJail) open(ctx context.Context, c Config) (err error) {
 	h := j.host
-	if j.group, err = h.groups.New(strconv.FormatInt(h.serial.Add(1), 10)); err != nil {
-		return err
-	}
-	birth := h.spawner.begin(entry.Supervisor, h.birth(j.group.Descriptor()), j.group)
-	// While the supervisor starts, what it will need is made.
+	cell := h.cells.take()
+	// While its process may still be starting, what it will need is made.
 	binds := append(rootBinds(), c.Binds...)
 	mounts, err := h.mounts.open(sources(binds))
 	defer closeAll(mounts)
-	born := <-birth
-	j.started = born.spawned
-	if err = errors.Join(err, born.err); err != nil {
+	t := <-cell
+	j.cell = t.cell
+	if err = errors.Join(err, t.err); err != nil {
 		return err
 	}
-	j.link = newLink(j.started.conn)
+	j.link = newLink(j.process.conn)
 	_, sockets, err := j.link.ask(ctx, &control.Build{
 		Hostname: c.Hostname, Targets: targets(binds), Files: j.etc(c.Hostname), Hide: hidden, Listeners: c.Listeners,
 	}, mounts)
@@ -214,25 +207,8 @@ func (j *walledJail) close() error {
 	for _, l := range j.listeners {
 		l.Close()
 	}
-	if j.started != nil {
-		// The kernel ends all others with the first process, and this one when they are gone.
-		j.started.process.Kill()
-		if j.group != nil {
-			j.group.Freeze(false) // the frozen do not die in version 1
-		}
-		select {
-		case <-j.started.done:
-		case <-time.After(10 * time.Second):
-			return errors.New("close a jail: its processes do not end")
-		}
-		if j.link != nil {
-			j.link.close()
-		} else {
-			j.started.conn.Close()
-		}
-	}
-	if j.group == nil {
+	if j.cell == nil {
 		return nil
 	}
-	return j.group.Remove()
+	return j.destroy()
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -25,6 +26,7 @@ type volumes struct {
 	ready     map[int64][]int // detached mounts by size
 	making    map[int64]bool
 	closed    bool
+	closing   chan struct{} // closed with it
 	work      sync.WaitGroup
 }
 
@@ -50,7 +52,7 @@ func openVolumes(dir string) (*volumes, error) {
 			return nil, fmt.Errorf("%w (mkfs.ext4 is not installed)", errNoVolumes)
 		}
 	}
-	v := &volumes{dir: dir, mkfs: mkfs, templates: map[int64]*template{}, ready: map[int64][]int{}, making: map[int64]bool{}}
+	v := &volumes{dir: dir, mkfs: mkfs, templates: map[int64]*template{}, ready: map[int64][]int{}, making: map[int64]bool{}, closing: make(chan struct{})}
 	stale, _ := filepath.Glob(filepath.Join(dir, "template-*"))
 	for _, s := range stale {
 		os.Remove(s)
@@ -60,7 +62,7 @@ func openVolumes(dir string) (*volumes, error) {
 		return nil, fmt.Errorf("%w (%v)", errNoVolumes, err)
 	}
 	fd.Close()
-	v.prepare(usualVolume)
+	v.prepare(usualVolume, 0)
 	return v, nil
 }
 
@@ -71,28 +73,30 @@ func (v *volumes) take(size int64) (int, error) {
 		fd := r[len(r)-1]
 		v.ready[size] = r[:len(r)-1]
 		v.lock.Unlock()
-		v.prepare(size)
+		v.prepare(size, later)
 		return fd, nil
 	}
 	v.lock.Unlock()
-	v.prepare(size)
+	v.prepare(size, later)
 	return v.make(size)
 }
 
-// prepare makes volumes ahead, in the background.
-func (v *volumes) prepare(size int64) {
+// prepare makes volumes ahead, in the background and after a while.
+func (v *volumes) prepare(size int64, after time.Duration) {
 	v.lock.Lock()
 	defer v.lock.Unlock()
 	if v.closed || v.making[size] {
 		return
 	}
 	v.making[size] = true
-	v.work.Add(1)
-	go func() {
-		defer v.work.Done()
+	v.work.Go(func() {
+		select {
+		case <-time.After(after):
+		case <-v.closing:
+		}
 		for v.fill(size) {
 		}
-	}()
+	})
 }
 
 // fill makes one volume, unless there are enough.
@@ -124,6 +128,7 @@ func (v *volumes) fill(size int64) bool {
 func (v *volumes) close() error {
 	v.lock.Lock()
 	v.closed = true
+	close(v.closing)
 	v.lock.Unlock()
 	v.work.Wait()
 	v.lock.Lock()

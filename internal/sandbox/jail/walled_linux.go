@@ -28,6 +28,7 @@ type walledHost struct {
 	mounts   opener
 	volumes  *volumes // nil without
 	spawner  *spawner
+	cells    *stock
 	filter   []byte
 	warnings []string
 	serial   atomic.Int64
@@ -98,6 +99,7 @@ func (h *walledHost) open(dir string) (err error) {
 		return err
 	}
 	h.spawner = startSpawner()
+	h.cells = &stock{raise: h.raise}
 	if h.mode == AsRoot {
 		h.mounts = localOpener{}
 		h.volumes, err = openVolumes(dir)
@@ -192,6 +194,9 @@ func (h *walledHost) Close() error {
 	var errs []error
 	for _, j := range jails {
 		errs = append(errs, j.Close())
+	}
+	if h.cells != nil {
+		errs = append(errs, h.cells.close())
 	}
 	if h.mounts != nil {
 		errs = append(errs, h.mounts.close())

@@ -36,6 +36,9 @@ func supervise(conn *control.Conn) {
 		conn: conn, assign: make(chan *control.Assign), start: make(chan request), answer: make(chan error),
 		begun: make(chan struct{}, 1), pids: map[int64]int{}, ids: map[int]int64{},
 	}
+	go s.launch()
+	go s.reap()
+	makeThreads()
 	for {
 		m, files, err := conn.Receive()
 		if m == nil {
@@ -74,13 +77,9 @@ func (s *supervisor) serve(m control.Message, files []int) {
 			return
 		}
 		s.conn.Send(&control.Built{}, sockets...)
-		// What follows is needed later, and the host need not wait for it.
 		for _, fd := range sockets {
 			syscall.Close(fd)
 		}
-		go s.launch()
-		go s.reap()
-		makeThreads()
 	case *control.Assign:
 		if err := s.complete(m, files); err != nil {
 			s.conn.Send(failed(err))
