@@ -412,7 +412,7 @@ func TestVerify(t *testing.T) {
 	s := httptest.NewServer(newEndpoint(t, endpoint.Options{Verify: true, Identify: identify, Logger: quiet}))
 	defer s.Close()
 	invoke := func() *http.Request {
-		return request(t, "POST", s.URL+"/2015-03-31/functions/a%3Ab/invocations?Qualifier=a%20b", `{"a":1}`)
+		return request(t, "POST", s.URL+"/2015-03-31/functions/a%3Ab/invocations?Qualifier=a%24b", `{"a":1}`)
 	}
 	whoami := func() *http.Request {
 		return request(t, "POST", s.URL, "Action=GetCallerIdentity&Version=2011-06-15", "Content-Type", "application/x-www-form-urlencoded")

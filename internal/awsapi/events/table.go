@@ -519,18 +519,18 @@ var shapes = [...]awsapi.Shape{
 		{Name: "CreationTime", Shape: 333},      // Timestamp
 		{Name: "LastModifiedTime", Shape: 333},  // Timestamp
 	}},
-	120: {Name: "EndpointArn", Kind: awsapi.String},
-	121: {Name: "EndpointDescription", Kind: awsapi.String},
+	120: {Name: "EndpointArn", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 1600, HasMax: true}, Pattern: "^arn:aws([a-z]|\\-)*:events:([a-z]|\\d|\\-)*:([0-9]{12})?:endpoint\\/[/\\.\\-_A-Za-z0-9]+$"},
+	121: {Name: "EndpointDescription", Kind: awsapi.String, Range: &awsapi.Range{Max: 512, HasMax: true}, Pattern: ".*"},
 	122: {Name: "EndpointEventBus", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "EventBusArn", Shape: 209, Required: true}, // NonPartnerEventBusArn
 	}},
-	123: {Name: "EndpointEventBusList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 122}},
-	124: {Name: "EndpointId", Kind: awsapi.String},
+	123: {Name: "EndpointEventBusList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 122}, Range: &awsapi.Range{Min: 2, HasMin: true, Max: 2, HasMax: true}},
+	124: {Name: "EndpointId", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 50, HasMax: true}, Pattern: "^[A-Za-z0-9\\-]+[\\.][A-Za-z0-9\\-]+$"},
 	125: {Name: "EndpointList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 119}},
-	126: {Name: "EndpointName", Kind: awsapi.String},
+	126: {Name: "EndpointName", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 64, HasMax: true}, Pattern: "[\\.\\-_A-Za-z0-9]+"},
 	127: {Name: "EndpointState", Kind: awsapi.String, Enum: []string{"ACTIVE", "CREATING", "UPDATING", "DELETING", "CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED"}},
-	128: {Name: "EndpointStateReason", Kind: awsapi.String},
-	129: {Name: "EndpointUrl", Kind: awsapi.String},
+	128: {Name: "EndpointStateReason", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 512, HasMax: true}, Pattern: ".*"},
+	129: {Name: "EndpointUrl", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 256, HasMax: true}, Pattern: "^(https://)?[\\.\\-a-z0-9]+$"},
 	130: {Name: "ErrorCode", Kind: awsapi.String},
 	131: {Name: "ErrorMessage", Kind: awsapi.String},
 	132: {Name: "EventBus", Kind: awsapi.Structure, Members: []awsapi.Member{
@@ -542,14 +542,14 @@ var shapes = [...]awsapi.Shape{
 		{Name: "LastModifiedTime", Shape: 333}, // Timestamp
 		{Name: "ManagedBy", Shape: 202},        // ManagedBy
 	}},
-	133: {Name: "EventBusArn", Kind: awsapi.String},
-	134: {Name: "EventBusDescription", Kind: awsapi.String},
+	133: {Name: "EventBusArn", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 1600, HasMax: true}, Pattern: "^arn:aws([a-z]|\\-)*:events:([a-z]|\\d|\\-)*:([0-9]{12})?:.+\\/.+$"},
+	134: {Name: "EventBusDescription", Kind: awsapi.String, Range: &awsapi.Range{Max: 512, HasMax: true}},
 	135: {Name: "EventBusList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 132}},
 	136: {Name: "EventBusName", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 256, HasMax: true}, Pattern: "[/\\.\\-_A-Za-z0-9]+"},
-	137: {Name: "EventBusNameOrArn", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 1600, HasMax: true}, Pattern: "(arn:aws[\\w-]*:events:[a-z]{2}-[a-z]+-[\\w-]+:[0-9]{12}:event-bus\\/)?[/\\.\\-_A-Za-z0-9]+"},
-	138: {Name: "EventId", Kind: awsapi.String},
-	139: {Name: "EventPattern", Kind: awsapi.String},
-	140: {Name: "EventResource", Kind: awsapi.String},
+	137: {Name: "EventBusNameOrArn", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 1600, HasMax: true}, Pattern: "(arn:aws[\\w-]*:events:[a-z]+-[a-z]+-[\\w-]+:[0-9]{12}:event-bus\\/)?[/\\.\\-_A-Za-z0-9]+"},
+	138: {Name: "EventId", Kind: awsapi.String, Range: &awsapi.Range{Max: 64, HasMax: true}},
+	139: {Name: "EventPattern", Kind: awsapi.String, Range: &awsapi.Range{Max: 4096, HasMax: true}},
+	140: {Name: "EventResource", Kind: awsapi.String, Range: &awsapi.Range{Max: 2048, HasMax: true}},
 	141: {Name: "EventResourceList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 140}},
 	142: {Name: "EventSource", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Arn", Shape: 313},            // String
@@ -568,20 +568,20 @@ var shapes = [...]awsapi.Shape{
 		{Name: "Primary", Shape: 229, Required: true},   // Primary
 		{Name: "Secondary", Shape: 303, Required: true}, // Secondary
 	}},
-	149: {Name: "GraphQLOperation", Kind: awsapi.String, Sensitive: true},
+	149: {Name: "GraphQLOperation", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 1.048576e+06, HasMax: true}, Sensitive: true},
 	150: {Name: "HeaderKey", Kind: awsapi.String, Range: &awsapi.Range{Max: 512, HasMax: true}, Pattern: "^[!#$%&'*+-.^_`|~0-9a-zA-Z]+$"},
 	151: {Name: "HeaderParametersMap", Kind: awsapi.Map, Key: awsapi.Element{Shape: 150}, Elem: awsapi.Element{Shape: 152}},
 	152: {Name: "HeaderValue", Kind: awsapi.String, Range: &awsapi.Range{Max: 512, HasMax: true}, Pattern: "^[ \\t]*[\\x20-\\x7E]+([ \\t]+[\\x20-\\x7E]+)*[ \\t]*$"},
 	153: {Name: "HeaderValueSensitive", Kind: awsapi.String, Range: &awsapi.Range{Max: 512, HasMax: true}, Pattern: "^[ \\t]*[\\x20-\\x7E]+([ \\t]+[\\x20-\\x7E]+)*[ \\t]*$", Sensitive: true},
-	154: {Name: "HealthCheck", Kind: awsapi.String},
-	155: {Name: "HomeRegion", Kind: awsapi.String},
+	154: {Name: "HealthCheck", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 1600, HasMax: true}, Pattern: "^arn:aws([a-z]|\\-)*:route53:::healthcheck/[\\-a-z0-9]+$"},
+	155: {Name: "HomeRegion", Kind: awsapi.String, Range: &awsapi.Range{Min: 9, HasMin: true, Max: 20, HasMax: true}, Pattern: "^[\\-a-z0-9]+$"},
 	156: {Name: "HttpParameters", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "PathParameterValues", Shape: 219},   // PathParameterList
 		{Name: "HeaderParameters", Shape: 151},      // HeaderParametersMap
 		{Name: "QueryStringParameters", Shape: 252}, // QueryStringParametersMap
 	}},
 	157: {Name: "HttpsEndpoint", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 2048, HasMax: true}, Pattern: "^((%[0-9A-Fa-f]{2}|[-()_.!~*';/?:@\\x26=+$,A-Za-z0-9])+)([).!';/?:,])?$"},
-	158: {Name: "IamRoleArn", Kind: awsapi.String},
+	158: {Name: "IamRoleArn", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 256, HasMax: true}, Pattern: "^arn:aws[a-z-]*:iam::\\d{12}:role\\/[\\w+=,.@/-]+$"},
 	159: {Name: "IllegalStatusException", Kind: awsapi.Structure, Exception: IllegalStatusException, Members: []awsapi.Member{
 		{Name: "message", Shape: 131}, // ErrorMessage
 	}},
@@ -604,7 +604,7 @@ var shapes = [...]awsapi.Shape{
 	167: {Name: "KinesisParameters", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "PartitionKeyPath", Shape: 329, Required: true}, // TargetPartitionKeyPath
 	}},
-	168: {Name: "KmsKeyIdentifier", Kind: awsapi.String},
+	168: {Name: "KmsKeyIdentifier", Kind: awsapi.String, Range: &awsapi.Range{Max: 2048, HasMax: true}, Pattern: "^[a-zA-Z0-9_\\-/:]*$"},
 	169: {Name: "LaunchType", Kind: awsapi.String, Enum: []string{"EC2", "FARGATE", "EXTERNAL"}},
 	170: {Name: "Level", Kind: awsapi.String, Enum: []string{"OFF", "ERROR", "INFO", "TRACE"}},
 	171: {Name: "LimitExceededException", Kind: awsapi.Structure, Exception: LimitExceededException, Members: []awsapi.Member{
@@ -747,14 +747,14 @@ var shapes = [...]awsapi.Shape{
 	}},
 	204: {Name: "MaximumEventAgeInSeconds", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 60, HasMin: true, Max: 86400, HasMax: true}},
 	205: {Name: "MaximumRetryAttempts", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 185, HasMax: true}},
-	206: {Name: "MessageGroupId", Kind: awsapi.String},
+	206: {Name: "MessageGroupId", Kind: awsapi.String, Range: &awsapi.Range{Max: 100, HasMax: true}},
 	207: {Name: "NetworkConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "awsvpcConfiguration", Shape: 24}, // AwsVpcConfiguration
 	}},
 	208: {Name: "NextToken", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 2048, HasMax: true}},
-	209: {Name: "NonPartnerEventBusArn", Kind: awsapi.String},
+	209: {Name: "NonPartnerEventBusArn", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 512, HasMax: true}, Pattern: "^arn:aws[a-z-]*:events:[a-z]+-[a-z-]+-\\d+:\\d{12}:event-bus/[\\w.-]+$"},
 	210: {Name: "NonPartnerEventBusName", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 256, HasMax: true}, Pattern: "[\\.\\-_A-Za-z0-9]+"},
-	211: {Name: "NonPartnerEventBusNameOrArn", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 1600, HasMax: true}, Pattern: "(arn:aws[\\w-]*:events:[a-z]{2}-[a-z]+-[\\w-]+:[0-9]{12}:event-bus\\/)?[\\.\\-_A-Za-z0-9]+"},
+	211: {Name: "NonPartnerEventBusNameOrArn", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 1600, HasMax: true}, Pattern: "(arn:aws[\\w-]*:events:[a-z]+-[a-z]+-[\\w-]+:[0-9]{12}:event-bus\\/)?[\\.\\-_A-Za-z0-9]+"},
 	212: {Name: "OperationDisabledException", Kind: awsapi.Structure, Exception: OperationDisabledException, Members: []awsapi.Member{
 		{Name: "message", Shape: 131}, // ErrorMessage
 	}},
@@ -942,8 +942,8 @@ var shapes = [...]awsapi.Shape{
 		{Name: "message", Shape: 131}, // ErrorMessage
 	}},
 	275: {Name: "ResourceArn", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 1600, HasMax: true}},
-	276: {Name: "ResourceAssociationArn", Kind: awsapi.String},
-	277: {Name: "ResourceConfigurationArn", Kind: awsapi.String},
+	276: {Name: "ResourceAssociationArn", Kind: awsapi.String, Range: &awsapi.Range{Min: 17, HasMin: true, Max: 2048, HasMax: true}, Pattern: "^arn:[a-z0-9\\\\-]+:vpc-lattice:[a-zA-Z0-9\\\\-]+:\\\\d{12}:servicenetworkresourceassociation/snra-[0-9a-z]{17}$"},
+	277: {Name: "ResourceConfigurationArn", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 2048, HasMax: true}, Pattern: "^(?:^arn:[a-z0-9\\-]+:vpc-lattice:[a-zA-Z0-9\\-]+:\\d{12}:resourceconfiguration/rcfg-[0-9a-z]{17}$|^$)"},
 	278: {Name: "ResourceNotFoundException", Kind: awsapi.Structure, Exception: ResourceNotFoundException, Members: []awsapi.Member{
 		{Name: "message", Shape: 131}, // ErrorMessage
 	}},
@@ -953,7 +953,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "MaximumEventAgeInSeconds", Shape: 204}, // MaximumEventAgeInSeconds
 	}},
 	281: {Name: "RoleArn", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 1600, HasMax: true}},
-	282: {Name: "Route", Kind: awsapi.String},
+	282: {Name: "Route", Kind: awsapi.String, Range: &awsapi.Range{Min: 9, HasMin: true, Max: 20, HasMax: true}, Pattern: "^[\\-a-z0-9]+$"},
 	283: {Name: "RoutingConfig", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "FailoverConfig", Shape: 148, Required: true}, // FailoverConfig
 	}},
@@ -1002,7 +1002,7 @@ var shapes = [...]awsapi.Shape{
 	304: {Name: "SecretsManagerSecretArn", Kind: awsapi.String, Range: &awsapi.Range{Min: 20, HasMin: true, Max: 2048, HasMax: true}, Pattern: "^arn:aws([a-z]|\\-)*:secretsmanager:([a-z]|\\d|\\-)*:([0-9]{12})?:secret:[\\/_+=\\.@\\-A-Za-z0-9]+$"},
 	305: {Name: "SensitiveString", Kind: awsapi.String, Sensitive: true},
 	306: {Name: "Sql", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 100000, HasMax: true}},
-	307: {Name: "Sqls", Kind: awsapi.List, Elem: awsapi.Element{Shape: 306}, Sensitive: true},
+	307: {Name: "Sqls", Kind: awsapi.List, Elem: awsapi.Element{Shape: 306}, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 40, HasMax: true}, Sensitive: true},
 	308: {Name: "SqsParameters", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "MessageGroupId", Shape: 206}, // MessageGroupId
 	}},

@@ -28,7 +28,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "TotalCodeSize", Shape: 363}, // Long
 		{Name: "FunctionCount", Shape: 363}, // Long
 	}},
-	2: {Name: "Action", Kind: awsapi.String, Pattern: "(lambda:[*]|lambda:[a-zA-Z]+|[*])"},
+	2: {Name: "Action", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 10000, HasMax: true}, Pattern: "(lambda:[*]|lambda:[a-zA-Z]+|[*])"},
 	3: {Name: "AddLayerVersionPermissionRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "LayerName", Shape: 315, Wire: "LayerName", Location: awsapi.URI, Required: true},         // LayerName
 		{Name: "VersionNumber", Shape: 321, Wire: "VersionNumber", Location: awsapi.URI, Required: true}, // LayerVersionNumber
@@ -91,10 +91,10 @@ var shapes = [...]awsapi.Shape{
 	19: {Name: "ApplicationLogLevel", Kind: awsapi.String, Enum: []string{"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"}},
 	20: {Name: "Architecture", Kind: awsapi.String, Enum: []string{"x86_64", "arm64"}},
 	21: {Name: "ArchitecturesList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 20}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 1, HasMax: true}},
-	22: {Name: "Arn", Kind: awsapi.String, Pattern: "arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:([a-z]{2}(-gov)?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)"},
-	23: {Name: "AttemptCount", Kind: awsapi.Integer},
+	22: {Name: "Arn", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 10000, HasMax: true}, Pattern: "arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)"},
+	23: {Name: "AttemptCount", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 0, HasMin: true}},
 	24: {Name: "BatchSize", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 10000, HasMax: true}},
-	25: {Name: "BinaryOperationPayload", Kind: awsapi.Blob, Sensitive: true},
+	25: {Name: "BinaryOperationPayload", Kind: awsapi.Blob, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 1.048576e+06, HasMax: true}, Sensitive: true},
 	26: {Name: "BisectBatchOnFunctionError", Kind: awsapi.Boolean},
 	27: {Name: "Blob", Kind: awsapi.Blob, Sensitive: true},
 	28: {Name: "BlobStream", Kind: awsapi.Blob, Streaming: true},
@@ -107,7 +107,7 @@ var shapes = [...]awsapi.Shape{
 	31: {Name: "CallbackFailedDetails", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Error", Shape: 155}, // EventError
 	}},
-	32: {Name: "CallbackId", Kind: awsapi.String},
+	32: {Name: "CallbackId", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 1024, HasMax: true}, Pattern: "[A-Za-z0-9+/]+={0,2}"},
 	33: {Name: "CallbackOptions", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "TimeoutSeconds", Shape: 127},          // DurationSeconds
 		{Name: "HeartbeatTimeoutSeconds", Shape: 127}, // DurationSeconds
@@ -139,7 +139,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "PropagateTags", Shape: 417},                // PropagateTags
 		{Name: "TelemetryConfig", Shape: 53},               // CapacityProviderTelemetryConfig
 	}},
-	39: {Name: "CapacityProviderArn", Kind: awsapi.String},
+	39: {Name: "CapacityProviderArn", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 140, HasMax: true}, Pattern: "arn:aws[a-zA-Z-]*:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:capacity-provider:[a-zA-Z0-9-_]+"},
 	40: {Name: "CapacityProviderConfig", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "LambdaManagedInstancesCapacityProviderConfig", Shape: 308, Required: true}, // LambdaManagedInstancesCapacityProviderConfig
 	}},
@@ -151,8 +151,8 @@ var shapes = [...]awsapi.Shape{
 		{Name: "SystemLogLevel", Shape: 528}, // SystemLogLevel
 		{Name: "LogGroup", Shape: 360},       // LogGroup
 	}},
-	43: {Name: "CapacityProviderMaxVCpuCount", Kind: awsapi.Integer},
-	44: {Name: "CapacityProviderName", Kind: awsapi.String},
+	43: {Name: "CapacityProviderMaxVCpuCount", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 2, HasMin: true, Max: 15000, HasMax: true}},
+	44: {Name: "CapacityProviderName", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 140, HasMax: true}, Pattern: "(arn:aws[a-zA-Z-]*:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:capacity-provider:[a-zA-Z0-9-_]+)|[a-zA-Z0-9-_]+"},
 	45: {Name: "CapacityProviderPermissionsConfig", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "CapacityProviderOperatorRoleArn", Shape: 466, Required: true}, // RoleArn
 	}},
@@ -163,10 +163,10 @@ var shapes = [...]awsapi.Shape{
 		{Name: "ScalingPolicies", Shape: 49}, // CapacityProviderScalingPoliciesList
 	}},
 	48: {Name: "CapacityProviderScalingMode", Kind: awsapi.String, Enum: []string{"Auto", "Manual"}},
-	49: {Name: "CapacityProviderScalingPoliciesList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 538}},
-	50: {Name: "CapacityProviderSecurityGroupIds", Kind: awsapi.List, Elem: awsapi.Element{Shape: 482}},
+	49: {Name: "CapacityProviderScalingPoliciesList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 538}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 10, HasMax: true}},
+	50: {Name: "CapacityProviderSecurityGroupIds", Kind: awsapi.List, Elem: awsapi.Element{Shape: 482}, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 5, HasMax: true}},
 	51: {Name: "CapacityProviderState", Kind: awsapi.String, Enum: []string{"Pending", "Active", "Failed", "Deleting"}},
-	52: {Name: "CapacityProviderSubnetIds", Kind: awsapi.List, Elem: awsapi.Element{Shape: 526}},
+	52: {Name: "CapacityProviderSubnetIds", Kind: awsapi.List, Elem: awsapi.Element{Shape: 526}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 16, HasMax: true}},
 	53: {Name: "CapacityProviderTelemetryConfig", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "LoggingConfig", Shape: 42}, // CapacityProviderLoggingConfig
 	}},
@@ -174,7 +174,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "SubnetIds", Shape: 52, Required: true},        // CapacityProviderSubnetIds
 		{Name: "SecurityGroupIds", Shape: 50, Required: true}, // CapacityProviderSecurityGroupIds
 	}},
-	55: {Name: "CapacityProvidersList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 38}},
+	55: {Name: "CapacityProvidersList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 38}, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 50, HasMax: true}},
 	56: {Name: "ChainedInvokeDetails", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Result", Shape: 397}, // OperationPayload
 		{Name: "Error", Shape: 152},  // ErrorObject
@@ -213,12 +213,12 @@ var shapes = [...]awsapi.Shape{
 		{Name: "CheckpointToken", Shape: 65},   // CheckpointToken
 		{Name: "NewExecutionState", Shape: 66}, // CheckpointUpdatedExecutionState
 	}},
-	65: {Name: "CheckpointToken", Kind: awsapi.String},
+	65: {Name: "CheckpointToken", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 2048, HasMax: true}, Pattern: "[A-Za-z0-9+/]+={0,2}"},
 	66: {Name: "CheckpointUpdatedExecutionState", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Operations", Shape: 403}, // Operations
 		{Name: "NextMarker", Shape: 523}, // String
 	}},
-	67: {Name: "ClientToken", Kind: awsapi.String},
+	67: {Name: "ClientToken", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 64, HasMax: true}, Pattern: "[\\x21-\\x7E]+"},
 	68: {Name: "CodeArtifactUserDeletedException", Kind: awsapi.Structure, Exception: CodeArtifactUserDeletedException, Members: []awsapi.Member{
 		{Name: "Type", Shape: 523},    // String
 		{Name: "message", Shape: 523}, // String
@@ -239,7 +239,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "CodeSigningPolicies", Shape: 76, Required: true},  // CodeSigningPolicies
 		{Name: "LastModified", Shape: 544, Required: true},        // Timestamp
 	}},
-	72: {Name: "CodeSigningConfigArn", Kind: awsapi.String, Range: &awsapi.Range{Max: 200, HasMax: true}, Pattern: "arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}((-gov)|(-iso(b?)))?-[a-z]+-\\d{1}:\\d{12}:code-signing-config:csc-[a-z0-9]{17}"},
+	72: {Name: "CodeSigningConfigArn", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 200, HasMax: true}, Pattern: "arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:code-signing-config:csc-[a-z0-9]{17}"},
 	73: {Name: "CodeSigningConfigId", Kind: awsapi.String, Pattern: "csc-[a-zA-Z0-9-_\\.]{17}"},
 	74: {Name: "CodeSigningConfigList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 71}},
 	75: {Name: "CodeSigningConfigNotFoundException", Kind: awsapi.Structure, Exception: CodeSigningConfigNotFoundException, Members: []awsapi.Member{
@@ -448,7 +448,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "RevisionId", Shape: 465, Wire: "RevisionId", Location: awsapi.QueryString},           // RevisionId
 	}},
 	117: {Name: "Description", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 256, HasMax: true}},
-	118: {Name: "DestinationArn", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 350, HasMax: true}, Pattern: "^$|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:([a-z]{2}(-gov)?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)"},
+	118: {Name: "DestinationArn", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 350, HasMax: true}, Pattern: "$|kafka://([^.]([a-zA-Z0-9\\-_.]{0,248}))|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)"},
 	119: {Name: "DestinationConfig", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "OnSuccess", Shape: 392}, // OnSuccess
 		{Name: "OnFailure", Shape: 391}, // OnFailure
@@ -468,10 +468,10 @@ var shapes = [...]awsapi.Shape{
 		{Name: "Type", Shape: 523},    // String
 		{Name: "Message", Shape: 523}, // String
 	}},
-	124: {Name: "DurableExecutionArn", Kind: awsapi.String},
-	125: {Name: "DurableExecutionName", Kind: awsapi.String},
+	124: {Name: "DurableExecutionArn", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 1024, HasMax: true}, Pattern: "arn:([a-zA-Z0-9-]+):lambda:([a-zA-Z0-9-]+):(\\d{12}):function:([a-zA-Z0-9_-]+):(\\$LATEST(?:\\.PUBLISHED)?|[0-9]+)/durable-execution/([a-zA-Z0-9_-]+)/([a-zA-Z0-9_-]+)"},
+	125: {Name: "DurableExecutionName", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 64, HasMax: true}, Pattern: "[a-zA-Z0-9-_]+"},
 	126: {Name: "DurableExecutions", Kind: awsapi.List, Elem: awsapi.Element{Shape: 171}},
-	127: {Name: "DurationSeconds", Kind: awsapi.Integer},
+	127: {Name: "DurationSeconds", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 0, HasMin: true}},
 	128: {Name: "EC2AccessDeniedException", Kind: awsapi.Structure, Exception: EC2AccessDeniedException, Members: []awsapi.Member{
 		{Name: "Type", Shape: 523},    // String
 		{Name: "Message", Shape: 523}, // String
@@ -511,7 +511,7 @@ var shapes = [...]awsapi.Shape{
 	}},
 	137: {Name: "Enabled", Kind: awsapi.Boolean},
 	138: {Name: "EndPointType", Kind: awsapi.String, Enum: []string{"KAFKA_BOOTSTRAP_SERVERS"}},
-	139: {Name: "Endpoint", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 300, HasMax: true}, Pattern: "^(([a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9\\-]*[a-zA-Z0-9])\\.)*([A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9\\-]*[A-Za-z0-9]):[0-9]{1,5}"},
+	139: {Name: "Endpoint", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 300, HasMax: true}, Pattern: "(([a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9\\-]*[a-zA-Z0-9])\\.)*([A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9\\-]*[A-Za-z0-9]):[0-9]{1,5}"},
 	140: {Name: "EndpointLists", Kind: awsapi.List, Elem: awsapi.Element{Shape: 139}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 10, HasMax: true}},
 	141: {Name: "Endpoints", Kind: awsapi.Map, Key: awsapi.Element{Shape: 138}, Elem: awsapi.Element{Shape: 140}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 2, HasMax: true}},
 	142: {Name: "Environment", Kind: awsapi.Structure, Members: []awsapi.Member{
@@ -578,7 +578,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "Payload", Shape: 152},   // ErrorObject
 		{Name: "Truncated", Shape: 552}, // Truncated
 	}},
-	156: {Name: "EventId", Kind: awsapi.Integer},
+	156: {Name: "EventId", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 1, HasMin: true}},
 	157: {Name: "EventInput", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Payload", Shape: 268},   // InputPayload
 		{Name: "Truncated", Shape: 552}, // Truncated
@@ -587,7 +587,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "Payload", Shape: 397},   // OperationPayload
 		{Name: "Truncated", Shape: 552}, // Truncated
 	}},
-	159: {Name: "EventSourceMappingArn", Kind: awsapi.String},
+	159: {Name: "EventSourceMappingArn", Kind: awsapi.String, Range: &awsapi.Range{Min: 85, HasMin: true, Max: 120, HasMax: true}, Pattern: "arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"},
 	160: {Name: "EventSourceMappingConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "UUID", Shape: 555},                               // UUIDString
 		{Name: "StartingPosition", Shape: 167},                   // EventSourcePosition
@@ -627,7 +627,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "SystemLogLevel", Shape: 165}, // EventSourceMappingSystemLogLevel
 	}},
 	162: {Name: "EventSourceMappingMetric", Kind: awsapi.String, Enum: []string{"EventCount", "ErrorCount", "KafkaMetrics"}},
-	163: {Name: "EventSourceMappingMetricList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 162}},
+	163: {Name: "EventSourceMappingMetricList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 162}, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 3, HasMax: true}},
 	164: {Name: "EventSourceMappingMetricsConfig", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Metrics", Shape: 163}, // EventSourceMappingMetricList
 	}},
@@ -650,7 +650,7 @@ var shapes = [...]awsapi.Shape{
 	173: {Name: "ExecutionDetails", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "InputPayload", Shape: 268}, // InputPayload
 	}},
-	174: {Name: "ExecutionEnvironmentMemoryGiBPerVCpu", Kind: awsapi.Double},
+	174: {Name: "ExecutionEnvironmentMemoryGiBPerVCpu", Kind: awsapi.Double, Range: &awsapi.Range{Min: 2, HasMin: true, Max: 8, HasMax: true}},
 	175: {Name: "ExecutionFailedDetails", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Error", Shape: 155}, // EventError
 	}},
@@ -659,7 +659,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "ExecutionTimeout", Shape: 127}, // DurationSeconds
 	}},
 	177: {Name: "ExecutionStatus", Kind: awsapi.String, Enum: []string{"RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "STOPPED"}},
-	178: {Name: "ExecutionStatusList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 177}},
+	178: {Name: "ExecutionStatusList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 177}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 10, HasMax: true}},
 	179: {Name: "ExecutionStoppedDetails", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Error", Shape: 155}, // EventError
 	}},
@@ -669,9 +669,9 @@ var shapes = [...]awsapi.Shape{
 	181: {Name: "ExecutionTimedOutDetails", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Error", Shape: 155}, // EventError
 	}},
-	182: {Name: "ExecutionTimeout", Kind: awsapi.Integer},
+	182: {Name: "ExecutionTimeout", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 3.16224e+07, HasMax: true}},
 	183: {Name: "ExecutionTimestamp", Kind: awsapi.Timestamp},
-	184: {Name: "FileSystemArn", Kind: awsapi.String, Range: &awsapi.Range{Max: 200, HasMax: true}, Pattern: "arn:aws[a-zA-Z-]*:elasticfilesystem:[a-z]{2}((-gov)|(-iso(b?)))?-[a-z]+-\\d{1}:\\d{12}:access-point/fsap-[a-f0-9]{17}"},
+	184: {Name: "FileSystemArn", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 256, HasMax: true}, Pattern: "arn:aws[a-zA-Z-]*:elasticfilesystem:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:access-point/fsap-[a-f0-9]{17}$|^arn:aws[-a-z]*:s3files:[0-9a-z-:]+:file-system/fs-[0-9a-f]{17,40}/access-point/fsap-[0-9a-f]{17,40}"},
 	185: {Name: "FileSystemConfig", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Arn", Shape: 184, Required: true},            // FileSystemArn
 		{Name: "LocalMountPath", Shape: 358, Required: true}, // LocalMountPath
@@ -688,11 +688,11 @@ var shapes = [...]awsapi.Shape{
 		{Name: "ErrorCode", Shape: 190}, // FilterCriteriaErrorCode
 		{Name: "Message", Shape: 191},   // FilterCriteriaErrorMessage
 	}},
-	190: {Name: "FilterCriteriaErrorCode", Kind: awsapi.String},
-	191: {Name: "FilterCriteriaErrorMessage", Kind: awsapi.String},
+	190: {Name: "FilterCriteriaErrorCode", Kind: awsapi.String, Range: &awsapi.Range{Min: 10, HasMin: true, Max: 50, HasMax: true}, Pattern: "[A-Za-z]+Exception"},
+	191: {Name: "FilterCriteriaErrorMessage", Kind: awsapi.String, Range: &awsapi.Range{Min: 10, HasMin: true, Max: 2048, HasMax: true}, Pattern: ".*"},
 	192: {Name: "FilterList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 187}},
 	193: {Name: "FullDocument", Kind: awsapi.String, Enum: []string{"UpdateLookup", "Default"}},
-	194: {Name: "FunctionArn", Kind: awsapi.String, Pattern: "arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}(-gov)?-[a-z]+-\\d{1}:\\d{12}:function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?"},
+	194: {Name: "FunctionArn", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 10000, HasMax: true}, Pattern: "arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?"},
 	195: {Name: "FunctionArnList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 194}},
 	196: {Name: "FunctionCode", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "ZipFile", Shape: 27},              // Blob
@@ -767,14 +767,14 @@ var shapes = [...]awsapi.Shape{
 	}},
 	201: {Name: "FunctionEventInvokeConfigList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 200}},
 	202: {Name: "FunctionList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 199}},
-	203: {Name: "FunctionName", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 140, HasMax: true}, Pattern: "(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"},
+	203: {Name: "FunctionName", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 140, HasMax: true}, Pattern: "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"},
 	204: {Name: "FunctionResponseType", Kind: awsapi.String, Enum: []string{"ReportBatchItemFailures"}},
 	205: {Name: "FunctionResponseTypeList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 204}, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 1, HasMax: true}},
 	206: {Name: "FunctionScalingConfig", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "MinExecutionEnvironments", Shape: 207}, // FunctionScalingConfigExecutionEnvironments
 		{Name: "MaxExecutionEnvironments", Shape: 207}, // FunctionScalingConfigExecutionEnvironments
 	}},
-	207: {Name: "FunctionScalingConfigExecutionEnvironments", Kind: awsapi.Integer},
+	207: {Name: "FunctionScalingConfigExecutionEnvironments", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 15000, HasMax: true}},
 	208: {Name: "FunctionUrl", Kind: awsapi.String, Range: &awsapi.Range{Min: 40, HasMin: true, Max: 100, HasMax: true}},
 	209: {Name: "FunctionUrlAuthType", Kind: awsapi.String, Enum: []string{"NONE", "AWS_IAM"}},
 	210: {Name: "FunctionUrlConfig", Kind: awsapi.Structure, Members: []awsapi.Member{
@@ -787,11 +787,11 @@ var shapes = [...]awsapi.Shape{
 		{Name: "InvokeMode", Shape: 286},                       // InvokeMode
 	}},
 	211: {Name: "FunctionUrlConfigList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 210}},
-	212: {Name: "FunctionUrlFunctionName", Kind: awsapi.String},
-	213: {Name: "FunctionUrlQualifier", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}, Pattern: "(^\\$LATEST$)|((?!^[0-9]+$)([a-zA-Z0-9-_]+))"},
+	212: {Name: "FunctionUrlFunctionName", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 140, HasMax: true}, Pattern: "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]{1,64})(:((?!\\d+$)[0-9a-zA-Z-_]+))?"},
+	213: {Name: "FunctionUrlQualifier", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}, Pattern: "((?!^\\d+$)^[0-9a-zA-Z-_]+$)"},
 	214: {Name: "FunctionVersion", Kind: awsapi.String, Enum: []string{"ALL"}},
 	215: {Name: "FunctionVersionLatestPublished", Kind: awsapi.String, Enum: []string{"LATEST_PUBLISHED"}},
-	216: {Name: "FunctionVersionsByCapacityProviderList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 217}},
+	216: {Name: "FunctionVersionsByCapacityProviderList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 217}, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 50, HasMax: true}},
 	217: {Name: "FunctionVersionsByCapacityProviderListItem", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "FunctionArn", Shape: 384}, // NameSpacedFunctionArn
 		{Name: "State", Shape: 512},       // State
@@ -1004,14 +1004,14 @@ var shapes = [...]awsapi.Shape{
 		{Name: "Error", Shape: 265},       // ImageConfigError
 	}},
 	267: {Name: "IncludeExecutionData", Kind: awsapi.Boolean},
-	268: {Name: "InputPayload", Kind: awsapi.String, Sensitive: true},
+	268: {Name: "InputPayload", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 6.291456e+06, HasMax: true}, Sensitive: true},
 	269: {Name: "InstanceRequirements", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Architectures", Shape: 21},          // ArchitecturesList
 		{Name: "AllowedInstanceTypes", Shape: 271},  // InstanceTypeSet
 		{Name: "ExcludedInstanceTypes", Shape: 271}, // InstanceTypeSet
 	}},
-	270: {Name: "InstanceType", Kind: awsapi.String},
-	271: {Name: "InstanceTypeSet", Kind: awsapi.List, Elem: awsapi.Element{Shape: 270}},
+	270: {Name: "InstanceType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 30, HasMax: true}, Pattern: "[a-zA-Z0-9\\.\\*\\-]+"},
+	271: {Name: "InstanceTypeSet", Kind: awsapi.List, Elem: awsapi.Element{Shape: 270}, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 400, HasMax: true}},
 	272: {Name: "Integer", Kind: awsapi.Integer},
 	273: {Name: "InvalidCodeSignatureException", Kind: awsapi.Structure, Exception: InvalidCodeSignatureException, Members: []awsapi.Member{
 		{Name: "Type", Shape: 523},    // String
@@ -1102,7 +1102,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "InvokeComplete", Shape: 288}, // InvokeWithResponseStreamCompleteEvent
 	}},
 	292: {Name: "InvokedViaFunctionUrl", Kind: awsapi.Boolean},
-	293: {Name: "ItemCount", Kind: awsapi.Integer},
+	293: {Name: "ItemCount", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 1000, HasMax: true}},
 	294: {Name: "KMSAccessDeniedException", Kind: awsapi.Structure, Exception: KMSAccessDeniedException, Members: []awsapi.Member{
 		{Name: "Type", Shape: 523},    // String
 		{Name: "Message", Shape: 523}, // String
@@ -1115,8 +1115,8 @@ var shapes = [...]awsapi.Shape{
 		{Name: "Type", Shape: 523},    // String
 		{Name: "Message", Shape: 523}, // String
 	}},
-	297: {Name: "KMSKeyArn", Kind: awsapi.String, Pattern: "(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()"},
-	298: {Name: "KMSKeyArnNonEmpty", Kind: awsapi.String},
+	297: {Name: "KMSKeyArn", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 10000, HasMax: true}, Pattern: "(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()"},
+	298: {Name: "KMSKeyArnNonEmpty", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 10000, HasMax: true}, Pattern: "arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*"},
 	299: {Name: "KMSNotFoundException", Kind: awsapi.Structure, Exception: KMSNotFoundException, Members: []awsapi.Member{
 		{Name: "Type", Shape: 523},    // String
 		{Name: "Message", Shape: 523}, // String
@@ -1153,12 +1153,12 @@ var shapes = [...]awsapi.Shape{
 		{Name: "SigningProfileVersionArn", Shape: 22}, // Arn
 		{Name: "SigningJobArn", Shape: 22},            // Arn
 	}},
-	313: {Name: "LayerArn", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 140, HasMax: true}, Pattern: "arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\\d{12}:layer:[a-zA-Z0-9-_]+"},
+	313: {Name: "LayerArn", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 2048, HasMax: true}, Pattern: "arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:layer:[a-zA-Z0-9-_]+"},
 	314: {Name: "LayerList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 318}},
-	315: {Name: "LayerName", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 140, HasMax: true}, Pattern: "(arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\\d{12}:layer:[a-zA-Z0-9-_]+)|[a-zA-Z0-9-_]+"},
+	315: {Name: "LayerName", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 140, HasMax: true}, Pattern: "(arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:layer:[a-zA-Z0-9-_]+)|[a-zA-Z0-9-_]+"},
 	316: {Name: "LayerPermissionAllowedAction", Kind: awsapi.String, Range: &awsapi.Range{Max: 22, HasMax: true}, Pattern: "lambda:GetLayerVersion"},
-	317: {Name: "LayerPermissionAllowedPrincipal", Kind: awsapi.String, Pattern: "\\d{12}|\\*|arn:(aws[a-zA-Z-]*):iam::\\d{12}:root"},
-	318: {Name: "LayerVersionArn", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 140, HasMax: true}, Pattern: "arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+"},
+	317: {Name: "LayerPermissionAllowedPrincipal", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 10000, HasMax: true}, Pattern: "\\d{12}|\\*|arn:(aws[a-zA-Z-]*):iam::\\d{12}:root"},
+	318: {Name: "LayerVersionArn", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 2048, HasMax: true}, Pattern: "((arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+))"},
 	319: {Name: "LayerVersionContentInput", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "S3Bucket", Shape: 471},            // S3Bucket
 		{Name: "S3Key", Shape: 476},               // S3Key
@@ -1192,7 +1192,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "LatestMatchingVersion", Shape: 323}, // LayerVersionsListItem
 	}},
 	326: {Name: "LayersReferenceList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 312}},
-	327: {Name: "LicenseInfo", Kind: awsapi.String, Range: &awsapi.Range{Max: 512, HasMax: true}},
+	327: {Name: "LicenseInfo", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 512, HasMax: true}, Pattern: ".*"},
 	328: {Name: "ListAliasesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "FunctionName", Shape: 203, Wire: "FunctionName", Location: awsapi.URI, Required: true}, // FunctionName
 		{Name: "FunctionVersion", Shape: 573, Wire: "FunctionVersion", Location: awsapi.QueryString},   // VersionWithLatestPublished
@@ -1337,7 +1337,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "NextMarker", Shape: 523}, // String
 		{Name: "Versions", Shape: 202},   // FunctionList
 	}},
-	358: {Name: "LocalMountPath", Kind: awsapi.String, Range: &awsapi.Range{Max: 160, HasMax: true}, Pattern: "^/mnt/[a-zA-Z0-9-_.]+$"},
+	358: {Name: "LocalMountPath", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 160, HasMax: true}, Pattern: "/mnt/[a-zA-Z0-9-_.]+"},
 	359: {Name: "LogFormat", Kind: awsapi.String, Enum: []string{"JSON", "Text"}},
 	360: {Name: "LogGroup", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 512, HasMax: true}, Pattern: "[\\.\\-_/#A-Za-z0-9]+"},
 	361: {Name: "LogType", Kind: awsapi.String, Enum: []string{"None", "Tail"}},
@@ -1348,9 +1348,9 @@ var shapes = [...]awsapi.Shape{
 		{Name: "LogGroup", Shape: 360},           // LogGroup
 	}},
 	363: {Name: "Long", Kind: awsapi.Long},
-	364: {Name: "MasterRegion", Kind: awsapi.String, Pattern: "ALL|[a-z]{2}(-gov)?-[a-z]+-\\d{1}"},
+	364: {Name: "MasterRegion", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 50, HasMax: true}, Pattern: "ALL|(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}"},
 	365: {Name: "MaxAge", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 86400, HasMax: true}},
-	366: {Name: "MaxFiftyListItems", Kind: awsapi.Integer},
+	366: {Name: "MaxFiftyListItems", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 50, HasMax: true}},
 	367: {Name: "MaxFunctionEventInvokeConfigListItems", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 50, HasMax: true}},
 	368: {Name: "MaxItems", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 50, HasMax: true}},
 	369: {Name: "MaxLayerListItems", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 50, HasMax: true}},
@@ -1359,20 +1359,20 @@ var shapes = [...]awsapi.Shape{
 	372: {Name: "MaximumBatchingWindowInSeconds", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 300, HasMax: true}},
 	373: {Name: "MaximumConcurrency", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 2, HasMin: true, Max: 1000, HasMax: true}},
 	374: {Name: "MaximumEventAgeInSeconds", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 60, HasMin: true, Max: 21600, HasMax: true}},
-	375: {Name: "MaximumNumberOfPollers", Kind: awsapi.Integer},
+	375: {Name: "MaximumNumberOfPollers", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 10000, HasMax: true}},
 	376: {Name: "MaximumRecordAgeInSeconds", Kind: awsapi.Integer, Range: &awsapi.Range{Min: -1, HasMin: true, Max: 604800, HasMax: true}},
 	377: {Name: "MaximumRetryAttempts", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 2, HasMax: true}},
 	378: {Name: "MaximumRetryAttemptsEventSourceMapping", Kind: awsapi.Integer, Range: &awsapi.Range{Min: -1, HasMin: true, Max: 10000, HasMax: true}},
 	379: {Name: "MemorySize", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 128, HasMin: true, Max: 10240, HasMax: true}},
 	380: {Name: "Method", Kind: awsapi.String, Range: &awsapi.Range{Max: 6, HasMax: true}, Pattern: ".*"},
-	381: {Name: "MetricTargetValue", Kind: awsapi.Double},
-	382: {Name: "MinimumNumberOfPollers", Kind: awsapi.Integer},
+	381: {Name: "MetricTargetValue", Kind: awsapi.Double, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 100, HasMax: true}},
+	382: {Name: "MinimumNumberOfPollers", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 200, HasMax: true}},
 	383: {Name: "ModeNotSupportedException", Kind: awsapi.Structure, Exception: ModeNotSupportedException, Members: []awsapi.Member{
 		{Name: "Type", Shape: 523},    // String
 		{Name: "message", Shape: 523}, // String
 	}},
-	384: {Name: "NameSpacedFunctionArn", Kind: awsapi.String, Pattern: "arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}(-gov)?-[a-z]+-\\d{1}:\\d{12}:function:[a-zA-Z0-9-_\\.]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?"},
-	385: {Name: "NamespacedFunctionName", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 170, HasMax: true}, Pattern: "(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"},
+	384: {Name: "NameSpacedFunctionArn", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 10000, HasMax: true}, Pattern: "arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:function:[a-zA-Z0-9-_\\.]+(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"},
+	385: {Name: "NamespacedFunctionName", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 256, HasMax: true}, Pattern: "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"},
 	386: {Name: "NamespacedStatementId", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 100, HasMax: true}, Pattern: "([a-zA-Z0-9-_.]+)"},
 	387: {Name: "NoPublishedVersionException", Kind: awsapi.Structure, Exception: NoPublishedVersionException, Members: []awsapi.Member{
 		{Name: "Type", Shape: 523},    // String
@@ -1380,7 +1380,7 @@ var shapes = [...]awsapi.Shape{
 	}},
 	388: {Name: "NonNegativeInteger", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 0, HasMin: true}},
 	389: {Name: "NullableBoolean", Kind: awsapi.Boolean},
-	390: {Name: "NumericLatestPublishedOrAliasQualifier", Kind: awsapi.String},
+	390: {Name: "NumericLatestPublishedOrAliasQualifier", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}, Pattern: "\\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"},
 	391: {Name: "OnFailure", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Destination", Shape: 118}, // DestinationArn
 	}},
@@ -1404,11 +1404,11 @@ var shapes = [...]awsapi.Shape{
 		{Name: "ChainedInvokeDetails", Shape: 56}, // ChainedInvokeDetails
 	}},
 	394: {Name: "OperationAction", Kind: awsapi.String, Enum: []string{"START", "SUCCEED", "FAIL", "RETRY", "CANCEL"}},
-	395: {Name: "OperationId", Kind: awsapi.String},
-	396: {Name: "OperationName", Kind: awsapi.String},
-	397: {Name: "OperationPayload", Kind: awsapi.String, Sensitive: true},
+	395: {Name: "OperationId", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 64, HasMax: true}, Pattern: "[a-zA-Z0-9-_]+"},
+	396: {Name: "OperationName", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 256, HasMax: true}, Pattern: "[\\x20-\\x7E]+"},
+	397: {Name: "OperationPayload", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 6.291456e+06, HasMax: true}, Sensitive: true},
 	398: {Name: "OperationStatus", Kind: awsapi.String, Enum: []string{"STARTED", "PENDING", "READY", "SUCCEEDED", "FAILED", "CANCELLED", "TIMED_OUT", "STOPPED"}},
-	399: {Name: "OperationSubType", Kind: awsapi.String},
+	399: {Name: "OperationSubType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 32, HasMax: true}, Pattern: "[a-zA-Z0-9-_]+"},
 	400: {Name: "OperationType", Kind: awsapi.String, Enum: []string{"EXECUTION", "CONTEXT", "STEP", "WAIT", "CALLBACK", "CHAINED_INVOKE"}},
 	401: {Name: "OperationUpdate", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Id", Shape: 395},                  // OperationId
@@ -1429,23 +1429,23 @@ var shapes = [...]awsapi.Shape{
 	403: {Name: "Operations", Kind: awsapi.List, Elem: awsapi.Element{Shape: 393}},
 	404: {Name: "OrganizationId", Kind: awsapi.String, Range: &awsapi.Range{Max: 34, HasMax: true}, Pattern: "o-[a-z0-9]{10,32}"},
 	405: {Name: "Origin", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 253, HasMax: true}, Pattern: ".*"},
-	406: {Name: "OutputPayload", Kind: awsapi.String, Sensitive: true},
+	406: {Name: "OutputPayload", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 6.291456e+06, HasMax: true}, Sensitive: true},
 	407: {Name: "PackageType", Kind: awsapi.String, Enum: []string{"Zip", "Image"}},
 	408: {Name: "ParallelizationFactor", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 10, HasMax: true}},
-	409: {Name: "Pattern", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 4096, HasMax: true}, Pattern: ".*"},
-	410: {Name: "PerExecutionEnvironmentMaxConcurrency", Kind: awsapi.Integer},
+	409: {Name: "Pattern", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 4096, HasMax: true}, Pattern: "[\\s\\S]*"},
+	410: {Name: "PerExecutionEnvironmentMaxConcurrency", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 1600, HasMax: true}},
 	411: {Name: "PolicyLengthExceededException", Kind: awsapi.Structure, Exception: PolicyLengthExceededException, Members: []awsapi.Member{
 		{Name: "Type", Shape: 523},    // String
 		{Name: "message", Shape: 523}, // String
 	}},
-	412: {Name: "PolicyResourceArn", Kind: awsapi.String},
+	412: {Name: "PolicyResourceArn", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 512, HasMax: true}, Pattern: "arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:(function:[a-zA-Z0-9-_]+(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_])+)?|runtime/[a-zA-Z0-9-_./]+)"},
 	413: {Name: "PositiveInteger", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 1, HasMin: true}},
 	414: {Name: "PreconditionFailedException", Kind: awsapi.Structure, Exception: PreconditionFailedException, Members: []awsapi.Member{
 		{Name: "Type", Shape: 523},    // String
 		{Name: "message", Shape: 523}, // String
 	}},
-	415: {Name: "Principal", Kind: awsapi.String, Pattern: "[^\\s]+"},
-	416: {Name: "PrincipalOrgID", Kind: awsapi.String, Range: &awsapi.Range{Min: 12, HasMin: true, Max: 34, HasMax: true}, Pattern: "^o-[a-z0-9]{10,32}$"},
+	415: {Name: "Principal", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 2048, HasMax: true}, Pattern: "[^\\s]+"},
+	416: {Name: "PrincipalOrgID", Kind: awsapi.String, Range: &awsapi.Range{Min: 12, HasMin: true, Max: 34, HasMax: true}, Pattern: "o-[a-z0-9]{10,32}"},
 	417: {Name: "PropagateTags", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Mode", Shape: 418},         // PropagateTagsMode
 		{Name: "ExplicitTags", Shape: 534}, // Tags
@@ -1471,7 +1471,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "MaximumPollers", Shape: 375},  // MaximumNumberOfPollers
 		{Name: "PollerGroupName", Shape: 424}, // ProvisionedPollerGroupName
 	}},
-	424: {Name: "ProvisionedPollerGroupName", Kind: awsapi.String},
+	424: {Name: "ProvisionedPollerGroupName", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 128, HasMax: true}, Pattern: "[a-zA-Z0-9-_]*"},
 	425: {Name: "PublicPolicyException", Kind: awsapi.Structure, Exception: PublicPolicyException, Members: []awsapi.Member{
 		{Name: "Type", Shape: 523},    // String
 		{Name: "Message", Shape: 523}, // String
@@ -1502,7 +1502,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "RevisionId", Shape: 523},  // String
 		{Name: "PublishTo", Shape: 215},   // FunctionVersionLatestPublished
 	}},
-	429: {Name: "PublishedFunctionQualifier", Kind: awsapi.String},
+	429: {Name: "PublishedFunctionQualifier", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}, Pattern: "(\\$LATEST\\.PUBLISHED|[0-9]+)"},
 	430: {Name: "PutFunctionCodeSigningConfigRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "CodeSigningConfigArn", Shape: 72, Required: true},                                      // CodeSigningConfigArn
 		{Name: "FunctionName", Shape: 203, Wire: "FunctionName", Location: awsapi.URI, Required: true}, // FunctionName
@@ -1601,7 +1601,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "S3Key", Shape: 476},           // S3Key
 		{Name: "S3ObjectVersion", Shape: 478}, // S3ObjectVersion
 	}},
-	455: {Name: "ResourceArn", Kind: awsapi.String, Pattern: "(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()"},
+	455: {Name: "ResourceArn", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 10000, HasMax: true}, Pattern: "(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()"},
 	456: {Name: "ResourceConflictException", Kind: awsapi.Structure, Exception: ResourceConflictException, Members: []awsapi.Member{
 		{Name: "Type", Shape: 523},    // String
 		{Name: "message", Shape: 523}, // String
@@ -1618,18 +1618,18 @@ var shapes = [...]awsapi.Shape{
 		{Name: "Type", Shape: 523},    // String
 		{Name: "message", Shape: 523}, // String
 	}},
-	460: {Name: "ResourcePolicy", Kind: awsapi.String},
+	460: {Name: "ResourcePolicy", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 20480, HasMax: true}, Pattern: "[\\s\\S]+"},
 	461: {Name: "ResponseStreamingInvocationType", Kind: awsapi.String, Enum: []string{"RequestResponse", "DryRun"}},
-	462: {Name: "RetentionPeriodInDays", Kind: awsapi.Integer},
+	462: {Name: "RetentionPeriodInDays", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 90, HasMax: true}},
 	463: {Name: "RetryDetails", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "CurrentAttempt", Shape: 23},           // AttemptCount
 		{Name: "NextAttemptDelaySeconds", Shape: 127}, // DurationSeconds
 	}},
 	464: {Name: "ReverseOrder", Kind: awsapi.Boolean},
-	465: {Name: "RevisionId", Kind: awsapi.String},
-	466: {Name: "RoleArn", Kind: awsapi.String, Pattern: "arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+"},
+	465: {Name: "RevisionId", Kind: awsapi.String, Range: &awsapi.Range{Min: 36, HasMin: true, Max: 36, HasMax: true}, Pattern: "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"},
+	466: {Name: "RoleArn", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 10000, HasMax: true}, Pattern: "arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+"},
 	467: {Name: "Runtime", Kind: awsapi.String, Enum: []string{"nodejs", "nodejs4.3", "nodejs6.10", "nodejs8.10", "nodejs10.x", "nodejs12.x", "nodejs14.x", "nodejs16.x", "java8", "java8.al2", "java11", "python2.7", "python3.6", "python3.7", "python3.8", "python3.9", "dotnetcore1.0", "dotnetcore2.0", "dotnetcore2.1", "dotnetcore3.1", "dotnet6", "dotnet8", "nodejs4.3-edge", "go1.x", "ruby2.5", "ruby2.7", "provided", "provided.al2", "nodejs18.x", "python3.10", "java17", "ruby3.2", "ruby3.3", "python3.11", "nodejs20.x", "provided.al2023", "python3.12", "java21", "nodejs22.x", "nodejs24.x", "java25", "python3.13", "python3.14", "dotnet10", "ruby3.4", "ruby4.0", "nodejs26.x", "python3.15", "java8.al2023", "java11.al2023", "java17.al2023"}},
-	468: {Name: "RuntimeVersionArn", Kind: awsapi.String, Range: &awsapi.Range{Min: 26, HasMin: true, Max: 2048, HasMax: true}, Pattern: "^arn:(aws[a-zA-Z-]*):lambda:[a-z]{2}((-gov)|(-iso(b?)))?-[a-z]+-\\d{1}::runtime:.+$"},
+	468: {Name: "RuntimeVersionArn", Kind: awsapi.String, Range: &awsapi.Range{Min: 26, HasMin: true, Max: 2048, HasMax: true}, Pattern: "((arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}::runtime:.+)|(arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:runtime/[A-Za-z0-9_.-]{1,128}/version/[A-Za-z0-9_.-]{1,128}))"},
 	469: {Name: "RuntimeVersionConfig", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "RuntimeVersionArn", Shape: 468}, // RuntimeVersionArn
 		{Name: "Error", Shape: 470},             // RuntimeVersionError
@@ -1638,7 +1638,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "ErrorCode", Shape: 523}, // String
 		{Name: "Message", Shape: 492},   // SensitiveString
 	}},
-	471: {Name: "S3Bucket", Kind: awsapi.String, Range: &awsapi.Range{Min: 3, HasMin: true, Max: 63, HasMax: true}, Pattern: "^[0-9A-Za-z\\.\\-_]*(?<!\\.)$"},
+	471: {Name: "S3Bucket", Kind: awsapi.String, Range: &awsapi.Range{Min: 3, HasMin: true, Max: 63, HasMax: true}, Pattern: "[0-9A-Za-z\\.\\-_]*(?<!\\.)"},
 	472: {Name: "S3FilesConfig", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "DirectS3Read", Shape: 120}, // DirectS3Read
 	}},
@@ -1654,15 +1654,15 @@ var shapes = [...]awsapi.Shape{
 		{Name: "Type", Shape: 523},    // String
 		{Name: "Message", Shape: 523}, // String
 	}},
-	476: {Name: "S3Key", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 1024, HasMax: true}},
+	476: {Name: "S3Key", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 1024, HasMax: true}, Pattern: ".*"},
 	477: {Name: "S3ObjectStorageMode", Kind: awsapi.String, Enum: []string{"COPY", "REFERENCE"}},
-	478: {Name: "S3ObjectVersion", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 1024, HasMax: true}},
+	478: {Name: "S3ObjectVersion", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 1024, HasMax: true}, Pattern: ".*"},
 	479: {Name: "ScalingConfig", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "MaximumConcurrency", Shape: 373}, // MaximumConcurrency
 	}},
 	480: {Name: "SchemaRegistryEventRecordFormat", Kind: awsapi.String, Enum: []string{"JSON", "SOURCE"}},
-	481: {Name: "SchemaRegistryUri", Kind: awsapi.String},
-	482: {Name: "SecurityGroupId", Kind: awsapi.String},
+	481: {Name: "SchemaRegistryUri", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 10000, HasMax: true}, Pattern: "[a-zA-Z0-9-\\/*:_+=.@-]*"},
+	482: {Name: "SecurityGroupId", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 1024, HasMax: true}, Pattern: "sg-[0-9a-zA-Z]*"},
 	483: {Name: "SecurityGroupIds", Kind: awsapi.List, Elem: awsapi.Element{Shape: 482}, Range: &awsapi.Range{Max: 5, HasMax: true}},
 	484: {Name: "SelfManagedEventSource", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Endpoints", Shape: 141}, // Endpoints
@@ -1687,7 +1687,7 @@ var shapes = [...]awsapi.Shape{
 	}},
 	491: {Name: "SendDurableExecutionCallbackSuccessResponse", Kind: awsapi.Structure},
 	492: {Name: "SensitiveString", Kind: awsapi.String, Sensitive: true},
-	493: {Name: "SensitiveStringOnServerOnly", Kind: awsapi.String},
+	493: {Name: "SensitiveStringOnServerOnly", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 10000, HasMax: true}},
 	494: {Name: "SerializedRequestEntityTooLargeException", Kind: awsapi.Structure, Exception: SerializedRequestEntityTooLargeException, Members: []awsapi.Member{
 		{Name: "Type", Shape: 523},    // String
 		{Name: "message", Shape: 523}, // String
@@ -1730,7 +1730,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "Type", Shape: 508}, // SourceAccessType
 		{Name: "URI", Shape: 554},  // URI
 	}},
-	507: {Name: "SourceAccessConfigurations", Kind: awsapi.List, Elem: awsapi.Element{Shape: 506}, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 22, HasMax: true}},
+	507: {Name: "SourceAccessConfigurations", Kind: awsapi.List, Elem: awsapi.Element{Shape: 506}, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 23, HasMax: true}},
 	508: {Name: "SourceAccessType", Kind: awsapi.String, Enum: []string{"BASIC_AUTH", "VPC_SUBNET", "VPC_SECURITY_GROUP", "SASL_SCRAM_512_AUTH", "SASL_SCRAM_256_AUTH", "VIRTUAL_HOST", "CLIENT_CERTIFICATE_TLS_AUTH", "SERVER_ROOT_CA_CERTIFICATE", "OAUTHBEARER_AUTH", "OAUTHBEARER_SCOPE", "OAUTHBEARER_AUDIENCE", "OAUTHBEARER_LOGICAL_CLUSTER", "OAUTHBEARER_IDENTITY_POOL", "IAM_AUTH", "IAM_OAUTHBEARER_AUTH"}},
 	509: {Name: "SourceOwner", Kind: awsapi.String, Range: &awsapi.Range{Max: 12, HasMax: true}, Pattern: "\\d{12}"},
 	510: {Name: "StackTraceEntries", Kind: awsapi.List, Elem: awsapi.Element{Shape: 511}},
@@ -1770,24 +1770,24 @@ var shapes = [...]awsapi.Shape{
 		{Name: "Type", Shape: 523},    // String
 		{Name: "Message", Shape: 523}, // String
 	}},
-	526: {Name: "SubnetId", Kind: awsapi.String},
+	526: {Name: "SubnetId", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 1024, HasMax: true}, Pattern: "subnet-[0-9a-z]*"},
 	527: {Name: "SubnetIds", Kind: awsapi.List, Elem: awsapi.Element{Shape: 526}, Range: &awsapi.Range{Max: 16, HasMax: true}},
 	528: {Name: "SystemLogLevel", Kind: awsapi.String, Enum: []string{"DEBUG", "INFO", "WARN"}},
-	529: {Name: "TagKey", Kind: awsapi.String},
+	529: {Name: "TagKey", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}, Pattern: "([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)"},
 	530: {Name: "TagKeyList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 529}},
 	531: {Name: "TagResourceRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Resource", Shape: 533, Wire: "ARN", Location: awsapi.URI, Required: true}, // TaggableResource
 		{Name: "Tags", Shape: 534, Required: true},                                        // Tags
 	}},
-	532: {Name: "TagValue", Kind: awsapi.String},
-	533: {Name: "TaggableResource", Kind: awsapi.String},
+	532: {Name: "TagValue", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 256, HasMax: true}, Pattern: "([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)"},
+	533: {Name: "TaggableResource", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 10000, HasMax: true}, Pattern: "arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:(function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?|code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|(capacity-provider|network-connector):[a-zA-Z0-9-_]{1,64})"},
 	534: {Name: "Tags", Kind: awsapi.Map, Key: awsapi.Element{Shape: 529}, Elem: awsapi.Element{Shape: 532}},
 	535: {Name: "TagsError", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "ErrorCode", Shape: 536}, // TagsErrorCode
 		{Name: "Message", Shape: 537},   // TagsErrorMessage
 	}},
-	536: {Name: "TagsErrorCode", Kind: awsapi.String},
-	537: {Name: "TagsErrorMessage", Kind: awsapi.String},
+	536: {Name: "TagsErrorCode", Kind: awsapi.String, Range: &awsapi.Range{Min: 10, HasMin: true, Max: 21, HasMax: true}, Pattern: "[A-Za-z]+Exception"},
+	537: {Name: "TagsErrorMessage", Kind: awsapi.String, Range: &awsapi.Range{Min: 84, HasMin: true, Max: 1000, HasMax: true}, Pattern: ".*"},
 	538: {Name: "TargetTrackingScalingPolicy", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "PredefinedMetricType", Shape: 46, Required: true}, // CapacityProviderPredefinedMetricType
 		{Name: "TargetValue", Shape: 381, Required: true},         // MetricTargetValue
@@ -1795,18 +1795,18 @@ var shapes = [...]awsapi.Shape{
 	539: {Name: "TenancyConfig", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "TenantIsolationMode", Shape: 541, Required: true}, // TenantIsolationMode
 	}},
-	540: {Name: "TenantId", Kind: awsapi.String},
+	540: {Name: "TenantId", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 256, HasMax: true}, Pattern: "[a-zA-Z0-9\\._:\\/=+\\-@ ]+"},
 	541: {Name: "TenantIsolationMode", Kind: awsapi.String, Enum: []string{"PER_TENANT"}},
 	542: {Name: "ThrottleReason", Kind: awsapi.String, Enum: []string{"ConcurrentInvocationLimitExceeded", "FunctionInvocationRateLimitExceeded", "ReservedFunctionConcurrentInvocationLimitExceeded", "ReservedFunctionInvocationRateLimitExceeded", "CallerRateLimitExceeded", "ConcurrentSnapshotCreateLimitExceeded"}},
 	543: {Name: "Timeout", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 900, HasMax: true}},
-	544: {Name: "Timestamp", Kind: awsapi.String},
+	544: {Name: "Timestamp", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 100, HasMax: true}, Pattern: ".*"},
 	545: {Name: "TooManyRequestsException", Kind: awsapi.Structure, Exception: TooManyRequestsException, Members: []awsapi.Member{
 		{Name: "retryAfterSeconds", Shape: 523, Wire: "Retry-After", Location: awsapi.Header}, // String
 		{Name: "Type", Shape: 523},    // String
 		{Name: "message", Shape: 523}, // String
 		{Name: "Reason", Shape: 542},  // ThrottleReason
 	}},
-	546: {Name: "Topic", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 249, HasMax: true}, Pattern: "^[^.]([a-zA-Z0-9\\-_.]+)"},
+	546: {Name: "Topic", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 249, HasMax: true}, Pattern: "[^.]([a-zA-Z0-9\\-_.]+)"},
 	547: {Name: "Topics", Kind: awsapi.List, Elem: awsapi.Element{Shape: 546}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 1, HasMax: true}},
 	548: {Name: "TraceHeader", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "XAmznTraceId", Shape: 584}, // XAmznTraceId
@@ -1820,9 +1820,9 @@ var shapes = [...]awsapi.Shape{
 	551: {Name: "TracingMode", Kind: awsapi.String, Enum: []string{"Active", "PassThrough"}},
 	552: {Name: "Truncated", Kind: awsapi.Boolean},
 	553: {Name: "TumblingWindowInSeconds", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 900, HasMax: true}},
-	554: {Name: "URI", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 200, HasMax: true}, Pattern: "[a-zA-Z0-9-\\/*:_+=.@-]*"},
-	555: {Name: "UUIDString", Kind: awsapi.String},
-	556: {Name: "UnqualifiedFunctionName", Kind: awsapi.String},
+	554: {Name: "URI", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 200, HasMax: true}, Pattern: "[ a-zA-Z0-9-\\/*:_+=.@-]*"},
+	555: {Name: "UUIDString", Kind: awsapi.String, Range: &awsapi.Range{Min: 36, HasMin: true, Max: 36, HasMax: true}},
+	556: {Name: "UnqualifiedFunctionName", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 140, HasMax: true}, Pattern: "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)"},
 	557: {Name: "UnreservedConcurrentExecutions", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 0, HasMin: true}},
 	558: {Name: "UnsupportedMediaTypeException", Kind: awsapi.Structure, Exception: UnsupportedMediaTypeException, Members: []awsapi.Member{
 		{Name: "Type", Shape: 523},    // String
@@ -1945,7 +1945,7 @@ var shapes = [...]awsapi.Shape{
 	}},
 	571: {Name: "UpdateRuntimeOn", Kind: awsapi.String, Enum: []string{"Auto", "Manual", "FunctionUpdate"}},
 	572: {Name: "Version", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 1024, HasMax: true}, Pattern: "(\\$LATEST|[0-9]+)"},
-	573: {Name: "VersionWithLatestPublished", Kind: awsapi.String},
+	573: {Name: "VersionWithLatestPublished", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 1024, HasMax: true}, Pattern: "(\\$LATEST(\\.PUBLISHED)?|[0-9]+)"},
 	574: {Name: "VpcConfig", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "SubnetIds", Shape: 527},               // SubnetIds
 		{Name: "SecurityGroupIds", Shape: 483},        // SecurityGroupIds
@@ -1976,7 +1976,7 @@ var shapes = [...]awsapi.Shape{
 	}},
 	582: {Name: "Weight", Kind: awsapi.Double, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 1, HasMax: true}},
 	583: {Name: "WorkingDirectory", Kind: awsapi.String, Range: &awsapi.Range{Max: 1000, HasMax: true}},
-	584: {Name: "XAmznTraceId", Kind: awsapi.String},
+	584: {Name: "XAmznTraceId", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 8192, HasMax: true}},
 }
 
 var operations = [...]awsapi.Operation{

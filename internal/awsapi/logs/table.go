@@ -35,13 +35,13 @@ var shapes = [...]awsapi.Shape{
 	}},
 	6: {Name: "AccountPolicyDocument", Kind: awsapi.String},
 	7: {Name: "ActionStatus", Kind: awsapi.String, Enum: []string{"IN_PROGRESS", "CLIENT_ERROR", "FAILED", "COMPLETE"}},
-	8: {Name: "AddKeyEntries", Kind: awsapi.List, Elem: awsapi.Element{Shape: 9}},
+	8: {Name: "AddKeyEntries", Kind: awsapi.List, Elem: awsapi.Element{Shape: 9}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 5, HasMax: true}},
 	9: {Name: "AddKeyEntry", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "key", Shape: 344, Required: true},  // Key
 		{Name: "value", Shape: 10, Required: true}, // AddKeyValue
 		{Name: "overwriteIfExists", Shape: 472},    // OverwriteIfExists
 	}},
-	10: {Name: "AddKeyValue", Kind: awsapi.String},
+	10: {Name: "AddKeyValue", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 256, HasMax: true}},
 	11: {Name: "AddKeys", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "entries", Shape: 8, Required: true}, // AddKeyEntries
 	}},
@@ -108,7 +108,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "identifier", Shape: 577}, // S3TableIntegrationSourceIdentifier
 	}},
 	31: {Name: "Baseline", Kind: awsapi.Boolean},
-	32: {Name: "BatchId", Kind: awsapi.String},
+	32: {Name: "BatchId", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 256, HasMax: true}},
 	33: {Name: "BearerTokenAuthenticationEnabled", Kind: awsapi.Boolean},
 	34: {Name: "Boolean", Kind: awsapi.Boolean},
 	35: {Name: "BytesScannedValue", Kind: awsapi.Double},
@@ -133,9 +133,9 @@ var shapes = [...]awsapi.Shape{
 		{Name: "lastUpdatedTime", Shape: 670},  // Timestamp
 	}},
 	40: {Name: "ClientToken", Kind: awsapi.String, Range: &awsapi.Range{Min: 36, HasMin: true, Max: 128, HasMax: true}, Pattern: "\\S{36,128}"},
-	41: {Name: "CollectionRetentionDays", Kind: awsapi.Integer},
-	42: {Name: "Column", Kind: awsapi.String},
-	43: {Name: "Columns", Kind: awsapi.List, Elem: awsapi.Element{Shape: 42}},
+	41: {Name: "CollectionRetentionDays", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 30, HasMax: true}},
+	42: {Name: "Column", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}},
+	43: {Name: "Columns", Kind: awsapi.List, Elem: awsapi.Element{Shape: 42}, Range: &awsapi.Range{Max: 100, HasMax: true}},
 	44: {Name: "ConfigurationTemplate", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "service", Shape: 603},                                           // Service
 		{Name: "logType", Shape: 419},                                           // LogType
@@ -162,7 +162,7 @@ var shapes = [...]awsapi.Shape{
 	48: {Name: "CopyValue", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "entries", Shape: 49, Required: true}, // CopyValueEntries
 	}},
-	49: {Name: "CopyValueEntries", Kind: awsapi.List, Elem: awsapi.Element{Shape: 50}},
+	49: {Name: "CopyValueEntries", Kind: awsapi.List, Elem: awsapi.Element{Shape: 50}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 5, HasMax: true}},
 	50: {Name: "CopyValueEntry", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "source", Shape: 609, Required: true}, // Source
 		{Name: "target", Shape: 659, Required: true}, // Target
@@ -274,7 +274,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "name", Shape: 74, Required: true}, // DataSourceName
 		{Name: "type", Shape: 75},                 // DataSourceType
 	}},
-	73: {Name: "DataSourceFilters", Kind: awsapi.List, Elem: awsapi.Element{Shape: 72}},
+	73: {Name: "DataSourceFilters", Kind: awsapi.List, Elem: awsapi.Element{Shape: 72}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 5, HasMax: true}},
 	74: {Name: "DataSourceName", Kind: awsapi.String},
 	75: {Name: "DataSourceType", Kind: awsapi.String},
 	76: {Name: "DataType", Kind: awsapi.String},
@@ -373,9 +373,9 @@ var shapes = [...]awsapi.Shape{
 	106: {Name: "DeleteTransformerRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "logGroupIdentifier", Shape: 400, Required: true}, // LogGroupIdentifier
 	}},
-	107: {Name: "DeleteWithKeys", Kind: awsapi.List, Elem: awsapi.Element{Shape: 706}},
+	107: {Name: "DeleteWithKeys", Kind: awsapi.List, Elem: awsapi.Element{Shape: 706}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 5, HasMax: true}},
 	108: {Name: "DeletionProtectionEnabled", Kind: awsapi.Boolean},
-	109: {Name: "Delimiter", Kind: awsapi.String},
+	109: {Name: "Delimiter", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 2, HasMax: true}},
 	110: {Name: "Deliveries", Kind: awsapi.List, Elem: awsapi.Element{Shape: 111}},
 	111: {Name: "Delivery", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "id", Shape: 120},                      // DeliveryId
@@ -401,10 +401,10 @@ var shapes = [...]awsapi.Shape{
 		{Name: "destinationResourceArn", Shape: 27, Required: true}, // Arn
 	}},
 	114: {Name: "DeliveryDestinationName", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 60, HasMax: true}, Pattern: "[\\w-]*"},
-	115: {Name: "DeliveryDestinationNames", Kind: awsapi.List, Elem: awsapi.Element{Shape: 114}},
+	115: {Name: "DeliveryDestinationNames", Kind: awsapi.List, Elem: awsapi.Element{Shape: 114}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 20, HasMax: true}},
 	116: {Name: "DeliveryDestinationPolicy", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 51200, HasMax: true}},
 	117: {Name: "DeliveryDestinationType", Kind: awsapi.String, Enum: []string{"S3", "CWL", "FH", "XRAY"}},
-	118: {Name: "DeliveryDestinationTypes", Kind: awsapi.List, Elem: awsapi.Element{Shape: 117}},
+	118: {Name: "DeliveryDestinationTypes", Kind: awsapi.List, Elem: awsapi.Element{Shape: 117}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 4, HasMax: true}},
 	119: {Name: "DeliveryDestinations", Kind: awsapi.List, Elem: awsapi.Element{Shape: 112}},
 	120: {Name: "DeliveryId", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 64, HasMax: true}, Pattern: "^[0-9A-Za-z]+$"},
 	121: {Name: "DeliverySource", Kind: awsapi.Structure, Members: []awsapi.Member{
@@ -419,7 +419,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "statusReason", Shape: 134},                // DeliverySourceStatusReason
 	}},
 	122: {Name: "DeliverySourceConfiguration", Kind: awsapi.Map, Key: awsapi.Element{Shape: 123}, Elem: awsapi.Element{Shape: 130}},
-	123: {Name: "DeliverySourceConfigurationKey", Kind: awsapi.String},
+	123: {Name: "DeliverySourceConfigurationKey", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 255, HasMax: true}},
 	124: {Name: "DeliverySourceConfigurationNumericValue", Kind: awsapi.Double},
 	125: {Name: "DeliverySourceConfigurationSchema", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "keyName", Shape: 126},         // DeliverySourceConfigurationSchemaField
@@ -429,17 +429,17 @@ var shapes = [...]awsapi.Shape{
 		{Name: "minValue", Shape: 124},        // DeliverySourceConfigurationNumericValue
 		{Name: "maxValue", Shape: 124},        // DeliverySourceConfigurationNumericValue
 	}},
-	126: {Name: "DeliverySourceConfigurationSchemaField", Kind: awsapi.String},
+	126: {Name: "DeliverySourceConfigurationSchemaField", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 256, HasMax: true}},
 	127: {Name: "DeliverySourceConfigurationSchemaValueType", Kind: awsapi.String, Enum: []string{"string", "boolean", "int", "double", "long"}},
 	128: {Name: "DeliverySourceConfigurationSchemas", Kind: awsapi.List, Elem: awsapi.Element{Shape: 125}},
 	129: {Name: "DeliverySourceConfigurationSupportedValues", Kind: awsapi.List, Elem: awsapi.Element{Shape: 126}},
-	130: {Name: "DeliverySourceConfigurationValue", Kind: awsapi.String},
+	130: {Name: "DeliverySourceConfigurationValue", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 255, HasMax: true}},
 	131: {Name: "DeliverySourceName", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 60, HasMax: true}, Pattern: "[\\w-]*"},
-	132: {Name: "DeliverySourceNames", Kind: awsapi.List, Elem: awsapi.Element{Shape: 131}},
+	132: {Name: "DeliverySourceNames", Kind: awsapi.List, Elem: awsapi.Element{Shape: 131}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 20, HasMax: true}},
 	133: {Name: "DeliverySourceStatus", Kind: awsapi.String, Enum: []string{"ACTIVE", "INACTIVE"}},
 	134: {Name: "DeliverySourceStatusReason", Kind: awsapi.String, Enum: []string{"RESOURCE_DELETED"}},
 	135: {Name: "DeliverySources", Kind: awsapi.List, Elem: awsapi.Element{Shape: 121}},
-	136: {Name: "DeliverySuffixPath", Kind: awsapi.String},
+	136: {Name: "DeliverySuffixPath", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 256, HasMax: true}},
 	137: {Name: "Descending", Kind: awsapi.Boolean},
 	138: {Name: "DescribeAccountPoliciesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "policyType", Shape: 492, Required: true}, // PolicyType
@@ -509,7 +509,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "exportTasks", Shape: 235}, // ExportTasks
 		{Name: "nextToken", Shape: 445},   // NextToken
 	}},
-	152: {Name: "DescribeFieldIndexesLogGroupIdentifiers", Kind: awsapi.List, Elem: awsapi.Element{Shape: 400}},
+	152: {Name: "DescribeFieldIndexesLogGroupIdentifiers", Kind: awsapi.List, Elem: awsapi.Element{Shape: 400}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 100, HasMax: true}},
 	153: {Name: "DescribeFieldIndexesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "logGroupIdentifiers", Shape: 152, Required: true}, // DescribeFieldIndexesLogGroupIdentifiers
 		{Name: "indexCategories", Shape: 316},                     // IndexCategories
@@ -542,7 +542,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "imports", Shape: 311},   // ImportList
 		{Name: "nextToken", Shape: 445}, // NextToken
 	}},
-	159: {Name: "DescribeIndexPoliciesLogGroupIdentifiers", Kind: awsapi.List, Elem: awsapi.Element{Shape: 400}},
+	159: {Name: "DescribeIndexPoliciesLogGroupIdentifiers", Kind: awsapi.List, Elem: awsapi.Element{Shape: 400}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 1, HasMax: true}},
 	160: {Name: "DescribeIndexPoliciesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "logGroupIdentifiers", Shape: 159, Required: true}, // DescribeIndexPoliciesLogGroupIdentifiers
 		{Name: "nextToken", Shape: 445},                           // NextToken
@@ -552,7 +552,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "nextToken", Shape: 445},     // NextToken
 	}},
 	162: {Name: "DescribeLimit", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 50, HasMax: true}},
-	163: {Name: "DescribeLogGroupsLogGroupIdentifiers", Kind: awsapi.List, Elem: awsapi.Element{Shape: 400}},
+	163: {Name: "DescribeLogGroupsLogGroupIdentifiers", Kind: awsapi.List, Elem: awsapi.Element{Shape: 400}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 50, HasMax: true}},
 	164: {Name: "DescribeLogGroupsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "accountIdentifiers", Shape: 3},      // AccountIds
 		{Name: "logGroupNamePrefix", Shape: 404},    // LogGroupName
@@ -580,7 +580,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "logStreams", Shape: 418}, // LogStreams
 		{Name: "nextToken", Shape: 445},  // NextToken
 	}},
-	168: {Name: "DescribeLookupTablesMaxResults", Kind: awsapi.Integer},
+	168: {Name: "DescribeLookupTablesMaxResults", Kind: awsapi.Integer, Range: &awsapi.Range{Max: 100, HasMax: true}},
 	169: {Name: "DescribeLookupTablesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "lookupTableNamePrefix", Shape: 424}, // LookupTableName
 		{Name: "maxResults", Shape: 168},            // DescribeLookupTablesMaxResults
@@ -658,10 +658,10 @@ var shapes = [...]awsapi.Shape{
 		{Name: "s3Configuration", Shape: 574},          // S3Configuration
 		{Name: "lookupTableConfiguration", Shape: 422}, // LookupTableConfiguration
 	}},
-	186: {Name: "DestinationField", Kind: awsapi.String},
+	186: {Name: "DestinationField", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}},
 	187: {Name: "DestinationName", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 512, HasMax: true}, Pattern: "[^:*]*"},
 	188: {Name: "Destinations", Kind: awsapi.List, Elem: awsapi.Element{Shape: 183}},
-	189: {Name: "DetectorKmsKeyArn", Kind: awsapi.String},
+	189: {Name: "DetectorKmsKeyArn", Kind: awsapi.String, Range: &awsapi.Range{Max: 256, HasMax: true}, Pattern: "^arn:aws[a-z\\-]*:kms:[-a-z0-9]*:[0-9]*:key/[-a-z0-9]*$"},
 	190: {Name: "DetectorName", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true}},
 	191: {Name: "Dimensions", Kind: awsapi.Map, Key: awsapi.Element{Shape: 192}, Elem: awsapi.Element{Shape: 193}},
 	192: {Name: "DimensionsKey", Kind: awsapi.String, Range: &awsapi.Range{Max: 255, HasMax: true}},
@@ -678,7 +678,7 @@ var shapes = [...]awsapi.Shape{
 	}},
 	197: {Name: "Distribution", Kind: awsapi.String, Enum: []string{"Random", "ByLogStream"}},
 	198: {Name: "DryRun", Kind: awsapi.Boolean},
-	199: {Name: "DryRunCount", Kind: awsapi.Integer},
+	199: {Name: "DryRunCount", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 0, HasMin: true}},
 	200: {Name: "DryRunResult", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "totalMatchedLogGroups", Shape: 199},           // DryRunCount
 		{Name: "increasedRetentionLogGroupCount", Shape: 199}, // DryRunCount
@@ -695,12 +695,12 @@ var shapes = [...]awsapi.Shape{
 		{Name: "keyAttributes", Shape: 209}, // EntityKeyAttributes
 		{Name: "attributes", Shape: 206},    // EntityAttributes
 	}},
-	206: {Name: "EntityAttributes", Kind: awsapi.Map, Key: awsapi.Element{Shape: 207}, Elem: awsapi.Element{Shape: 208}},
-	207: {Name: "EntityAttributesKey", Kind: awsapi.String},
-	208: {Name: "EntityAttributesValue", Kind: awsapi.String},
-	209: {Name: "EntityKeyAttributes", Kind: awsapi.Map, Key: awsapi.Element{Shape: 210}, Elem: awsapi.Element{Shape: 211}},
-	210: {Name: "EntityKeyAttributesKey", Kind: awsapi.String},
-	211: {Name: "EntityKeyAttributesValue", Kind: awsapi.String},
+	206: {Name: "EntityAttributes", Kind: awsapi.Map, Key: awsapi.Element{Shape: 207}, Elem: awsapi.Element{Shape: 208}, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 10, HasMax: true}},
+	207: {Name: "EntityAttributesKey", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 256, HasMax: true}},
+	208: {Name: "EntityAttributesValue", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 512, HasMax: true}},
+	209: {Name: "EntityKeyAttributes", Kind: awsapi.Map, Key: awsapi.Element{Shape: 210}, Elem: awsapi.Element{Shape: 211}, Range: &awsapi.Range{Min: 2, HasMin: true, Max: 4, HasMax: true}},
+	210: {Name: "EntityKeyAttributesKey", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 32, HasMax: true}},
+	211: {Name: "EntityKeyAttributesValue", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 512, HasMax: true}},
 	212: {Name: "EntityRejectionErrorType", Kind: awsapi.String, Enum: []string{"InvalidEntity", "InvalidTypeValue", "InvalidKeyAttributes", "InvalidAttributes", "EntitySizeTooLarge", "UnsupportedLogGroupType", "MissingRequiredFields"}},
 	213: {Name: "Enumerations", Kind: awsapi.Map, Key: awsapi.Element{Shape: 673}, Elem: awsapi.Element{Shape: 674}},
 	214: {Name: "EpochMillis", Kind: awsapi.Long, Range: &awsapi.Range{Min: 0, HasMin: true}},
@@ -711,10 +711,10 @@ var shapes = [...]awsapi.Shape{
 	219: {Name: "EventNumber", Kind: awsapi.Long},
 	220: {Name: "EventSource", Kind: awsapi.String, Enum: []string{"CloudTrail", "Route53Resolver", "VPCFlow", "EKSAudit", "AWSWAF"}},
 	221: {Name: "EventsLimit", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 10000, HasMax: true}},
-	222: {Name: "EventsLimitStartQuery", Kind: awsapi.Integer},
+	222: {Name: "EventsLimitStartQuery", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 100000, HasMax: true}},
 	223: {Name: "ExecutionStatus", Kind: awsapi.String, Enum: []string{"Running", "InvalidQuery", "Complete", "Failed", "Timeout"}},
 	224: {Name: "ExecutionStatusList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 223}},
-	225: {Name: "ExpectedRevisionId", Kind: awsapi.String},
+	225: {Name: "ExpectedRevisionId", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true}},
 	226: {Name: "ExportDestinationBucket", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 512, HasMax: true}},
 	227: {Name: "ExportDestinationPrefix", Kind: awsapi.String},
 	228: {Name: "ExportTask", Kind: awsapi.Structure, Members: []awsapi.Member{
@@ -743,8 +743,8 @@ var shapes = [...]awsapi.Shape{
 	235: {Name: "ExportTasks", Kind: awsapi.List, Elem: awsapi.Element{Shape: 228}},
 	236: {Name: "ExtractedValues", Kind: awsapi.Map, Key: awsapi.Element{Shape: 672}, Elem: awsapi.Element{Shape: 703}},
 	237: {Name: "Field", Kind: awsapi.String},
-	238: {Name: "FieldDelimiter", Kind: awsapi.String},
-	239: {Name: "FieldHeader", Kind: awsapi.String},
+	238: {Name: "FieldDelimiter", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 5, HasMax: true}},
+	239: {Name: "FieldHeader", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 64, HasMax: true}},
 	240: {Name: "FieldIndex", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "logGroupIdentifier", Shape: 400}, // LogGroupIdentifier
 		{Name: "fieldIndexName", Shape: 241},     // FieldIndexName
@@ -754,10 +754,10 @@ var shapes = [...]awsapi.Shape{
 		{Name: "type", Shape: 321},               // IndexType
 		{Name: "indexCategory", Shape: 317},      // IndexCategory
 	}},
-	241: {Name: "FieldIndexName", Kind: awsapi.String},
-	242: {Name: "FieldIndexNames", Kind: awsapi.List, Elem: awsapi.Element{Shape: 241}},
+	241: {Name: "FieldIndexName", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 512, HasMax: true}, Pattern: "[\\.\\-_/#A-Za-z0-9]+"},
+	242: {Name: "FieldIndexNames", Kind: awsapi.List, Elem: awsapi.Element{Shape: 241}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 20, HasMax: true}},
 	243: {Name: "FieldIndexes", Kind: awsapi.List, Elem: awsapi.Element{Shape: 240}},
-	244: {Name: "FieldSelectionCriteria", Kind: awsapi.String},
+	244: {Name: "FieldSelectionCriteria", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 2000, HasMax: true}},
 	245: {Name: "FieldsData", Kind: awsapi.Structure, Event: true, Members: []awsapi.Member{
 		{Name: "data", Shape: 67}, // Data
 	}},
@@ -783,7 +783,7 @@ var shapes = [...]awsapi.Shape{
 	}},
 	249: {Name: "FilterName", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 512, HasMax: true}, Pattern: "[^:*]*"},
 	250: {Name: "FilterPattern", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 1024, HasMax: true}},
-	251: {Name: "FilterResourceArns", Kind: awsapi.List, Elem: awsapi.Element{Shape: 27}},
+	251: {Name: "FilterResourceArns", Kind: awsapi.List, Elem: awsapi.Element{Shape: 27}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 20, HasMax: true}},
 	252: {Name: "FilteredLogEvent", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "logStreamName", Shape: 416}, // LogStreamName
 		{Name: "timestamp", Shape: 670},     // Timestamp
@@ -796,7 +796,7 @@ var shapes = [...]awsapi.Shape{
 	255: {Name: "FlattenedElement", Kind: awsapi.String, Enum: []string{"first", "last"}},
 	256: {Name: "Force", Kind: awsapi.Boolean},
 	257: {Name: "ForceUpdate", Kind: awsapi.Boolean},
-	258: {Name: "FromKey", Kind: awsapi.String},
+	258: {Name: "FromKey", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}},
 	259: {Name: "GetDataProtectionPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "logGroupIdentifier", Shape: 400, Required: true}, // LogGroupIdentifier
 	}},
@@ -913,8 +913,8 @@ var shapes = [...]awsapi.Shape{
 		{Name: "lastUpdatedTime", Shape: 670}, // Timestamp
 		{Name: "kmsKeyId", Shape: 347},        // KmsKeyId
 	}},
-	286: {Name: "GetQueryResultsMaxItems", Kind: awsapi.Integer},
-	287: {Name: "GetQueryResultsNextToken", Kind: awsapi.String},
+	286: {Name: "GetQueryResultsMaxItems", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 10000, HasMax: true}},
+	287: {Name: "GetQueryResultsNextToken", Kind: awsapi.String, Range: &awsapi.Range{Max: 1024, HasMax: true}},
 	288: {Name: "GetQueryResultsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "queryId", Shape: 536, Required: true}, // QueryId
 		{Name: "nextToken", Shape: 287},               // GetQueryResultsNextToken
@@ -928,7 +928,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "queryLanguage", Shape: 539}, // QueryLanguage
 		{Name: "nextToken", Shape: 287},     // GetQueryResultsNextToken
 	}},
-	290: {Name: "GetScheduledQueryHistoryMaxResults", Kind: awsapi.Integer},
+	290: {Name: "GetScheduledQueryHistoryMaxResults", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 1000, HasMax: true}},
 	291: {Name: "GetScheduledQueryHistoryRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "identifier", Shape: 592, Required: true}, // ScheduledQueryIdentifier
 		{Name: "startTime", Shape: 670, Required: true},  // Timestamp
@@ -986,7 +986,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "source", Shape: 609},                // Source
 		{Name: "match", Shape: 300, Required: true}, // GrokMatch
 	}},
-	300: {Name: "GrokMatch", Kind: awsapi.String},
+	300: {Name: "GrokMatch", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 512, HasMax: true}},
 	301: {Name: "GroupingIdentifier", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "key", Shape: 302},   // GroupingIdentifierKey
 		{Name: "value", Shape: 303}, // GroupingIdentifierValue
@@ -1016,7 +1016,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "startEventTime", Shape: 670}, // Timestamp
 		{Name: "endEventTime", Shape: 670},   // Timestamp
 	}},
-	310: {Name: "ImportId", Kind: awsapi.String},
+	310: {Name: "ImportId", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 256, HasMax: true}, Pattern: "[\\-a-zA-Z0-9]+"},
 	311: {Name: "ImportList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 306}},
 	312: {Name: "ImportStatistics", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "bytesImported", Shape: 629}, // StoredBytes
@@ -1024,7 +1024,7 @@ var shapes = [...]awsapi.Shape{
 	313: {Name: "ImportStatus", Kind: awsapi.String, Enum: []string{"IN_PROGRESS", "CANCELLED", "COMPLETED", "FAILED"}},
 	314: {Name: "ImportStatusList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 313}},
 	315: {Name: "IncludeLinkedAccounts", Kind: awsapi.Boolean},
-	316: {Name: "IndexCategories", Kind: awsapi.List, Elem: awsapi.Element{Shape: 317}},
+	316: {Name: "IndexCategories", Kind: awsapi.List, Elem: awsapi.Element{Shape: 317}, Range: &awsapi.Range{Max: 4, HasMax: true}},
 	317: {Name: "IndexCategory", Kind: awsapi.String, Enum: []string{"DEFAULT", "CUSTOM", "AUTO", "INACTIVE"}},
 	318: {Name: "IndexPolicies", Kind: awsapi.List, Elem: awsapi.Element{Shape: 319}},
 	319: {Name: "IndexPolicy", Kind: awsapi.Structure, Members: []awsapi.Member{
@@ -1036,7 +1036,7 @@ var shapes = [...]awsapi.Shape{
 	}},
 	320: {Name: "IndexSource", Kind: awsapi.String, Enum: []string{"ACCOUNT", "LOG_GROUP"}},
 	321: {Name: "IndexType", Kind: awsapi.String, Enum: []string{"FACET", "FIELD_INDEX"}},
-	322: {Name: "InferredTokenName", Kind: awsapi.String},
+	322: {Name: "InferredTokenName", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true}},
 	323: {Name: "InheritedProperties", Kind: awsapi.List, Elem: awsapi.Element{Shape: 324}},
 	324: {Name: "InheritedProperty", Kind: awsapi.String, Enum: []string{"ACCOUNT_DATA_PROTECTION"}},
 	325: {Name: "InputLogEvent", Kind: awsapi.Structure, Members: []awsapi.Member{
@@ -1049,10 +1049,10 @@ var shapes = [...]awsapi.Shape{
 	329: {Name: "IntegrationDetails", Kind: awsapi.Structure, Union: true, Members: []awsapi.Member{
 		{Name: "openSearchIntegrationDetails", Shape: 457}, // OpenSearchIntegrationDetails
 	}},
-	330: {Name: "IntegrationName", Kind: awsapi.String},
-	331: {Name: "IntegrationNamePrefix", Kind: awsapi.String},
+	330: {Name: "IntegrationName", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 50, HasMax: true}, Pattern: "[\\.\\-_/#A-Za-z0-9]+"},
+	331: {Name: "IntegrationNamePrefix", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 50, HasMax: true}, Pattern: "[\\.\\-_/#A-Za-z0-9]+"},
 	332: {Name: "IntegrationStatus", Kind: awsapi.String, Enum: []string{"PROVISIONING", "ACTIVE", "FAILED"}},
-	333: {Name: "IntegrationStatusMessage", Kind: awsapi.String},
+	333: {Name: "IntegrationStatusMessage", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true}},
 	334: {Name: "IntegrationSummaries", Kind: awsapi.List, Elem: awsapi.Element{Shape: 335}},
 	335: {Name: "IntegrationSummary", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "integrationName", Shape: 330},   // IntegrationName
@@ -1078,9 +1078,9 @@ var shapes = [...]awsapi.Shape{
 		{Name: "message", Shape: 432},               // Message
 	}},
 	343: {Name: "IsSampled", Kind: awsapi.Boolean},
-	344: {Name: "Key", Kind: awsapi.String},
-	345: {Name: "KeyPrefix", Kind: awsapi.String},
-	346: {Name: "KeyValueDelimiter", Kind: awsapi.String},
+	344: {Name: "Key", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}},
+	345: {Name: "KeyPrefix", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}},
+	346: {Name: "KeyValueDelimiter", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}},
 	347: {Name: "KmsKeyId", Kind: awsapi.String, Range: &awsapi.Range{Max: 256, HasMax: true}},
 	348: {Name: "LimitExceededException", Kind: awsapi.Structure, Exception: LimitExceededException, Members: []awsapi.Member{
 		{Name: "message", Shape: 432}, // Message
@@ -1119,7 +1119,7 @@ var shapes = [...]awsapi.Shape{
 	356: {Name: "ListIntegrationsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "integrationSummaries", Shape: 334}, // IntegrationSummaries
 	}},
-	357: {Name: "ListLimit", Kind: awsapi.Integer},
+	357: {Name: "ListLimit", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 1000, HasMax: true}},
 	358: {Name: "ListLogAnomalyDetectorsLimit", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 50, HasMax: true}},
 	359: {Name: "ListLogAnomalyDetectorsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "filterLogGroupArn", Shape: 394}, // LogGroupArn
@@ -1130,7 +1130,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "anomalyDetectors", Shape: 23}, // AnomalyDetectors
 		{Name: "nextToken", Shape: 445},       // NextToken
 	}},
-	361: {Name: "ListLogGroupsForQueryMaxResults", Kind: awsapi.Integer},
+	361: {Name: "ListLogGroupsForQueryMaxResults", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 50, HasMin: true, Max: 500, HasMax: true}},
 	362: {Name: "ListLogGroupsForQueryRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "queryId", Shape: 536, Required: true}, // QueryId
 		{Name: "nextToken", Shape: 445},               // NextToken
@@ -1151,12 +1151,12 @@ var shapes = [...]awsapi.Shape{
 		{Name: "fieldIndexNames", Shape: 242},       // FieldIndexNames
 		{Name: "logGroupTags", Shape: 651},          // TagFilters
 	}},
-	365: {Name: "ListLogGroupsRequestLimit", Kind: awsapi.Integer},
+	365: {Name: "ListLogGroupsRequestLimit", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 50, HasMax: true}},
 	366: {Name: "ListLogGroupsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "logGroups", Shape: 408}, // LogGroupSummaries
 		{Name: "nextToken", Shape: 445}, // NextToken
 	}},
-	367: {Name: "ListScheduledQueriesMaxResults", Kind: awsapi.Integer},
+	367: {Name: "ListScheduledQueriesMaxResults", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 1000, HasMax: true}},
 	368: {Name: "ListScheduledQueriesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "maxResults", Shape: 367},   // ListScheduledQueriesMaxResults
 		{Name: "nextToken", Shape: 445},    // NextToken
@@ -1167,7 +1167,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "nextToken", Shape: 445},        // NextToken
 		{Name: "scheduledQueries", Shape: 597}, // ScheduledQuerySummaryList
 	}},
-	370: {Name: "ListSourcesForS3TableIntegrationMaxResults", Kind: awsapi.Integer},
+	370: {Name: "ListSourcesForS3TableIntegrationMaxResults", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 100, HasMax: true}},
 	371: {Name: "ListSourcesForS3TableIntegrationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "integrationArn", Shape: 27, Required: true}, // Arn
 		{Name: "maxResults", Shape: 370},                    // ListSourcesForS3TableIntegrationMaxResults
@@ -1177,7 +1177,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "sources", Shape: 580},   // S3TableIntegrationSources
 		{Name: "nextToken", Shape: 445}, // NextToken
 	}},
-	373: {Name: "ListSyslogConfigurationsMaxResults", Kind: awsapi.Integer},
+	373: {Name: "ListSyslogConfigurationsMaxResults", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 50, HasMax: true}},
 	374: {Name: "ListSyslogConfigurationsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "logGroupIdentifier", Shape: 400}, // LogGroupIdentifier
 		{Name: "vpcEndpointId", Shape: 705},      // VpcEndpointId
@@ -1231,13 +1231,13 @@ var shapes = [...]awsapi.Shape{
 		{Name: "sessionMetadata", Shape: 382}, // LiveTailSessionMetadata
 		{Name: "sessionResults", Shape: 383},  // LiveTailSessionResults
 	}},
-	386: {Name: "Locale", Kind: awsapi.String},
+	386: {Name: "Locale", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true}},
 	387: {Name: "LogEvent", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "timestamp", Shape: 670}, // Timestamp
 		{Name: "message", Shape: 218},   // EventMessage
 	}},
 	388: {Name: "LogEventIndex", Kind: awsapi.Integer},
-	389: {Name: "LogFieldName", Kind: awsapi.String},
+	389: {Name: "LogFieldName", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 256, HasMax: true}},
 	390: {Name: "LogFieldType", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "type", Shape: 76},     // DataType
 		{Name: "element", Shape: 390}, // LogFieldType
@@ -1284,7 +1284,7 @@ var shapes = [...]awsapi.Shape{
 	403: {Name: "LogGroupImpacts", Kind: awsapi.List, Elem: awsapi.Element{Shape: 402}},
 	404: {Name: "LogGroupName", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 512, HasMax: true}, Pattern: "[\\.\\-_/#A-Za-z0-9]+"},
 	405: {Name: "LogGroupNamePattern", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 512, HasMax: true}, Pattern: "[\\.\\-_/#A-Za-z0-9]*"},
-	406: {Name: "LogGroupNameRegexPattern", Kind: awsapi.String},
+	406: {Name: "LogGroupNameRegexPattern", Kind: awsapi.String, Range: &awsapi.Range{Min: 3, HasMin: true, Max: 129, HasMax: true}, Pattern: "(\\^?[\\.\\-_\\/#A-Za-z0-9]{3,24})(\\|\\^?[\\.\\-_\\/#A-Za-z0-9]{3,24}){0,4}"},
 	407: {Name: "LogGroupNames", Kind: awsapi.List, Elem: awsapi.Element{Shape: 404}},
 	408: {Name: "LogGroupSummaries", Kind: awsapi.List, Elem: awsapi.Element{Shape: 409}},
 	409: {Name: "LogGroupSummary", Kind: awsapi.Structure, Members: []awsapi.Member{
@@ -1293,7 +1293,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "logGroupClass", Shape: 396}, // LogGroupClass
 	}},
 	410: {Name: "LogGroups", Kind: awsapi.List, Elem: awsapi.Element{Shape: 393}},
-	411: {Name: "LogObjectPointer", Kind: awsapi.String},
+	411: {Name: "LogObjectPointer", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 512, HasMax: true}},
 	412: {Name: "LogRecord", Kind: awsapi.Map, Key: awsapi.Element{Shape: 237}, Elem: awsapi.Element{Shape: 703}},
 	413: {Name: "LogRecordPointer", Kind: awsapi.String},
 	414: {Name: "LogSamples", Kind: awsapi.List, Elem: awsapi.Element{Shape: 387}},
@@ -1311,7 +1311,7 @@ var shapes = [...]awsapi.Shape{
 	417: {Name: "LogStreamSearchedCompletely", Kind: awsapi.Boolean},
 	418: {Name: "LogStreams", Kind: awsapi.List, Elem: awsapi.Element{Shape: 415}},
 	419: {Name: "LogType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 255, HasMax: true}, Pattern: "[\\w]*"},
-	420: {Name: "LogTypes", Kind: awsapi.List, Elem: awsapi.Element{Shape: 419}},
+	420: {Name: "LogTypes", Kind: awsapi.List, Elem: awsapi.Element{Shape: 419}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 10, HasMax: true}},
 	421: {Name: "LookupTable", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "lookupTableArn", Shape: 27},   // Arn
 		{Name: "lookupTableName", Shape: 424}, // LookupTableName
@@ -1329,20 +1329,20 @@ var shapes = [...]awsapi.Shape{
 		{Name: "kmsKeyId", Shape: 347},                  // KmsKeyId
 		{Name: "tags", Shape: 658},                      // Tags
 	}},
-	423: {Name: "LookupTableDescription", Kind: awsapi.String},
-	424: {Name: "LookupTableName", Kind: awsapi.String},
+	423: {Name: "LookupTableDescription", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 1024, HasMax: true}},
+	424: {Name: "LookupTableName", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 256, HasMax: true}, Pattern: "^[a-zA-Z0-9_]+$"},
 	425: {Name: "LookupTables", Kind: awsapi.List, Elem: awsapi.Element{Shape: 421}},
 	426: {Name: "LowerCaseString", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "withKeys", Shape: 427, Required: true}, // LowerCaseStringWithKeys
 	}},
-	427: {Name: "LowerCaseStringWithKeys", Kind: awsapi.List, Elem: awsapi.Element{Shape: 706}},
+	427: {Name: "LowerCaseStringWithKeys", Kind: awsapi.List, Elem: awsapi.Element{Shape: 706}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 10, HasMax: true}},
 	428: {Name: "MalformedQueryException", Kind: awsapi.Structure, Exception: MalformedQueryException, Members: []awsapi.Member{
 		{Name: "queryCompileError", Shape: 529}, // QueryCompileError
 		{Name: "message", Shape: 432},           // Message
 	}},
-	429: {Name: "MappingVersion", Kind: awsapi.String},
-	430: {Name: "MatchPattern", Kind: awsapi.String},
-	431: {Name: "MatchPatterns", Kind: awsapi.List, Elem: awsapi.Element{Shape: 430}},
+	429: {Name: "MappingVersion", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 10, HasMax: true}, Pattern: "^\\d+\\.\\d+(\\.\\d+)?$"},
+	430: {Name: "MatchPattern", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true}},
+	431: {Name: "MatchPatterns", Kind: awsapi.List, Elem: awsapi.Element{Shape: 430}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 5, HasMax: true}},
 	432: {Name: "Message", Kind: awsapi.String},
 	433: {Name: "MetricFilter", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "filterName", Shape: 249},                // FilterName
@@ -1373,7 +1373,7 @@ var shapes = [...]awsapi.Shape{
 	}},
 	440: {Name: "MetricTransformations", Kind: awsapi.List, Elem: awsapi.Element{Shape: 439}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 1, HasMax: true}},
 	441: {Name: "MetricValue", Kind: awsapi.String, Range: &awsapi.Range{Max: 100, HasMax: true}},
-	442: {Name: "MoveKeyEntries", Kind: awsapi.List, Elem: awsapi.Element{Shape: 443}},
+	442: {Name: "MoveKeyEntries", Kind: awsapi.List, Elem: awsapi.Element{Shape: 443}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 5, HasMax: true}},
 	443: {Name: "MoveKeyEntry", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "source", Shape: 609, Required: true}, // Source
 		{Name: "target", Shape: 659, Required: true}, // Target
@@ -1383,7 +1383,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "entries", Shape: 442, Required: true}, // MoveKeyEntries
 	}},
 	445: {Name: "NextToken", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true}},
-	446: {Name: "NonMatchValue", Kind: awsapi.String},
+	446: {Name: "NonMatchValue", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}},
 	447: {Name: "OCSFVersion", Kind: awsapi.String, Enum: []string{"V1.1", "V1.5"}},
 	448: {Name: "OpenSearchApplication", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "applicationEndpoint", Shape: 449}, // OpenSearchApplicationEndpoint
@@ -1391,14 +1391,14 @@ var shapes = [...]awsapi.Shape{
 		{Name: "applicationId", Shape: 450},       // OpenSearchApplicationId
 		{Name: "status", Shape: 462},              // OpenSearchResourceStatus
 	}},
-	449: {Name: "OpenSearchApplicationEndpoint", Kind: awsapi.String},
-	450: {Name: "OpenSearchApplicationId", Kind: awsapi.String},
+	449: {Name: "OpenSearchApplicationEndpoint", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 1024, HasMax: true}, Pattern: "^https://[\\.\\-_/#:A-Za-z0-9]+\\.com$"},
+	450: {Name: "OpenSearchApplicationId", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 256, HasMax: true}, Pattern: "[\\.\\-_/#A-Za-z0-9]+"},
 	451: {Name: "OpenSearchCollection", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "collectionEndpoint", Shape: 452}, // OpenSearchCollectionEndpoint
 		{Name: "collectionArn", Shape: 27},       // Arn
 		{Name: "status", Shape: 462},             // OpenSearchResourceStatus
 	}},
-	452: {Name: "OpenSearchCollectionEndpoint", Kind: awsapi.String},
+	452: {Name: "OpenSearchCollectionEndpoint", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 1024, HasMax: true}, Pattern: "^https://[\\.\\-_/#:A-Za-z0-9]+\\.com$"},
 	453: {Name: "OpenSearchDataAccessPolicy", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "policyName", Shape: 460}, // OpenSearchPolicyName
 		{Name: "status", Shape: 462},     // OpenSearchResourceStatus
@@ -1407,7 +1407,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "dataSourceName", Shape: 455}, // OpenSearchDataSourceName
 		{Name: "status", Shape: 462},         // OpenSearchResourceStatus
 	}},
-	455: {Name: "OpenSearchDataSourceName", Kind: awsapi.String},
+	455: {Name: "OpenSearchDataSourceName", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 256, HasMax: true}, Pattern: "[\\.\\-_/#A-Za-z0-9]+"},
 	456: {Name: "OpenSearchEncryptionPolicy", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "policyName", Shape: 460}, // OpenSearchPolicyName
 		{Name: "status", Shape: 462},     // OpenSearchResourceStatus
@@ -1430,7 +1430,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "policyName", Shape: 460}, // OpenSearchPolicyName
 		{Name: "status", Shape: 462},     // OpenSearchResourceStatus
 	}},
-	460: {Name: "OpenSearchPolicyName", Kind: awsapi.String},
+	460: {Name: "OpenSearchPolicyName", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 256, HasMax: true}, Pattern: "[\\.\\-_/#A-Za-z0-9]+"},
 	461: {Name: "OpenSearchResourceConfig", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "kmsKeyArn", Shape: 27},                 // Arn
 		{Name: "dataSourceRoleArn", Shape: 27},         // Arn
@@ -1447,7 +1447,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "workspaceId", Shape: 465}, // OpenSearchWorkspaceId
 		{Name: "status", Shape: 462},      // OpenSearchResourceStatus
 	}},
-	465: {Name: "OpenSearchWorkspaceId", Kind: awsapi.String},
+	465: {Name: "OpenSearchWorkspaceId", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 256, HasMax: true}, Pattern: "[\\.\\-_/#A-Za-z0-9]+"},
 	466: {Name: "OperationAbortedException", Kind: awsapi.Structure, Exception: OperationAbortedException, Members: []awsapi.Member{
 		{Name: "message", Shape: 432}, // Message
 	}},
@@ -1495,7 +1495,7 @@ var shapes = [...]awsapi.Shape{
 	480: {Name: "ParseWAF", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "source", Shape: 609}, // Source
 	}},
-	481: {Name: "ParserFieldDelimiter", Kind: awsapi.String},
+	481: {Name: "ParserFieldDelimiter", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}},
 	482: {Name: "PatternId", Kind: awsapi.String, Range: &awsapi.Range{Min: 32, HasMin: true, Max: 32, HasMax: true}},
 	483: {Name: "PatternRegex", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true}},
 	484: {Name: "PatternString", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true}},
@@ -1511,7 +1511,7 @@ var shapes = [...]awsapi.Shape{
 	488: {Name: "Policy", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "deliveryDestinationPolicy", Shape: 116}, // DeliveryDestinationPolicy
 	}},
-	489: {Name: "PolicyDocument", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 5120, HasMax: true}},
+	489: {Name: "PolicyDocument", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 51200, HasMax: true}},
 	490: {Name: "PolicyName", Kind: awsapi.String},
 	491: {Name: "PolicyScope", Kind: awsapi.String, Enum: []string{"ACCOUNT", "RESOURCE"}},
 	492: {Name: "PolicyType", Kind: awsapi.String, Enum: []string{"DATA_PROTECTION_POLICY", "SUBSCRIPTION_FILTER_POLICY", "FIELD_INDEX_POLICY", "TRANSFORMER_POLICY", "METRIC_EXTRACTION_POLICY", "RETENTION_POLICY"}},
@@ -1541,7 +1541,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "typeConverter", Shape: 684},    // TypeConverter
 		{Name: "upperCaseString", Shape: 699},  // UpperCaseString
 	}},
-	495: {Name: "Processors", Kind: awsapi.List, Elem: awsapi.Element{Shape: 494}},
+	495: {Name: "Processors", Kind: awsapi.List, Elem: awsapi.Element{Shape: 494}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 20, HasMax: true}},
 	496: {Name: "PutAccountPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "policyName", Shape: 490, Required: true},   // PolicyName
 		{Name: "policyDocument", Shape: 6, Required: true}, // AccountPolicyDocument
@@ -1724,7 +1724,7 @@ var shapes = [...]awsapi.Shape{
 	533: {Name: "QueryDefinitionName", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 255, HasMax: true}},
 	534: {Name: "QueryDefinitionString", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 10000, HasMax: true}},
 	535: {Name: "QueryDuration", Kind: awsapi.Long},
-	536: {Name: "QueryId", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 256, HasMax: true}},
+	536: {Name: "QueryId", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 256, HasMax: true}},
 	537: {Name: "QueryInfo", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "queryId", Shape: 536},       // QueryId
 		{Name: "queryString", Shape: 549},   // QueryString
@@ -1744,10 +1744,10 @@ var shapes = [...]awsapi.Shape{
 		{Name: "defaultValue", Shape: 542},         // QueryParameterDefaultValue
 		{Name: "description", Shape: 543},          // QueryParameterDescription
 	}},
-	542: {Name: "QueryParameterDefaultValue", Kind: awsapi.String},
-	543: {Name: "QueryParameterDescription", Kind: awsapi.String},
-	544: {Name: "QueryParameterList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 541}},
-	545: {Name: "QueryParameterName", Kind: awsapi.String},
+	542: {Name: "QueryParameterDefaultValue", Kind: awsapi.String, Range: &awsapi.Range{Max: 1024, HasMax: true}},
+	543: {Name: "QueryParameterDescription", Kind: awsapi.String, Range: &awsapi.Range{Max: 512, HasMax: true}},
+	544: {Name: "QueryParameterList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 541}, Range: &awsapi.Range{Max: 20, HasMax: true}},
+	545: {Name: "QueryParameterName", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}, Pattern: "^[a-zA-Z_][a-zA-Z0-9_]*"},
 	546: {Name: "QueryResults", Kind: awsapi.List, Elem: awsapi.Element{Shape: 571}},
 	547: {Name: "QueryStatistics", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "recordsMatched", Shape: 625},          // StatsValue
@@ -1760,13 +1760,13 @@ var shapes = [...]awsapi.Shape{
 	}},
 	548: {Name: "QueryStatus", Kind: awsapi.String, Enum: []string{"Scheduled", "Running", "Complete", "Failed", "Cancelled", "Timeout", "Unknown"}},
 	549: {Name: "QueryString", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 10000, HasMax: true}},
-	550: {Name: "QuoteCharacter", Kind: awsapi.String},
+	550: {Name: "QuoteCharacter", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 1, HasMax: true}},
 	551: {Name: "RecordField", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "name", Shape: 239},     // FieldHeader
 		{Name: "mandatory", Shape: 34}, // Boolean
 	}},
-	552: {Name: "RecordFields", Kind: awsapi.List, Elem: awsapi.Element{Shape: 239}},
-	553: {Name: "RecordsCount", Kind: awsapi.Long},
+	552: {Name: "RecordFields", Kind: awsapi.List, Elem: awsapi.Element{Shape: 239}, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 128, HasMax: true}},
+	553: {Name: "RecordsCount", Kind: awsapi.Long, Range: &awsapi.Range{Min: 0, HasMin: true}},
 	554: {Name: "RejectedEntityInfo", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "errorType", Shape: 212}, // EntityRejectionErrorType
 	}},
@@ -1775,7 +1775,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "tooOldLogEventEndIndex", Shape: 388},   // LogEventIndex
 		{Name: "expiredLogEventEndIndex", Shape: 388},  // LogEventIndex
 	}},
-	556: {Name: "RenameKeyEntries", Kind: awsapi.List, Elem: awsapi.Element{Shape: 557}},
+	556: {Name: "RenameKeyEntries", Kind: awsapi.List, Elem: awsapi.Element{Shape: 557}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 5, HasMax: true}},
 	557: {Name: "RenameKeyEntry", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "key", Shape: 344, Required: true},      // Key
 		{Name: "renameTo", Shape: 559, Required: true}, // RenameTo
@@ -1784,7 +1784,7 @@ var shapes = [...]awsapi.Shape{
 	558: {Name: "RenameKeys", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "entries", Shape: 556, Required: true}, // RenameKeyEntries
 	}},
-	559: {Name: "RenameTo", Kind: awsapi.String},
+	559: {Name: "RenameTo", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}},
 	560: {Name: "RequestId", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 256, HasMax: true}},
 	561: {Name: "ResourceAlreadyExistsException", Kind: awsapi.Structure, Exception: ResourceAlreadyExistsException, Members: []awsapi.Member{
 		{Name: "message", Shape: 432}, // Message
@@ -1806,14 +1806,14 @@ var shapes = [...]awsapi.Shape{
 		{Name: "resourceArn", Shape: 27},      // Arn
 		{Name: "revisionId", Shape: 225},      // ExpectedRevisionId
 	}},
-	568: {Name: "ResourceType", Kind: awsapi.String},
-	569: {Name: "ResourceTypes", Kind: awsapi.List, Elem: awsapi.Element{Shape: 568}},
+	568: {Name: "ResourceType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 255, HasMax: true}, Pattern: "[\\w-_]*"},
+	569: {Name: "ResourceTypes", Kind: awsapi.List, Elem: awsapi.Element{Shape: 568}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 10, HasMax: true}},
 	570: {Name: "ResultField", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "field", Shape: 237}, // Field
 		{Name: "value", Shape: 703}, // Value
 	}},
 	571: {Name: "ResultRows", Kind: awsapi.List, Elem: awsapi.Element{Shape: 570}},
-	572: {Name: "RetentionValue", Kind: awsapi.String},
+	572: {Name: "RetentionValue", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 12, HasMax: true}},
 	573: {Name: "RoleArn", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true}},
 	574: {Name: "S3Configuration", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "destinationIdentifier", Shape: 584, Required: true}, // S3Uri
@@ -1833,21 +1833,21 @@ var shapes = [...]awsapi.Shape{
 		{Name: "createdTimeStamp", Shape: 670},       // Timestamp
 		{Name: "parentSourceIdentifier", Shape: 577}, // S3TableIntegrationSourceIdentifier
 	}},
-	577: {Name: "S3TableIntegrationSourceIdentifier", Kind: awsapi.String},
+	577: {Name: "S3TableIntegrationSourceIdentifier", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 2048, HasMax: true}},
 	578: {Name: "S3TableIntegrationSourceStatus", Kind: awsapi.String, Enum: []string{"ACTIVE", "UNHEALTHY", "FAILED", "DATA_SOURCE_DELETE_IN_PROGRESS"}},
-	579: {Name: "S3TableIntegrationSourceStatusReason", Kind: awsapi.String},
+	579: {Name: "S3TableIntegrationSourceStatusReason", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true}},
 	580: {Name: "S3TableIntegrationSources", Kind: awsapi.List, Elem: awsapi.Element{Shape: 576}},
-	581: {Name: "S3TablesDatasourceName", Kind: awsapi.String},
-	582: {Name: "S3TablesDatasourceType", Kind: awsapi.String},
+	581: {Name: "S3TablesDatasourceName", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 256, HasMax: true}},
+	582: {Name: "S3TablesDatasourceType", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 256, HasMax: true}},
 	583: {Name: "S3TablesIntegration", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "datasourceName", Shape: 581}, // S3TablesDatasourceName
 		{Name: "datasourceType", Shape: 582}, // S3TablesDatasourceType
 	}},
-	584: {Name: "S3Uri", Kind: awsapi.String},
-	585: {Name: "ScheduleExpression", Kind: awsapi.String},
-	586: {Name: "ScheduleTimezone", Kind: awsapi.String},
+	584: {Name: "S3Uri", Kind: awsapi.String, Range: &awsapi.Range{Max: 1024, HasMax: true}, Pattern: "s3://[a-z0-9][\\.\\-a-z0-9]{1,61}[a-z0-9](/.*)?"},
+	585: {Name: "ScheduleExpression", Kind: awsapi.String, Range: &awsapi.Range{Max: 256, HasMax: true}},
+	586: {Name: "ScheduleTimezone", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true}},
 	587: {Name: "ScheduleType", Kind: awsapi.String, Enum: []string{"CUSTOMER_MANAGED", "AWS_MANAGED"}},
-	588: {Name: "ScheduledQueryDescription", Kind: awsapi.String},
+	588: {Name: "ScheduledQueryDescription", Kind: awsapi.String, Range: &awsapi.Range{Max: 1024, HasMax: true}},
 	589: {Name: "ScheduledQueryDestination", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "destinationType", Shape: 591},       // ScheduledQueryDestinationType
 		{Name: "destinationIdentifier", Shape: 630}, // String
@@ -1857,9 +1857,9 @@ var shapes = [...]awsapi.Shape{
 	}},
 	590: {Name: "ScheduledQueryDestinationList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 589}},
 	591: {Name: "ScheduledQueryDestinationType", Kind: awsapi.String, Enum: []string{"S3", "LOOKUP_TABLE"}},
-	592: {Name: "ScheduledQueryIdentifier", Kind: awsapi.String},
-	593: {Name: "ScheduledQueryLogGroupIdentifiers", Kind: awsapi.List, Elem: awsapi.Element{Shape: 400}},
-	594: {Name: "ScheduledQueryName", Kind: awsapi.String},
+	592: {Name: "ScheduledQueryIdentifier", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 300, HasMax: true}},
+	593: {Name: "ScheduledQueryLogGroupIdentifiers", Kind: awsapi.List, Elem: awsapi.Element{Shape: 400}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 50, HasMax: true}},
+	594: {Name: "ScheduledQueryName", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 300, HasMax: true}},
 	595: {Name: "ScheduledQueryState", Kind: awsapi.String, Enum: []string{"ENABLED", "DISABLED"}},
 	596: {Name: "ScheduledQuerySummary", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "scheduledQueryArn", Shape: 27},         // Arn
@@ -1883,7 +1883,7 @@ var shapes = [...]awsapi.Shape{
 	600: {Name: "SearchedLogStreams", Kind: awsapi.List, Elem: awsapi.Element{Shape: 599}},
 	601: {Name: "SelectionCriteria", Kind: awsapi.String},
 	602: {Name: "SequenceToken", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true}},
-	603: {Name: "Service", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 255, HasMax: true}, Pattern: "[\\w]*"},
+	603: {Name: "Service", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 255, HasMax: true}, Pattern: "[\\w_-]*"},
 	604: {Name: "ServiceQuotaExceededException", Kind: awsapi.Structure, Exception: ServiceQuotaExceededException, Members: []awsapi.Member{
 		{Name: "message", Shape: 432}, // Message
 	}},
@@ -1897,13 +1897,13 @@ var shapes = [...]awsapi.Shape{
 	608: {Name: "SessionTimeoutException", Kind: awsapi.Structure, Exception: SessionTimeoutException, Members: []awsapi.Member{
 		{Name: "message", Shape: 432}, // Message
 	}},
-	609: {Name: "Source", Kind: awsapi.String},
-	610: {Name: "SourceTimezone", Kind: awsapi.String},
+	609: {Name: "Source", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}},
+	610: {Name: "SourceTimezone", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true}},
 	611: {Name: "SplitString", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "entries", Shape: 613, Required: true}, // SplitStringEntries
 	}},
-	612: {Name: "SplitStringDelimiter", Kind: awsapi.String},
-	613: {Name: "SplitStringEntries", Kind: awsapi.List, Elem: awsapi.Element{Shape: 614}},
+	612: {Name: "SplitStringDelimiter", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}},
+	613: {Name: "SplitStringEntries", Kind: awsapi.List, Elem: awsapi.Element{Shape: 614}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 10, HasMax: true}},
 	614: {Name: "SplitStringEntry", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "source", Shape: 609, Required: true},    // Source
 		{Name: "delimiter", Shape: 612, Required: true}, // SplitStringDelimiter
@@ -1967,7 +1967,7 @@ var shapes = [...]awsapi.Shape{
 	633: {Name: "SubstituteString", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "entries", Shape: 634, Required: true}, // SubstituteStringEntries
 	}},
-	634: {Name: "SubstituteStringEntries", Kind: awsapi.List, Elem: awsapi.Element{Shape: 635}},
+	634: {Name: "SubstituteStringEntries", Kind: awsapi.List, Elem: awsapi.Element{Shape: 635}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 10, HasMax: true}},
 	635: {Name: "SubstituteStringEntry", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "source", Shape: 609, Required: true}, // Source
 		{Name: "from", Shape: 258, Required: true},   // FromKey
@@ -1990,16 +1990,16 @@ var shapes = [...]awsapi.Shape{
 	642: {Name: "SyslogConfigurations", Kind: awsapi.List, Elem: awsapi.Element{Shape: 641}},
 	643: {Name: "SyslogSourceType", Kind: awsapi.String, Enum: []string{"VPCE"}},
 	644: {Name: "SystemField", Kind: awsapi.String},
-	645: {Name: "TableBody", Kind: awsapi.String},
+	645: {Name: "TableBody", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 1.048576e+07, HasMax: true}},
 	646: {Name: "TableFields", Kind: awsapi.List, Elem: awsapi.Element{Shape: 630}},
 	647: {Name: "TagFilter", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "key", Shape: 648, Required: true}, // TagFilterKey
 		{Name: "values", Shape: 650},              // TagFilterValues
 	}},
-	648: {Name: "TagFilterKey", Kind: awsapi.String},
-	649: {Name: "TagFilterValue", Kind: awsapi.String},
-	650: {Name: "TagFilterValues", Kind: awsapi.List, Elem: awsapi.Element{Shape: 649}},
-	651: {Name: "TagFilters", Kind: awsapi.List, Elem: awsapi.Element{Shape: 647}},
+	648: {Name: "TagFilterKey", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}, Pattern: "^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+)$"},
+	649: {Name: "TagFilterValue", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 259, HasMax: true}, Pattern: "^!?\\*?([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)\\*?$"},
+	650: {Name: "TagFilterValues", Kind: awsapi.List, Elem: awsapi.Element{Shape: 649}, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 5, HasMax: true}},
+	651: {Name: "TagFilters", Kind: awsapi.List, Elem: awsapi.Element{Shape: 647}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 5, HasMax: true}},
 	652: {Name: "TagKey", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}, Pattern: "^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+)$"},
 	653: {Name: "TagKeyList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 652}, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 50, HasMax: true}},
 	654: {Name: "TagList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 652}, Range: &awsapi.Range{Min: 1, HasMin: true}},
@@ -2013,10 +2013,10 @@ var shapes = [...]awsapi.Shape{
 	}},
 	657: {Name: "TagValue", Kind: awsapi.String, Range: &awsapi.Range{Max: 256, HasMax: true}, Pattern: "^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)$"},
 	658: {Name: "Tags", Kind: awsapi.Map, Key: awsapi.Element{Shape: 652}, Elem: awsapi.Element{Shape: 657}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 50, HasMax: true}},
-	659: {Name: "Target", Kind: awsapi.String},
+	659: {Name: "Target", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}},
 	660: {Name: "TargetArn", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true}},
-	661: {Name: "TargetFormat", Kind: awsapi.String},
-	662: {Name: "TargetTimezone", Kind: awsapi.String},
+	661: {Name: "TargetFormat", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 64, HasMax: true}},
+	662: {Name: "TargetTimezone", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true}},
 	663: {Name: "TestEventMessages", Kind: awsapi.List, Elem: awsapi.Element{Shape: 218}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 50, HasMax: true}},
 	664: {Name: "TestMetricFilterRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "filterPattern", Shape: 250, Required: true},    // FilterPattern
@@ -2037,7 +2037,7 @@ var shapes = [...]awsapi.Shape{
 	}},
 	669: {Name: "Time", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true}},
 	670: {Name: "Timestamp", Kind: awsapi.Long, Range: &awsapi.Range{Min: 0, HasMin: true}},
-	671: {Name: "ToKey", Kind: awsapi.String},
+	671: {Name: "ToKey", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}},
 	672: {Name: "Token", Kind: awsapi.String},
 	673: {Name: "TokenString", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true}},
 	674: {Name: "TokenValue", Kind: awsapi.Long},
@@ -2045,7 +2045,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "message", Shape: 432},     // Message
 		{Name: "resourceName", Shape: 17}, // AmazonResourceName
 	}},
-	676: {Name: "TransformedEventMessage", Kind: awsapi.String},
+	676: {Name: "TransformedEventMessage", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true}},
 	677: {Name: "TransformedLogRecord", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "eventNumber", Shape: 219},             // EventNumber
 		{Name: "eventMessage", Shape: 218},            // EventMessage
@@ -2063,12 +2063,12 @@ var shapes = [...]awsapi.Shape{
 	681: {Name: "TrimString", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "withKeys", Shape: 682, Required: true}, // TrimStringWithKeys
 	}},
-	682: {Name: "TrimStringWithKeys", Kind: awsapi.List, Elem: awsapi.Element{Shape: 706}},
+	682: {Name: "TrimStringWithKeys", Kind: awsapi.List, Elem: awsapi.Element{Shape: 706}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 10, HasMax: true}},
 	683: {Name: "Type", Kind: awsapi.String, Enum: []string{"boolean", "integer", "double", "string"}},
 	684: {Name: "TypeConverter", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "entries", Shape: 685, Required: true}, // TypeConverterEntries
 	}},
-	685: {Name: "TypeConverterEntries", Kind: awsapi.List, Elem: awsapi.Element{Shape: 686}},
+	685: {Name: "TypeConverterEntries", Kind: awsapi.List, Elem: awsapi.Element{Shape: 686}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 5, HasMax: true}},
 	686: {Name: "TypeConverterEntry", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "key", Shape: 344, Required: true},  // Key
 		{Name: "type", Shape: 683, Required: true}, // Type
@@ -2159,15 +2159,15 @@ var shapes = [...]awsapi.Shape{
 	699: {Name: "UpperCaseString", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "withKeys", Shape: 700, Required: true}, // UpperCaseStringWithKeys
 	}},
-	700: {Name: "UpperCaseStringWithKeys", Kind: awsapi.List, Elem: awsapi.Element{Shape: 706}},
-	701: {Name: "UserIdentity", Kind: awsapi.String},
+	700: {Name: "UpperCaseStringWithKeys", Kind: awsapi.List, Elem: awsapi.Element{Shape: 706}, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 10, HasMax: true}},
+	701: {Name: "UserIdentity", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 2048, HasMax: true}},
 	702: {Name: "ValidationException", Kind: awsapi.Structure, Exception: ValidationException, Members: []awsapi.Member{
 		{Name: "message", Shape: 432}, // Message
 	}},
 	703: {Name: "Value", Kind: awsapi.String},
-	704: {Name: "ValueKey", Kind: awsapi.String},
-	705: {Name: "VpcEndpointId", Kind: awsapi.String},
-	706: {Name: "WithKey", Kind: awsapi.String},
+	704: {Name: "ValueKey", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 128, HasMax: true}},
+	705: {Name: "VpcEndpointId", Kind: awsapi.String, Pattern: "^vpce-[0-9a-f]{1,64}$"},
+	706: {Name: "WithKey", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true}},
 }
 
 var operations = [...]awsapi.Operation{
