@@ -45,7 +45,8 @@ type Config struct {
 // in it must be readable by everybody: programs inside run as a user whom the host does not know.
 type Bind struct{ Source, Target string }
 
-// Limits bound what a jail's processes may use together.
+// Limits bound what a jail's processes may use together. 0 is no limit, but for Tmp: then /tmp holds
+// nothing.
 type Limits struct {
 	Memory int64   // bytes; what lies in /tmp does not count
 	CPU    float64 // cores

@@ -1,5 +1,12 @@
 package jail
 
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
 // Options say how Open makes its host. The zero value asks for the strongest walls that this machine
 // can give.
 type Options struct {
@@ -8,21 +15,54 @@ type Options struct {
 }
 
 // Open makes a host that keeps what it needs under dir. It first removes what a predecessor that was
-// killed left there. Where no walls can be had it returns an Unwalled host, whose Warnings say why;
-// forced to a mode that the machine cannot give, it returns an error.
+// killed left there; a directory in use by another host is an error. Where no walls can be had it
+// returns an Unwalled host, whose Warnings say why; forced to a mode that the machine cannot give, it
+// returns an error.
 //
 // A program that calls Open is started again, by itself, inside every jail: package entry, which this
 // package imports, takes such a start over before main.
 func Open(dir string, o Options) (Host, error) {
-	if o.Mode == Unwalled {
-		return openUnwalled(dir, "the walls are switched off")
-	}
-	h, err := openWalled(dir, o)
-	if err == nil {
-		return h, nil
-	}
-	if o.Mode != "" {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
 		return nil, err
 	}
-	return openUnwalled(dir, err.Error())
+	owned, err := own(dir)
+	if err != nil {
+		return nil, err
+	}
+	h, err := openMode(dir, owned, o.Mode)
+	if err != nil {
+		owned.Close()
+		return nil, err
+	}
+	return h, nil
+}
+
+func openMode(dir string, owned *os.File, mode Mode) (Host, error) {
+	why := "the walls are switched off"
+	if mode != Unwalled {
+		h, err := openWalled(dir, owned, mode)
+		if err == nil || mode != "" {
+			return h, err
+		}
+		why = err.Error()
+	}
+	return openUnwalled(dir, owned, why)
+}
+
+// own makes a directory and locks it, until the file that it returns is closed. Only a host that is gone
+// may be cleaned up after.
+func own(dir string) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("%s is in use by another host: %w", dir, err)
+	}
+	return f, nil
 }

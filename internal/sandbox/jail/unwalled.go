@@ -16,21 +16,19 @@ import (
 // unwalledHost runs plain processes: no limits and no isolation. Paths and addresses of the inside are
 // rewritten to those of the machine in a program's path, directory, arguments and environment.
 type unwalledHost struct {
-	dir  string
-	why  string
-	lock sync.Mutex
-	jail map[*unwalledJail]struct{}
+	dir   string
+	owned *os.File // holds the lock on dir
+	why   string
+	lock  sync.Mutex
+	jail  map[*unwalledJail]struct{}
 }
 
-func openUnwalled(dir, why string) (Host, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
+func openUnwalled(dir string, owned *os.File, why string) (Host, error) {
 	stale, _ := filepath.Glob(filepath.Join(dir, "plain-*"))
 	for _, d := range stale {
 		os.RemoveAll(d)
 	}
-	return &unwalledHost{dir: dir, why: why, jail: map[*unwalledJail]struct{}{}}, nil
+	return &unwalledHost{dir: dir, owned: owned, why: why, jail: map[*unwalledJail]struct{}{}}, nil
 }
 
 func (h *unwalledHost) Mode() Mode { return Unwalled }
@@ -69,6 +67,7 @@ func (h *unwalledHost) Close() error {
 	for _, j := range jails {
 		errs = append(errs, j.Close())
 	}
+	h.owned.Close()
 	return errors.Join(errs...)
 }
 

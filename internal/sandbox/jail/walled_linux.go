@@ -3,7 +3,6 @@ package jail
 import (
 	"context"
 	"errors"
-	"fmt"
 	"hash/fnv"
 	"maps"
 	"os"
@@ -13,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"cirro/internal/sandbox/jail/cgroup"
@@ -43,54 +41,31 @@ type walledHost struct {
 
 // openWalled makes a host and proves with a first jail that this machine lets it. What a first time
 // costs is paid then.
-func openWalled(dir string, o Options) (Host, error) {
-	modes := []Mode{o.Mode}
-	if o.Mode == "" {
+func openWalled(dir string, owned *os.File, mode Mode) (Host, error) {
+	modes := []Mode{mode}
+	if mode == "" {
 		modes = []Mode{AsRoot, Rootless}
-		if os.Geteuid() != 0 {
-			modes = modes[1:]
-		}
 	}
 	var refused []string
 	for _, m := range modes {
-		h, err := openMode(dir, m)
+		h := &walledHost{mode: m, jails: map[*walledJail]struct{}{}}
+		err := h.open(dir)
 		if err == nil {
+			err = h.prove()
+		}
+		if err == nil {
+			h.owned = owned
 			return h, nil
 		}
+		h.Close()
 		refused = append(refused, err.Error())
 	}
 	return nil, errors.New(strings.Join(refused, "; "))
 }
 
-func openMode(dir string, mode Mode) (*walledHost, error) {
-	if mode == AsRoot && os.Geteuid() != 0 {
-		return nil, errors.New("only root can make jails without user namespaces")
-	}
-	h := &walledHost{mode: mode, jails: map[*walledJail]struct{}{}}
-	err := h.open(dir)
-	if err == nil {
-		err = h.prove()
-	}
-	if err != nil {
-		h.Close()
-		return nil, err
-	}
-	return h, nil
-}
-
 func (h *walledHost) open(dir string) (err error) {
-	if dir, err = filepath.Abs(dir); err != nil {
-		return err
-	}
-	if err = os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	// Only a host that is gone may be cleaned up after.
-	if h.owned, err = os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
-		return err
-	}
-	if err = syscall.Flock(int(h.owned.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return fmt.Errorf("%s is in use by another host: %w", dir, err)
+	if h.mode == AsRoot && os.Geteuid() != 0 {
+		return errors.New("only root can make jails without user namespaces")
 	}
 	if h.filter, err = seccompFilter(); err != nil {
 		return err

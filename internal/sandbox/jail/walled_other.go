@@ -4,10 +4,11 @@ package jail
 
 import (
 	"fmt"
+	"os"
 	"runtime"
 )
 
 // openWalled refuses: the walls are made of what the Linux kernel alone has.
-func openWalled(string, Options) (Host, error) {
+func openWalled(string, *os.File, Mode) (Host, error) {
 	return nil, fmt.Errorf("jails need Linux; this is %s", runtime.GOOS)
 }

@@ -15,6 +15,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // role is the variable that makes this program something else than tests.
@@ -24,6 +27,8 @@ func TestMain(m *testing.M) {
 	switch os.Getenv(role) {
 	case "program":
 		compiledProgram()
+	case "refused":
+		beRefused(os.Args[1])
 	case "predecessor":
 		beKilled(os.Args[1])
 	default:
@@ -151,6 +156,41 @@ func TestOpenTakesTheStrongestMode(t *testing.T) {
 	}
 }
 
+// beRefused opens a host where the kernel refuses walls: behind the filter that jails have.
+func beRefused(dir string) {
+	filter, err := seccompFilter()
+	if err != nil {
+		panic(err)
+	}
+	program := unix.SockFprog{Len: uint16(len(filter) / 8), Filter: (*unix.SockFilter)(unsafe.Pointer(&filter[0]))}
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		panic(err)
+	}
+	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC,
+		uintptr(unsafe.Pointer(&program)))
+	if errno != 0 {
+		panic(errno)
+	}
+	h, err := Open(dir, Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(h.Mode(), len(h.Warnings()), h.Close())
+	_, err = Open(dir, Options{Mode: Rootless})
+	fmt.Println(err)
+}
+
+func TestWhereTheKernelRefuses(t *testing.T) {
+	c := exec.Command("/proc/self/exe", t.TempDir())
+	c.Env = append(os.Environ(), role+"=refused")
+	out, err := c.CombinedOutput()
+	lines := strings.Split(string(out), "\n")
+	if err != nil || len(lines) != 3 || lines[0] != "process 2 <nil>" || !strings.HasPrefix(lines[1], "user namespaces are refused here") {
+		t.Errorf("%v: %q", err, out)
+	}
+}
+
 func TestOpenRefusesADirectoryInUse(t *testing.T) {
 	dir := t.TempDir()
 	h, err := Open(dir, Options{Mode: mode()})
@@ -158,8 +198,10 @@ func TestOpenRefusesADirectoryInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer h.Close()
-	if _, err := Open(dir, Options{Mode: mode()}); err == nil || !strings.Contains(err.Error(), "in use") {
-		t.Errorf("a second host: %v", err)
+	for _, m := range []Mode{"", mode(), Unwalled} {
+		if _, err := Open(dir, Options{Mode: m}); err == nil || !strings.Contains(err.Error(), "in use") {
+			t.Errorf("a second host of mode %q: %v", m, err)
+		}
 	}
 }
 
