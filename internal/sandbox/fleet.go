@@ -170,14 +170,12 @@ func (f *Fleet) Retire(id string) {
 		return
 	}
 	for _, e := range v.(*shelf).retire() {
-		f.end(e)
+		f.end(e, spindown)
 	}
 }
 
 // end shuts an environment down without waiting for it.
-func (f *Fleet) end(e *environment) {
-	go e.shutDown(spindown)
-}
+func (f *Fleet) end(e *environment, reason string) { go e.shutDown(reason) }
 
 // Close implements Runner.
 func (f *Fleet) Close() error {
@@ -241,7 +239,7 @@ func (f *Fleet) reap() {
 		case now := <-tick.C:
 			f.shelves.Range(func(_, v any) bool {
 				for _, e := range v.(*shelf).expired(now.Add(-f.options.IdleFor)) {
-					f.end(e)
+					f.end(e, spindown)
 				}
 				return true
 			})

@@ -227,6 +227,9 @@ func (e *environment) logInitDone(phase string, failed *initFailure) {
 		}
 	}
 	e.journal.event(telemetryapi.InitRuntimeDone, level, func() any { return record }, nil)
+	if failed == nil && e.initType() != "on-demand" {
+		level = "INFO"
+	}
 	e.journal.event(telemetryapi.InitReport, level, func() any {
 		r := record
 		r.Metrics = &telemetryapi.Metrics{DurationMs: telemetryapi.Millis(took)}

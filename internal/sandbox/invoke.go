@@ -4,12 +4,10 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"cirro/internal/sandbox/extensionsapi"
 	"cirro/internal/sandbox/runtimeapi"
-	"cirro/internal/sandbox/telemetryapi"
 )
 
 // linger is how long a caller who has its response waits for the environment to come to rest, so that
@@ -94,12 +92,16 @@ func (e *environment) begin(inv *Invocation) *round {
 	}
 	e.journal.follow(inv.TailLog)
 	r.logStart()
+	payload := inv.Payload
+	if len(payload) == 0 {
+		payload = []byte("{}") // what AWS makes of none
+	}
 	r.began = time.Now()
 	deadline := r.began.Add(e.spec.Timeout)
 	r.call = runtimeapi.NewCall(runtimeapi.Invocation{
 		RequestID: inv.RequestID, FunctionARN: inv.InvokedARN, TraceID: r.trace,
 		ClientContext: inv.ClientContext, Identity: inv.Identity, Tenant: inv.Tenant,
-		Deadline: deadline, Payload: inv.Payload, Stream: inv.Stream,
+		Deadline: deadline, Payload: payload, Stream: inv.Stream,
 	})
 	r.timer = time.NewTimer(e.spec.Timeout)
 	if r.extended = !e.extensions.registry.Empty(); r.extended {
@@ -271,7 +273,7 @@ func (r *round) close() {
 	if r.status == "timeout" {
 		reason = timeout
 	}
-	e.shutDown(reason)
+	e.fleet.end(e, reason)
 }
 
 // diagnose finds out whether the runtime ended because memory ran out.
@@ -284,11 +286,17 @@ func (r *round) diagnose() {
 	}
 }
 
-// kill stops the runtime's program at once.
+// kill stops the runtime's program at once, so that no more of its output comes.
 func (e *environment) kill() {
-	if e.alive() {
-		e.process.Signal(os.Kill)
-		<-e.exited
+	if !e.alive() {
+		return
+	}
+	e.process.Signal(os.Kill)
+	late := time.NewTimer(time.Second)
+	defer late.Stop()
+	select {
+	case <-e.exited:
+	case <-late.C: // the kernel takes its time; the jail's end will see to it
 	}
 }
 
@@ -313,153 +321,4 @@ var closedChannel = func() chan struct{} {
 
 func roundUp(d time.Duration) time.Duration {
 	return max(1, (d+time.Millisecond-1)/time.Millisecond) * time.Millisecond
-}
-
-func (r *round) tracing() *telemetryapi.Tracing {
-	return &telemetryapi.Tracing{Type: "X-Amzn-Trace-Id", Value: r.trace}
-}
-
-func (r *round) logStart() {
-	e, inv := r.env, r.inv
-	e.journal.event(telemetryapi.Start, "INFO", func() any {
-		return telemetryapi.StartRecord{
-			RequestID: inv.RequestID, Version: e.spec.Version, Tracing: r.tracing(), TenantID: inv.Tenant,
-		}
-	}, func() string { return "START RequestId: " + inv.RequestID + " Version: " + e.spec.Version })
-}
-
-// logEnd writes what belongs to the end of an invocation: why it failed, END and REPORT.
-func (r *round) logEnd() {
-	e, id := r.env, r.inv.RequestID
-	if !e.journal.json {
-		switch {
-		case r.status == "timeout":
-			e.journal.line(fmt.Sprintf("%s %s Task timed out after %.2f seconds\n",
-				time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), id, e.spec.Timeout.Seconds()))
-		case r.message != "":
-			e.journal.line("RequestId: " + id + " Error: " + r.message + "\n" + r.kind)
-		}
-	}
-	r.logDone(reportLine(r))
-	e.initTook = 0
-}
-
-// logDone writes the events of an invocation's end; report is the last line of the text format.
-func (r *round) logDone(report func() string) {
-	e := r.env
-	level := "DEBUG"
-	if r.status != "success" {
-		level = "WARN"
-	}
-	done := telemetryapi.DoneRecord{
-		RequestID: r.inv.RequestID, Status: r.status, ErrorType: r.reported, Tracing: r.tracing(), TenantID: r.inv.Tenant,
-	}
-	e.journal.event(telemetryapi.RuntimeDone, level, func() any {
-		d := done
-		d.Metrics = &telemetryapi.Metrics{DurationMs: telemetryapi.Millis(r.result.Duration)}
-		r.spans(&d)
-		return d
-	}, func() string { return "END RequestId: " + r.inv.RequestID })
-	if level == "DEBUG" {
-		level = "INFO"
-	}
-	e.journal.event(telemetryapi.Report, level, func() any {
-		billed := r.result.Billed.Milliseconds()
-		d := done
-		d.Metrics = &telemetryapi.Metrics{
-			DurationMs: telemetryapi.Millis(r.result.Duration), BilledDurationMs: &billed,
-			MemorySizeMB: &e.spec.Memory, MaxMemoryUsedMB: &r.result.MemoryUsed,
-		}
-		if r.result.Init > 0 {
-			d.Metrics.InitDurationMs = new(telemetryapi.Millis(r.result.Init))
-		}
-		return d
-	}, report)
-}
-
-// spans adds how the time of an answered invocation divides.
-func (r *round) spans(d *telemetryapi.DoneRecord) {
-	select {
-	case <-r.call.Done():
-	default:
-		return
-	}
-	o := r.call.Outcome()
-	first := o.Began
-	if first.IsZero() {
-		first = o.Ended
-	}
-	d.Spans = []telemetryapi.Span{
-		telemetryapi.NewSpan("responseLatency", r.began, first),
-		telemetryapi.NewSpan("responseDuration", first, o.Ended),
-		telemetryapi.NewSpan("runtimeOverhead", o.Ended, r.began.Add(r.result.Duration)),
-	}
-	d.Metrics.ProducedBytes = new(o.Produced)
-}
-
-// reportLine is the REPORT line.
-func reportLine(r *round) func() string {
-	return func() string {
-		var b strings.Builder
-		fmt.Fprintf(&b, "REPORT RequestId: %s\tDuration: %.2f ms\tBilled Duration: %d ms\tMemory Size: %d MB\tMax Memory Used: %d MB\t",
-			r.inv.RequestID, telemetryapi.Millis(r.result.Duration), r.result.Billed.Milliseconds(),
-			r.env.spec.Memory, r.result.MemoryUsed)
-		if r.result.Init > 0 {
-			fmt.Fprintf(&b, "Init Duration: %.2f ms\t", telemetryapi.Millis(r.result.Init))
-		}
-		switch r.status {
-		case "timeout":
-			b.WriteString("Status: timeout")
-		case "error":
-			if r.message != "" {
-				b.WriteString("Status: error\tError Type: " + r.reported)
-			}
-		}
-		if xray := xrayLine(r.trace); xray != "" {
-			b.WriteString("\n" + xray)
-		}
-		return b.String()
-	}
-}
-
-// xrayLine is the REPORT line's part about a trace that is recorded.
-func xrayLine(trace string) string {
-	if !strings.Contains(trace, "Sampled=1") {
-		return ""
-	}
-	var root, parent string
-	for part := range strings.SplitSeq(trace, ";") {
-		switch name, value, _ := strings.Cut(part, "="); name {
-		case "Root":
-			root = value
-		case "Parent":
-			parent = value
-		}
-	}
-	return "XRAY TraceId: " + root + "\tSegmentId: " + parent + "\tSampled: true\t"
-}
-
-// report writes the log of an invocation that found no environment, and is its result.
-func (f *initFailure) report(s *Spec, inv *Invocation) *Result {
-	e := &environment{spec: s, journal: f.journal}
-	r := &round{env: e, inv: inv, status: "success", trace: inv.TraceID}
-	if r.trace == "" {
-		r.trace = newTrace(s.Tracing == "Active")
-	}
-	f.journal.follow(inv.TailLog)
-	r.logStart()
-	r.call = runtimeapi.NewCall(runtimeapi.Invocation{})
-	r.fail(f.Type, f.body(inv.RequestID))
-	r.result.TraceID = r.trace
-	r.result.Duration = min(f.took, s.Timeout)
-	r.result.Billed = roundUp(r.result.Duration)
-	r.result.MemoryUsed = f.memory
-	r.reported, r.message = r.kind, f.message
-	if f.timeout {
-		r.status = "timeout"
-	}
-	r.logEnd()
-	r.result.LogTail = f.journal.tailed()
-	f.journal.close()
-	return &r.result
 }

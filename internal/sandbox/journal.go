@@ -49,13 +49,15 @@ func (j *journal) printed(kind, record string) {
 	if lost != nil {
 		j.dropped(now, lost)
 	}
-	if !ok || j.filtered(record) {
+	if !ok {
 		return
 	}
 	if j.publish != nil {
 		j.publish(telemetryapi.Event{Time: now, Type: kind, Record: j.asRecord(record)})
 	}
-	j.put(now, record)
+	if !j.filtered(record) {
+		j.put(now, record)
+	}
 }
 
 // asRecord is a printed record as subscribers get it: an object where the log's format is JSON and it
@@ -69,12 +71,14 @@ func (j *journal) asRecord(record string) any {
 
 // levels are the names of log levels, from the most to the least detailed.
 // https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+// They bound what reaches the log; subscribers of the Telemetry API get everything.
 var levels = map[string]int{"TRACE": 1, "DEBUG": 2, "INFO": 3, "WARN": 4, "WARNING": 4, "ERROR": 5, "FATAL": 6, "CRITICAL": 6}
 
 // filtered says whether the function's log level hides a record: only of records that are JSON objects
 // is the level known.
 func (j *journal) filtered(record string) bool {
-	if !j.json || levels[j.spec.ApplicationLogLevel] <= levels["TRACE"] || !strings.HasPrefix(record, "{") {
+	least := leastLevel(j.spec.ApplicationLogLevel)
+	if !j.json || least <= levels["TRACE"] || !strings.HasPrefix(record, "{") {
 		return false
 	}
 	var o struct {
@@ -88,7 +92,15 @@ func (j *journal) filtered(record string) bool {
 	if level == 0 {
 		level = levels["INFO"]
 	}
-	return level < levels[j.spec.ApplicationLogLevel]
+	return level < least
+}
+
+// leastLevel is the level that a setting names; the default is INFO.
+func leastLevel(setting string) int {
+	if l := levels[setting]; l > 0 {
+		return l
+	}
+	return levels["INFO"]
 }
 
 // put writes a record to the stream and the tail. The lock is held.
@@ -126,11 +138,7 @@ func (j *journal) event(kind, level string, record func() any, text func() strin
 		}
 		return
 	}
-	least := levels[j.spec.SystemLogLevel]
-	if least == 0 {
-		least = levels["INFO"]
-	}
-	if levels[level] < least {
+	if levels[level] < leastLevel(j.spec.SystemLogLevel) {
 		return
 	}
 	if e.Record == nil {

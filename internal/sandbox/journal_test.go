@@ -51,7 +51,7 @@ func TestLevels(t *testing.T) {
 		{"DEBUG", "TRACE", "report done {\"level\":\"trace\"} {\"level\":\"error\"} {\"no\":1} text"},
 		{"INFO", "DEBUG", "report {\"level\":\"error\"} {\"no\":1} text"},
 		{"WARN", "WARN", "{\"level\":\"error\"} text"},
-		{"", "", "report {\"level\":\"trace\"} {\"level\":\"error\"} {\"no\":1} text"},
+		{"", "", "report {\"level\":\"error\"} {\"no\":1} text"},
 	} {
 		j := &journal{spec: &Spec{SystemLogLevel: c.system, ApplicationLogLevel: c.application}, json: true}
 		j.follow(true)

@@ -29,7 +29,7 @@ func (s *shelf) take() *environment {
 			return e
 		}
 		s.all--
-		s.fleet.end(e)
+		s.fleet.end(e, spindown)
 	}
 	return nil
 }
@@ -45,7 +45,7 @@ func (s *shelf) put(e *environment) {
 	if s.retired {
 		s.all--
 		s.lock.Unlock()
-		s.fleet.end(e)
+		s.fleet.end(e, spindown)
 		return
 	}
 	s.idle = append(s.idle, e)

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -56,8 +57,8 @@ func variables(s *Spec, r *family.Runtime, logStream string) []string {
 	if s.LogFormat != "" {
 		v["AWS_LAMBDA_LOG_FORMAT"] = s.LogFormat
 	}
-	if s.LogFormat == "JSON" && s.ApplicationLogLevel != "" {
-		v["AWS_LAMBDA_LOG_LEVEL"] = s.ApplicationLogLevel
+	if s.LogFormat == "JSON" {
+		v["AWS_LAMBDA_LOG_LEVEL"] = cmp.Or(s.ApplicationLogLevel, "INFO")
 	}
 	if s.Credentials != nil {
 		c := s.Credentials()

@@ -135,14 +135,14 @@ func (c *Call) write(w http.ResponseWriter) {
 	h["Lambda-Runtime-Aws-Request-Id"] = []string{c.RequestID}
 	h["Lambda-Runtime-Deadline-Ms"] = []string{strconv.FormatInt(c.Deadline.UnixMilli(), 10)}
 	h["Lambda-Runtime-Invoked-Function-Arn"] = []string{c.FunctionARN}
-	for name, value := range map[string]string{
-		"Lambda-Runtime-Trace-Id":         c.TraceID,
-		"Lambda-Runtime-Client-Context":   c.ClientContext,
-		"Lambda-Runtime-Cognito-Identity": c.Identity,
-		"Lambda-Runtime-Aws-Tenant-Id":    c.Tenant,
+	for _, optional := range [...]struct{ name, value string }{
+		{"Lambda-Runtime-Trace-Id", c.TraceID},
+		{"Lambda-Runtime-Client-Context", c.ClientContext},
+		{"Lambda-Runtime-Cognito-Identity", c.Identity},
+		{"Lambda-Runtime-Aws-Tenant-Id", c.Tenant},
 	} {
-		if value != "" {
-			h[name] = []string{value}
+		if optional.value != "" {
+			h[optional.name] = []string{optional.value}
 		}
 	}
 	w.Write(c.Payload)
