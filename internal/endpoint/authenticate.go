@@ -28,10 +28,35 @@ func (e *Endpoint) authenticate(x *wire.Exchange, t target) (*authentication, er
 		a.principal = awsapi.Principal{Account: DefaultAccount}
 		return a, nil
 	}
-	return a, e.identify(x.HTTP.Context(), a, t.service)
+	return a, e.identify(x.HTTP.Context(), a, t.service.SigningName)
 }
 
-func (e *Endpoint) identify(ctx context.Context, a *authentication, s *service) error {
+// Authenticate finds out who signed a request to a mounted handler, which is no operation, for the signing
+// name given: "execute-api", or "lambda" for a function's URL. body is the request's whole body. Where
+// signatures are not verified, it takes the request's word. Its errors are *awsapi.Error.
+func (e *Endpoint) Authenticate(r *http.Request, signingName string, body []byte) (awsapi.Principal, error) {
+	c := credentialOf(r)
+	if !e.options.Verify {
+		if !c.signed {
+			return awsapi.Principal{}, sigv4.MissingToken.New("Missing Authentication Token")
+		}
+		return e.principalOf(r.Context(), c), nil
+	}
+	a := &authentication{request: r}
+	if err := e.identify(r.Context(), a, signingName); err != nil {
+		return awsapi.Principal{}, err
+	}
+	hash := sigv4.HexSHA256(body)
+	if isHash(a.hash) && a.hash != hash {
+		return awsapi.Principal{}, sigv4.HashMismatch.New("The provided 'x-amz-content-sha256' header does not match what was computed.")
+	}
+	if a.hash == sigv4.UnsignedPayload {
+		hash = a.hash
+	}
+	return a.principal, a.check(hash)
+}
+
+func (e *Endpoint) identify(ctx context.Context, a *authentication, want string) error {
 	signature, err := sigv4.Parse(a.request)
 	if err != nil {
 		return err
@@ -39,7 +64,7 @@ func (e *Endpoint) identify(ctx context.Context, a *authentication, s *service) 
 	if err := signature.CheckTime(e.now()); err != nil {
 		return err
 	}
-	if want := s.SigningName; signature.Service != want {
+	if signature.Service != want {
 		return sigv4.Invalid.New("Credential should be scoped to correct service: '%s'. ", want)
 	}
 	if e.options.Identify == nil {

@@ -83,6 +83,7 @@ func TestRefusals(t *testing.T) {
 		{"rest method", "PATCH", "/2015-03-31/functions/f", "", signedAs("lambda"), 403, []string{"Unable to determine service/operation name to be authorized"}},
 		{"rest unsigned", "GET", "/nonsense", "", nil, 403, []string{"Missing Authentication Token"}},
 		{"rest service", "GET", "/nonsense", "", signedAs("glacier"), 501, []string{"X-Amzn-Errortype: NotImplemented", "service glacier"}},
+		{"xml service", "GET", "/bucket", "", signedAs("s3"), 501, []string{"<Code>NotImplemented</Code>", "service s3"}},
 		{"rest syntax", "POST", "/2015-03-31/functions", "<html>", signedAs("lambda"), 400, []string{"X-Amzn-Errortype: SerializationException"}},
 		{"rest media", "POST", "/2015-03-31/functions", "<html/>", append(signedAs("lambda"), "Content-Type", "text/xml"), 415, []string{"X-Amzn-Errortype: UnsupportedMediaTypeException"}},
 		{"rest escape", "GET", "/2015-03-31/functions/a%zz", "", signedAs("lambda"), 400, nil},
@@ -476,6 +477,43 @@ func TestVerify(t *testing.T) {
 				t.Errorf("%d %s", resp.StatusCode, text)
 			}
 		})
+	}
+}
+
+// TestAuthenticate is for handlers that are mounted.
+func TestAuthenticate(t *testing.T) {
+	identify := func(_ context.Context, key, _ string) (awsapi.Principal, string, error) {
+		return awsapi.Principal{Account: key}, "secret", nil
+	}
+	signed := func(secret string) *http.Request {
+		r := httptest.NewRequest("POST", "http://abc.lambda-url.us-east-1.localhost/x", nil)
+		err := v4.NewSigner().SignHTTP(context.Background(), aws.Credentials{AccessKeyID: "111122223333", SecretAccessKey: secret}, r,
+			sigv4.HexSHA256([]byte("body")), "lambda", "us-east-1", time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	unsigned := httptest.NewRequest("POST", "http://abc.lambda-url.us-east-1.localhost/x", nil)
+	for _, c := range []struct {
+		name   string
+		verify bool
+		r      *http.Request
+		body   string
+		want   error
+	}{
+		{"right", true, signed("secret"), "body", nil},
+		{"wrong secret", true, signed("x"), "body", sigv4.Invalid},
+		{"wrong body", true, signed("secret"), "x", sigv4.Invalid},
+		{"unsigned", true, unsigned, "body", sigv4.MissingToken},
+		{"taken at its word", false, signed("x"), "x", nil},
+		{"unsigned, unverified", false, unsigned, "x", sigv4.MissingToken},
+	} {
+		e := endpoint.New(endpoint.Options{Verify: c.verify, Identify: identify})
+		p, err := e.Authenticate(c.r, "lambda", []byte(c.body))
+		if !errors.Is(err, c.want) || err == nil && p.Account != "111122223333" {
+			t.Errorf("%s: %v %v", c.name, p, err)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"cirro/internal/awsapi"
@@ -106,6 +107,9 @@ func (e *Endpoint) resolveRPC(t target, x *wire.Exchange, c credential, name, op
 	return t, nil
 }
 
+// xmlServices are services whose clients read errors in XML, by signing name.
+var xmlServices = []string{"s3", "s3-outposts", "s3express", "cloudfront", "route53"}
+
 func noService(name string) error {
 	return awsapi.NotImplemented.New("Cirro does not implement the service %s", name)
 }
@@ -203,6 +207,9 @@ func readForm(x *wire.Exchange) error {
 func (e *Endpoint) resolveRest(x *wire.Exchange, c credential, candidates []*service) (target, error) {
 	t := target{protocol: restjson.Protocol{}}
 	if c.service != "" && candidates == nil {
+		if slices.Contains(xmlServices, c.service) {
+			t.protocol = restxml.Protocol{}
+		}
 		return t, noService(c.service)
 	}
 	if candidates == nil {
