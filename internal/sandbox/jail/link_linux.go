@@ -179,12 +179,15 @@ func (l *link) register(p *program) error {
 	return nil
 }
 
-// outputs are a command's descriptors, with /dev/null for those it has not. Go makes pipes that do not
-// block, which no program expects of its output.
+// null is where the output of a command goes that has no other.
+var null = sync.OnceValues(func() (*os.File, error) { return os.OpenFile(os.DevNull, os.O_WRONLY, 0) })
+
+// outputs are a command's descriptors. Go makes pipes that do not block, which no program expects of its
+// output.
 func outputs(c Command) (files []*os.File, err error) {
 	for _, f := range []*os.File{c.Stdout, c.Stderr} {
 		if f == nil {
-			if f, err = os.OpenFile(os.DevNull, os.O_WRONLY, 0); err != nil {
+			if f, err = null(); err != nil {
 				return nil, err
 			}
 		}

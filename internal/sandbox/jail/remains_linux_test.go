@@ -181,3 +181,47 @@ func sleepers() []string {
 	}
 	return found
 }
+
+func TestNoDescriptorIsLost(t *testing.T) {
+	open := func() int {
+		list, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	cycle := func() {
+		h, err := Open(t.TempDir(), Options{Mode: mode()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			j, err := h.New(context.Background(), Config{Binds: systemBinds(), Listeners: []string{"127.0.0.1:9001"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := j.Assign(context.Background(), usual, nil); err != nil {
+				t.Fatal(err)
+			}
+			output(t, j, Command{Path: "/bin/true"})
+			if p, err := j.Start(Command{Path: "/no/such"}); err == nil {
+				t.Errorf("started %v", p)
+			}
+			if err := j.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	cycle() // what Go opens once and keeps
+	before := open()
+	cycle()
+	gone(t, "after two hosts", func() []string {
+		if after := open(); after > before {
+			return []string{fmt.Sprintf("%d descriptors instead of %d", after, before)}
+		}
+		return nil
+	})
+}
