@@ -72,11 +72,11 @@ func (s *Service) drop(ctx context.Context, id string) error {
 }
 
 // retain adds a reference to a package; release takes one back. What has none left is swept.
-func (s *Service) retain(tx store.Tx, c code) error { return s.refer(tx, c, 1) }
+func (s *Service) retain(tx store.Tx, c code) error { return s.count(tx, c, 1) }
 
-func (s *Service) release(tx store.Tx, c code) error { return s.refer(tx, c, -1) }
+func (s *Service) release(tx store.Tx, c code) error { return s.count(tx, c, -1) }
 
-func (s *Service) refer(tx store.Tx, c code, n int) error {
+func (s *Service) count(tx store.Tx, c code, n int) error {
 	p, found, err := store.GetRecord[stored](tx, storedKey(c.Package))
 	if err != nil {
 		return err

@@ -308,14 +308,14 @@ func (s *Service) GetFunctionConfiguration(ctx context.Context, in *api.GetFunct
 // ListFunctions lists $LATEST of each function, or all versions.
 // https://docs.aws.amazon.com/lambda/latest/api/API_ListFunctions.html
 func (s *Service) ListFunctions(ctx context.Context, in *api.ListFunctionsRequest) (*api.ListFunctionsResponse, error) {
-	in0 := scopeOf(ctx)
+	here := scopeOf(ctx)
 	all := awsapi.Val(in.FunctionVersion) == api.FunctionVersionAll
 	out := &api.ListFunctionsResponse{Functions: []api.FunctionConfiguration{}}
-	if m := awsapi.Val(in.MasterRegion); m != "" && m != "ALL" && m != in0.Region {
+	if m := awsapi.Val(in.MasterRegion); m != "" && m != "ALL" && m != here.Region {
 		return out, nil // no function is replicated from elsewhere
 	}
 	err := s.Store.View(ctx, func(r store.Reader) error {
-		versions, next, err := page(r, store.Prefix("lambda", "version", in0.Account, in0.Region), in.Marker, in.MaxItems,
+		versions, next, err := page(r, store.Prefix("lambda", "version", here.Account, here.Region), in.Marker, in.MaxItems,
 			func(v *version) (bool, error) { return all || v.Number == latest, nil })
 		for i := range versions {
 			v := &versions[i]

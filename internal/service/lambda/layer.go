@@ -80,9 +80,9 @@ func referLayer(in scope, nameOrARN string) layerReference {
 func (s *Service) PublishLayerVersion(ctx context.Context, in *api.PublishLayerVersionRequest) (
 	*api.PublishLayerVersionResponse, error,
 ) {
-	in0 := scopeOf(ctx)
-	ref := referLayer(in0, *in.LayerName)
-	if ref.scope != in0 {
+	here := scopeOf(ctx)
+	ref := referLayer(here, *in.LayerName)
+	if ref.scope != here {
 		return nil, awsapi.AccessDenied.New("User: %s is not authorized to perform: lambda:PublishLayerVersion on resource: %s",
 			awsapi.RequestOf(ctx).Principal.ARN, *in.LayerName)
 	}
@@ -96,24 +96,24 @@ func (s *Service) PublishLayerVersion(ctx context.Context, in *api.PublishLayerV
 	if err != nil {
 		return nil, err
 	}
-	v := layerVersion{scope: in0, Layer: ref.Name, Description: awsapi.Val(in.Description), License: awsapi.Val(in.LicenseInfo),
+	v := layerVersion{scope: here, Layer: ref.Name, Description: awsapi.Val(in.Description), License: awsapi.Val(in.LicenseInfo),
 		Runtimes: in.CompatibleRuntimes, Architectures: in.CompatibleArchitectures, Created: s.Clock(), Code: c}
 	err = s.Store.Update(ctx, func(tx store.Tx) error {
-		l, _, err := store.GetRecord[layer](tx, layerKey(in0, ref.Name))
+		l, _, err := store.GetRecord[layer](tx, layerKey(here, ref.Name))
 		if err != nil {
 			return err
 		}
-		l.scope, l.Name = in0, ref.Name
+		l.scope, l.Name = here, ref.Name
 		l.LastVersion++
 		l.Versions++
 		v.Number = l.LastVersion
 		if err := s.retain(tx, c); err != nil {
 			return err
 		}
-		if err := store.SetRecord(tx, layerVersionKey(in0, ref.Name, v.Number), v); err != nil {
+		if err := store.SetRecord(tx, layerVersionKey(here, ref.Name, v.Number), v); err != nil {
 			return err
 		}
-		return store.SetRecord(tx, layerKey(in0, ref.Name), l)
+		return store.SetRecord(tx, layerKey(here, ref.Name), l)
 	})
 	if err != nil {
 		s.discard(c)
@@ -198,13 +198,13 @@ func (v *layerVersion) shared(account string) bool {
 // ListLayers lists the layers, each with its newest version that matches.
 // https://docs.aws.amazon.com/lambda/latest/api/API_ListLayers.html
 func (s *Service) ListLayers(ctx context.Context, in *api.ListLayersRequest) (*api.ListLayersResponse, error) {
-	in0 := scopeOf(ctx)
+	here := scopeOf(ctx)
 	out := &api.ListLayersResponse{Layers: []api.LayersListItem{}}
 	err := s.Store.View(ctx, func(r store.Reader) error {
 		newest := map[string]layerVersion{}
-		layers, next, err := page(r, store.Prefix("lambda", "layer", in0.Account, in0.Region), in.Marker, in.MaxItems,
+		layers, next, err := page(r, store.Prefix("lambda", "layer", here.Account, here.Region), in.Marker, in.MaxItems,
 			func(l *layer) (bool, error) {
-				for v, err := range store.Records[layerVersion](r, store.Prefix("lambda", "layer-version", in0.Account, in0.Region, l.Name)) {
+				for v, err := range store.Records[layerVersion](r, store.Prefix("lambda", "layer-version", here.Account, here.Region, l.Name)) {
 					if err != nil {
 						return false, err
 					}

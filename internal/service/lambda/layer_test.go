@@ -196,3 +196,15 @@ func TestLayerPermissions(t *testing.T) {
 	_, err = r.GetLayerVersionByArn(friend, &api.GetLayerVersionByArnRequest{Arn: new(arnL + ":1")})
 	wantError(t, err, awsapi.AccessDenied, "User: …")
 }
+
+func FuzzReferLayer(f *testing.F) {
+	f.Add(arnL + ":1")
+	f.Add("l")
+	f.Add("arn:aws:lambda:us-east-1:000000000000:layer:l:99999999999999999999")
+	f.Fuzz(func(t *testing.T, name string) {
+		ref := referLayer(scope{account, region}, name)
+		if ref.Number < 0 || ref.Number > 0 && referLayer(scope{}, ref.ARN()) != ref {
+			t.Errorf("%q: %+v", name, ref)
+		}
+	})
+}
