@@ -2,6 +2,7 @@ package awsjson
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"math"
 	"reflect"
@@ -86,7 +87,7 @@ func (d *decoder) token() (jsontext.Token, error) {
 }
 
 func syntaxError(err error) error {
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return wire.Malformed("Unexpected end-of-input")
 	}
 	return wire.Malformed("%s", strings.TrimPrefix(err.Error(), "jsontext: "))

@@ -17,7 +17,7 @@ import (
 const (
 	unsigned = 0 << 5
 	negative = 1 << 5
-	bytes    = 2 << 5
+	octets   = 2 << 5
 	text     = 3 << 5
 	array    = 4 << 5
 	pairs    = 5 << 5
@@ -43,7 +43,7 @@ func Append(dst []byte, p *wire.Plan, v reflect.Value) []byte {
 	case awsapi.String:
 		return appendText(dst, v.String())
 	case awsapi.Blob:
-		return append(appendHead(dst, bytes, uint64(v.Len())), v.Bytes()...)
+		return append(appendHead(dst, octets, uint64(v.Len())), v.Bytes()...)
 	case awsapi.Boolean:
 		if v.Bool() {
 			return append(dst, 0xf5)
