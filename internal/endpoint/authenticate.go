@@ -83,10 +83,16 @@ func (e *Endpoint) identify(ctx context.Context, a *authentication, want string)
 	return err
 }
 
-// streams reports whether the body's hash is not part of the signature as such, or comes with the headers
-// and is compared while the body streams.
-func (a *authentication) streams() bool {
-	return a.signature == nil || a.hash != "" && (isHash(a.hash) || a.hash == sigv4.UnsignedPayload || strings.HasPrefix(a.hash, "STREAMING-"))
+// apart reports whether the signature is checked before the body is read: what it says of the body is in
+// the header, and the body is compared with that while it streams, or is not signed at all.
+func (a *authentication) apart(op *wire.Operation) bool {
+	switch {
+	case a.signature == nil, strings.HasPrefix(a.hash, "STREAMING-"):
+		return true
+	case a.hash == sigv4.UnsignedPayload:
+		return a.signature.Service == "s3" || op.StreamsInput()
+	}
+	return isHash(a.hash) && op.StreamsInput()
 }
 
 // check checks the signature over the hash.

@@ -446,6 +446,10 @@ func TestVerify(t *testing.T) {
 		{"late", invoke, "lambda", aws.Credentials{}, now.Add(-16 * time.Minute), nil, 403, "Signature expired"},
 		{"early", invoke, "lambda", aws.Credentials{}, now.Add(16 * time.Minute), nil, 403, "Signature not yet current"},
 		{"other body", invoke, "lambda", aws.Credentials{}, now, func(r *http.Request) { r.Body = io.NopCloser(strings.NewReader(`{"a":2}`)) }, 403, "InvalidSignatureException"},
+		{"other body than its hash", invoke, "lambda", aws.Credentials{}, now, func(r *http.Request) { r.Body = io.NopCloser(strings.NewReader(`{"a":2}`)) }, 403, "InvalidSignatureException"},
+		{"other form than its hash", whoami, "sts", aws.Credentials{}, now, func(r *http.Request) {
+			r.Body = io.NopCloser(strings.NewReader("Action=GetCallerIdentity&Version=2011-06-16"))
+		}, 403, "SignatureDoesNotMatch"},
 		{"other query", invoke, "lambda", aws.Credentials{}, now, func(r *http.Request) { r.URL.RawQuery = "Qualifier=c" }, 403, "InvalidSignatureException"},
 		{"other form", whoami, "sts", aws.Credentials{}, now, func(r *http.Request) { r.URL.RawQuery = "a=b" }, 403, "SignatureDoesNotMatch"},
 		{"other service", create, "lambda", aws.Credentials{}, now, nil, 403, "Credential should be scoped to correct service: 'logs'"},
@@ -461,7 +465,7 @@ func TestVerify(t *testing.T) {
 			if c.credentials.SecretAccessKey != "" {
 				cred.SecretAccessKey = c.credentials.SecretAccessKey
 			}
-			if c.name == "invoke with a hash" {
+			if strings.HasSuffix(c.name, "hash") {
 				r.Header.Set("X-Amz-Content-Sha256", sigv4.HexSHA256(body))
 			}
 			if c.service != "" {

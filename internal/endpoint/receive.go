@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"bytes"
 	"encoding/hex"
 	"io"
 	"net/http"
@@ -27,7 +28,7 @@ func (e *Endpoint) receive(x *wire.Exchange, t target, c credential) (awsapi.Pri
 	if err != nil {
 		return a.principal, err
 	}
-	if a.streams() {
+	if a.apart(x.Operation) {
 		if err := a.check(a.hash); err != nil {
 			return a.principal, err
 		}
@@ -57,22 +58,20 @@ func (e *Endpoint) receiveBody(x *wire.Exchange, chain integrity.Chain) error {
 	return err
 }
 
-// receiveSigned reads a body whose hash is signed.
+// receiveSigned reads a body whose hash is signed, and checks that before it looks into it.
 func (e *Endpoint) receiveSigned(x *wire.Exchange, a *authentication) error {
 	if x.Form != nil {
 		return a.check(sigv4.HexSHA256(x.Body))
 	}
-	l := limitOf(x.Operation)
-	body, err := readBody(x.HTTP, l)
+	body, err := readBody(x.HTTP, limitOf(x.Operation))
 	if err != nil {
 		return err
 	}
-	hash := sigv4.HexSHA256(body)
-	if err := a.check(hash); err != nil {
+	if err := a.check(sigv4.HexSHA256(body)); err != nil {
 		return err
 	}
-	x.Body, err = inflate(x.HTTP, x.Operation, body, l)
-	return err
+	x.HTTP.Body, x.HTTP.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	return e.receiveBody(x, nil)
 }
 
 // readCloser reads from one place and closes another.

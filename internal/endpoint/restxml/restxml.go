@@ -136,7 +136,26 @@ func (Protocol) EncodeError(w http.ResponseWriter, x *wire.Exchange, err *awsapi
 	EncodeError(w, x, err, ContentType)
 }
 
+// codes are S3's names for errors of all services.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+var codes = map[string]string{
+	"ExpiredTokenException":               "ExpiredToken",
+	"IncompleteSignatureException":        "AuthorizationHeaderMalformed",
+	"InternalFailure":                     "InternalError",
+	"InvalidSignatureException":           "SignatureDoesNotMatch",
+	"MissingAuthenticationTokenException": "AccessDenied",
+	"RequestEntityTooLargeException":      "EntityTooLarge",
+	"SerializationException":              "InvalidArgument",
+	"UnrecognizedClientException":         "InvalidAccessKeyId",
+	"ValidationException":                 "InvalidArgument",
+}
+
 func encodeBare(w http.ResponseWriter, x *wire.Exchange, err *awsapi.Error) {
+	if code := codes[err.Type.Code]; code != "" {
+		t := *err.Type
+		t.Code = code
+		err = &awsapi.Error{Type: &t, Message: err.Message, Fields: err.Fields}
+	}
 	rest.ErrorHead(w.Header(), x.Service, err)
 	if x.HTTP.Method == http.MethodHead {
 		_ = wire.Send(w, err.Type.Status, ContentType, nil)
