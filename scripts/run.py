@@ -1,10 +1,14 @@
 """What `make run` does after building: start the platform over .cirro/data, deploy examples/orders, make a
-request, print the reply and what to try next, and keep serving until interrupted."""
+request, print the reply and what to try next, and keep serving until interrupted.
+
+This process becomes the platform, so that Ctrl-C and SIGTERM reach it; a child waits for it and deploys.
+"""
 import os
 import pathlib
-import signal
 import subprocess
 import sys
+import time
+import urllib.request
 
 ROOT = pathlib.Path(__file__).parent.parent
 LISTEN = os.environ.get("CIRRO_LISTEN", "127.0.0.1:4566")
@@ -13,26 +17,26 @@ DATA = pathlib.Path(os.environ.get("CIRRO_DATA", ROOT / ".cirro" / "data"))
 
 def main():
     DATA.mkdir(parents=True, exist_ok=True)
-    server = subprocess.Popen([ROOT / "bin" / "cirro", "serve", "--listen", LISTEN, "--data", DATA],
-                              stdout=subprocess.PIPE, text=True)
-    signal.signal(signal.SIGTERM, lambda *_: server.terminate())
-    try:
-        ready = server.stdout.readline()
-        if not ready:
-            return server.wait()
-        print(ready, end="", flush=True)
-        url = ready.split()[3]
-        deploy = subprocess.run([sys.executable, ROOT / "examples" / "orders" / "deploy.py"],
-                                env={**os.environ, "AWS_ENDPOINT_URL": url})
-        if deploy.returncode:
-            server.terminate()
-            server.wait()
-            return deploy.returncode
-        print("\nServing until Ctrl-C.", flush=True)
-        return server.wait()
-    except KeyboardInterrupt:
-        return server.wait()
+    platform = os.getpid()
+    if os.fork() == 0:
+        sys.exit(deploy(platform, f"http://{LISTEN}"))
+    os.execv(ROOT / "bin" / "cirro", ["cirro", "serve", "--listen", LISTEN, "--data", str(DATA)])
+
+
+def deploy(platform, url):
+    while os.getppid() == platform:
+        try:
+            urllib.request.urlopen(f"{url}/_cirro/health", timeout=1).close()
+            break
+        except OSError:
+            time.sleep(0.01)
+    if os.getppid() != platform:  # it could not start, and has said why
+        return 0
+    status = subprocess.call([sys.executable, ROOT / "examples" / "orders" / "deploy.py"],
+                             env={**os.environ, "AWS_ENDPOINT_URL": url})
+    print("\nServing until Ctrl-C." if status == 0 else "\nThe example could not be deployed; serving all the same.", flush=True)
+    return status
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

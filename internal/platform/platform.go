@@ -159,12 +159,12 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 		return err
 	}
 	functions, err := lambda.New(lambda.Deps{Store: st, Blobs: blobs, Dir: filepath.Join(o.Data, "functions"), Caller: front,
-		Runner: fleet, Credentials: sessionCredentials(authority), RetryScale: o.RetryScale, Log: o.Log})
+		Runner: fleet, Credentials: sessionCredentials(authority), RetryScale: o.RetryScale, Authenticate: signedFor(front, "lambda"), Log: o.Log})
 	if err != nil {
 		return err
 	}
 	p.onClose(functions.Close)
-	gateway, err := apigateway.New(apigateway.Deps{Store: st, Caller: front, Log: o.Log})
+	gateway, err := apigateway.New(apigateway.Deps{Store: st, Caller: front, Authenticate: signedFor(front, "execute-api"), Log: o.Log})
 	if err != nil {
 		return err
 	}
