@@ -29,10 +29,8 @@ type Options struct {
 	// Origins are the web origins whose pages may call the APIs, besides those on this machine.
 	// "*" stands for all.
 	Origins []string
-	// NoValidation leaves the models' constraints unchecked. Only tests have a use for it.
-	NoValidation bool
-	Logger       *slog.Logger     // nil for slog.Default()
-	Now          func() time.Time // nil for time.Now
+	Logger  *slog.Logger     // nil for slog.Default()
+	Now     func() time.Time // nil for time.Now
 }
 
 // Endpoint is the front door. Register and Mount everything before it serves its first request.
@@ -45,6 +43,8 @@ type Endpoint struct {
 	bySigner map[string][]*service // by signing name, endpoint prefix and name
 	byTarget map[string]*service   // by X-Amz-Target's prefix
 	mounts   []mount
+
+	unchecked bool // leaves the models' constraints unchecked, for tests
 }
 
 // service is a registered service.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"cirro/internal/awsapi"
+	"cirro/internal/endpoint/restxml"
 	"cirro/internal/endpoint/validate"
 	"cirro/internal/endpoint/wire"
 
@@ -26,6 +27,9 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c := credentialOf(r)
 	t, err := e.resolve(x, c)
+	if _, ok := t.protocol.(restxml.Protocol); ok {
+		w.Header()["X-Amz-Request-Id"] = []string{x.ID}
+	}
 	if err != nil {
 		e.fail(w, x, t, err)
 		return
@@ -41,7 +45,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.fail(w, x, t, err)
 		return
 	}
-	if !e.options.NoValidation {
+	if !e.unchecked {
 		if err := validate.Input(x.Operation, in); err != nil {
 			e.fail(w, x, t, err)
 			return

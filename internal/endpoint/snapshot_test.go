@@ -103,7 +103,8 @@ func TestRequestSnapshots(t *testing.T) {
 			t.Fatal(err)
 		}
 		recording, in := recorder(table)
-		e := endpoint.New(endpoint.Options{NoValidation: true})
+		e := endpoint.New(endpoint.Options{})
+		e.LeaveUnchecked()
 		e.Register(recording, nil)
 		service := wire.NewService(recording)
 		done := 0
