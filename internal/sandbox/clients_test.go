@@ -123,3 +123,33 @@ func TestAWSLambdaRICForNode(t *testing.T) {
 		t.Errorf("got %s; %s", r.Payload, r.LogTail)
 	}
 }
+
+// AWS's runtime for Rust.
+func TestRustFunction(t *testing.T) {
+	long(t)
+	if _, err := exec.LookPath("cargo"); err != nil {
+		t.Skip("building a function on lambda_runtime needs cargo")
+	}
+	b := newBench(t, "")
+	crate := t.TempDir()
+	if err := os.CopyFS(crate, os.DirFS("testdata/rustfunction")); err != nil {
+		t.Fatal(err)
+	}
+	command(t, crate, "cargo", "build", "--quiet")
+	binary, err := os.ReadFile(filepath.Join(crate, "target/debug/bootstrap"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := b.function("provided.al2023", "any", map[string]string{"bootstrap": string(binary)})
+	id := "11111111-0000-4000-8000-000000000000"
+	for range 2 {
+		r := b.invokeWith(s, &sandbox.Invocation{RequestID: id, Payload: []byte(`{"a": 1}`)})
+		if want := `{"event":{"a":1},"id":"` + id + `"}`; string(r.Payload) != want || !strings.Contains(string(r.LogTail), "handling\n") {
+			t.Errorf("got %s; %s", r.Payload, r.LogTail)
+		}
+	}
+	r := b.invoke(s, `{"fail": true}`)
+	if r.FunctionError != "Unhandled" || !strings.Contains(string(r.Payload), `"errorMessage":"it failed"`) {
+		t.Errorf("got %s", r.Payload)
+	}
+}

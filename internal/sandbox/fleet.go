@@ -32,6 +32,7 @@ type Fleet struct {
 	endpoint *http.Server // answers inside every environment, nil for none
 
 	shelves sync.Map // of *shelf, by Spec.ID
+	starts  admission
 	merging sync.Mutex
 	stop    chan struct{}
 	running sync.WaitGroup // invocations, starts and the reaper
@@ -72,8 +73,9 @@ func New(o Options) (*Fleet, error) {
 			"nodejs":   node.New(filepath.Join(boot, "node"), o.Runtimes),
 			"provided": provided.New(),
 		},
-		stop: make(chan struct{}),
-		live: map[*environment]struct{}{},
+		starts: newAdmission(),
+		stop:   make(chan struct{}),
+		live:   map[*environment]struct{}{},
 	}
 	if o.Endpoint != nil {
 		f.endpoint = &http.Server{Handler: o.Endpoint}
@@ -150,6 +152,11 @@ func (f *Fleet) Prepare(ctx context.Context, s *Spec, n int) (int, error) {
 }
 
 func (f *Fleet) prepareOne(ctx context.Context, s *Spec, sh *shelf) error {
+	leave, err := f.starts.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	e, failed, err := f.open(ctx, s, nil, phaseInit, f.options.InitLimit)
 	if err != nil {
 		return err

@@ -36,6 +36,15 @@ type round struct {
 // coldInvoke runs an invocation in a new environment. Where its initialization fails it is tried again
 // as a part of the invocation, which then has the second failure as its result.
 func (f *Fleet) coldInvoke(ctx context.Context, sh *shelf, s *Spec, inv *Invocation) (*Result, error) {
+	leave, err := f.starts.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	if e := sh.take(); e != nil {
+		leave()
+		return e.invoke(ctx, inv)
+	}
 	alone := context.WithoutCancel(ctx) // a new environment serves others if this caller goes away
 	e, failed, err := f.open(alone, s, nil, phaseInit, f.options.InitLimit)
 	if err != nil {
@@ -49,6 +58,7 @@ func (f *Fleet) coldInvoke(ctx context.Context, sh *shelf, s *Spec, inv *Invocat
 	if failed != nil {
 		return failed.report(s, inv), nil
 	}
+	leave()
 	sh.adopt(e)
 	return e.invoke(ctx, inv)
 }

@@ -64,7 +64,7 @@ func (n *Node) Find(name string) (*family.Runtime, error) {
 		return nil, fmt.Errorf("%s is no Node.js runtime", name)
 	}
 	if n.all == nil {
-		n.all, n.failure = programs()
+		n.all, n.failure = n.programs()
 	}
 	if len(n.all) == 0 {
 		return nil, errors.Join(fmt.Errorf("no Node.js found for %s: install node %d", name, major), n.failure)
@@ -124,7 +124,7 @@ func (n *Node) runtime(name string, major int, p program) (*family.Runtime, erro
 }
 
 // programs lists the nodes of this machine.
-func programs() ([]program, error) {
+func (n *Node) programs() ([]program, error) {
 	dirs := filepath.SplitList(os.Getenv("PATH"))
 	dirs = append(dirs, "/usr/bin", "/usr/local/bin", "/opt/homebrew/bin")
 	homeDir, _ := os.UserHomeDir()
@@ -146,7 +146,7 @@ func programs() ([]program, error) {
 			continue
 		}
 		seen[path] = true
-		p, err := probe(path)
+		p, err := n.probe(path)
 		if err != nil {
 			failures = append(failures, err)
 			continue
@@ -156,18 +156,34 @@ func programs() ([]program, error) {
 	return all, errors.Join(failures...)
 }
 
-func probe(path string) (program, error) {
+// probe asks a node for its version, unless that is known from before.
+func (n *Node) probe(path string) (program, error) {
+	p := program{path: path}
+	st, err := os.Stat(path)
+	if err != nil {
+		return p, err
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d %d", path, st.Size(), st.ModTime().UnixNano()))
+	known := filepath.Join(n.dir, fmt.Sprintf("%x.version", sum[:8]))
+	if out, err := os.ReadFile(known); err == nil && p.read(out) == nil {
+		return p, nil
+	}
 	cmd := exec.Command(path, "--version")
 	cmd.Env = []string{"PATH=/usr/bin:/bin"}
 	out, err := cmd.Output()
-	p := program{path: path}
 	if err == nil {
-		_, err = fmt.Sscanf(string(out), "v%d.%d.%d", &p.version[0], &p.version[1], &p.version[2])
+		err = p.read(out)
 	}
 	if err != nil {
 		return p, fmt.Errorf("%s does not work: %w", path, err)
 	}
-	return p, nil
+	return p, errors.Join(os.MkdirAll(n.dir, 0o755), os.WriteFile(known, out, 0o644))
+}
+
+// read takes the version from what node prints: v20.11.1.
+func (p *program) read(version []byte) error {
+	_, err := fmt.Sscanf(string(version), "v%d.%d.%d", &p.version[0], &p.version[1], &p.version[2])
+	return err
 }
 
 func isDir(path string) bool {

@@ -130,10 +130,19 @@ print(json.dumps({"Path": os.path.realpath(sys.executable), "Prefix": os.path.re
                   "Version": list(sys.version_info[:3])}))
 `
 
-// build tries an interpreter and makes its directory of boot files.
+// build tries an interpreter and makes its directory of boot files, unless that is there from before.
 func (p *Python) build(path string) (*interpreter, error) {
-	sum := sha256.Sum256(append([]byte(path+"\n"), bootstrap...))
+	st, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d %d\n%s", path, st.Size(), st.ModTime().UnixNano(), bootstrap))
 	boot := filepath.Join(p.dir, fmt.Sprintf("%x", sum[:8]))
+	known := filepath.Join(boot, "interpreter.json")
+	in := &interpreter{boot: boot}
+	if b, err := os.ReadFile(known); err == nil && json.Unmarshal(b, in) == nil {
+		return in, nil
+	}
 	if err := os.MkdirAll(boot, 0o755); err != nil {
 		return nil, err
 	}
@@ -149,11 +158,14 @@ func (p *Python) build(path string) (*interpreter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s does not work: %w: %s", path, err, strings.TrimSpace(stderr.String()))
 	}
-	in := &interpreter{boot: boot}
 	if err := json.Unmarshal(out, in); err != nil {
 		return nil, fmt.Errorf("%s does not work: %w", path, err)
 	}
-	return in, nil
+	// Written last, and at once: what it says is there.
+	if err := os.WriteFile(known+".new", out, 0o644); err != nil {
+		return nil, err
+	}
+	return in, os.Rename(known+".new", known)
 }
 
 func isDir(path string) bool {
