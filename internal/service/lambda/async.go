@@ -16,7 +16,7 @@ import (
 // leaves its invocations to others, or to itself after a restart, when their leases end.
 const (
 	eventQueue = "lambda/events"
-	leaseTime  = 30 * time.Second
+	leaseTime  = 15 * time.Second
 	batch      = 16
 )
 
