@@ -52,6 +52,10 @@ func TestRefusals(t *testing.T) {
 			[]string{`"__type":"UnknownOperationException"`, "Content-Type: " + json11}},
 		{"json service", "POST", "/", "{}", []string{"X-Amz-Target", "Nobody_1.Nonsense", "Content-Type", "application/x-amz-json-1.0"}, 501,
 			[]string{`"__type":"NotImplemented"`, "service Nobody_1", "Content-Type: application/x-amz-json-1.0"}},
+		{"json service of another name", "POST", "/", "{}", append(signedAs("logs"), "X-Amz-Target", "Nobody_1.Nonsense", "Content-Type", json11), 400, []string{"UnknownOperationException"}},
+		{"json in place of query", "POST", "/", "{}", append(signedAs("iam"), "X-Amz-Target", "IAM.ListUsers", "Content-Type", json11), 501, []string{"iam.ListUsers"}},
+		{"cbor in place of query", "POST", "/service/IAM/operation/ListUsers", "\xa0", append(signedAs("iam"), "Smithy-Protocol", "rpc-v2-cbor", "Content-Type", cbor), 501, []string{"iam.ListUsers"}},
+		{"query in place of json", "POST", "/", "Action=ListQueues&Version=2012-11-05", append(signedAs("sqs"), "Content-Type", form), 501, []string{"sqs.ListQueues", "<ErrorResponse"}},
 		{"json target without dot", "POST", "/", "{}", []string{"X-Amz-Target", "Logs", "Content-Type", json11}, 400, []string{"UnknownOperationException"}},
 		{"json content type", "POST", "/", "{}", []string{"X-Amz-Target", "Logs_20140328.CreateLogGroup", "Content-Type", "text/xml"}, 400, []string{"UnknownOperationException"}},
 		{"json syntax", "POST", "/", "{", []string{"X-Amz-Target", "Logs_20140328.CreateLogGroup", "Content-Type", json11}, 400, []string{`"SerializationException"`}},
@@ -369,6 +373,26 @@ func TestOrigins(t *testing.T) {
 		resp, body := do(t, request(t, "POST", s.URL+"/2015-03-31/functions/echo/invocations", "{}", "Origin", origin))
 		if (resp.StatusCode == 200) != ok || (body == "{}") != ok {
 			t.Errorf("%s: %d %s", origin, resp.StatusCode, body)
+		}
+	}
+}
+
+// TestForeignNames is a name that someone points at this machine, opened in a browser.
+func TestForeignNames(t *testing.T) {
+	s := serve(t)
+	for _, c := range []struct {
+		host, agent string
+		status      int
+	}{
+		{"evil.example:4566", "Mozilla/5.0", 403},
+		{"localhost:4566", "Mozilla/5.0", 200},
+		{"lambda.us-east-1.localhost", "Mozilla/5.0", 200},
+		{"cirro.example", "Boto3/1.44.5", 200},
+	} {
+		r := request(t, "POST", s.URL+"/2015-03-31/functions/echo/invocations", "{}", "User-Agent", c.agent)
+		r.Host = c.host
+		if resp, body := do(t, r); resp.StatusCode != c.status {
+			t.Errorf("%s %s: %d %s", c.host, c.agent, resp.StatusCode, body)
 		}
 	}
 }

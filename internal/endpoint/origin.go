@@ -14,10 +14,15 @@ const exposed = "x-amzn-RequestId,x-amzn-ErrorType,x-amzn-ErrorMessage,x-amz-req
 // allowOrigin tells a browser whether the page that makes the request may, and reports whether the
 // request goes on. Where any credentials will do, any page on the web could otherwise call the APIs of
 // a developer's machine: only pages served from this machine may, and those of the origins configured.
+// A page's own host is its origin where the browser names none, so that a name that someone points at
+// this machine opens nothing either.
 func (e *Endpoint) allowOrigin(w http.ResponseWriter, r *http.Request) bool {
 	origins := r.Header["Origin"]
 	if len(origins) == 0 {
-		return true
+		if e.options.Verify || !strings.HasPrefix(r.UserAgent(), "Mozilla/") || e.allowed("http://"+r.Host) {
+			return true
+		}
+		origins = []string{"http://" + r.Host}
 	}
 	origin := origins[0]
 	if !e.allowed(origin) {

@@ -88,16 +88,12 @@ func isForm(r *http.Request) bool {
 func (e *Endpoint) resolveRPC(t target, x *wire.Exchange, c credential, name, operation string) (target, error) {
 	s := e.byTarget[name]
 	if s == nil {
-		for _, candidate := range e.bySigner[c.service] {
-			if candidate.router == nil && (candidate.TargetPrefix == "" || s == nil) {
-				s = candidate
-			}
-		}
+		s = e.byRPCName(c.service)
+	}
+	if s == nil && e.bySigner[c.service] != nil {
+		return t, UnknownOperation.New("The service %s is not %s", c.service, name)
 	}
 	if s == nil {
-		if c.service != "" && e.bySigner[c.service] == nil {
-			return t, noService(c.service)
-		}
 		return t, noService(name)
 	}
 	t.service, x.Service = s, s.Service
@@ -105,6 +101,16 @@ func (e *Endpoint) resolveRPC(t target, x *wire.Exchange, c credential, name, op
 		return t, UnknownOperation.New("The service %s has no operation %s", s.Name, operation)
 	}
 	return t, nil
+}
+
+// byRPCName finds a service whose table has no name for itself, as those that speak query have none.
+func (e *Endpoint) byRPCName(signingName string) *service {
+	for _, s := range e.bySigner[signingName] {
+		if s.router == nil && s.TargetPrefix == "" {
+			return s
+		}
+	}
+	return nil
 }
 
 // xmlServices are services whose clients read errors in XML, by signing name.
