@@ -1,4 +1,6 @@
-// Command gen writes the packages below internal/awsapi from the API models in AWS's Go modules.
+// Command gen writes the packages below internal/awsapi from the API models in AWS's Go modules: from an
+// old model with every constraint, what the service's own module has had added since (schemas, or
+// structs where it carries none), and the bounds that only AWS's documentation has (amend).
 //
 // The models are read from the module cache (go mod download fetches them) and are not part of this
 // repository: only the Go that is written here is.

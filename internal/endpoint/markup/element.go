@@ -15,6 +15,8 @@ type Element struct {
 	Attr     []xml.Attr
 	Text     string
 	Children []*Element
+
+	text []byte // Text while it is read
 }
 
 // Parse reads a document and returns its root, or nil for an empty one.
@@ -50,10 +52,13 @@ func Parse(b []byte) (*Element, error) {
 				return nil, wire.ErrTooDeep
 			}
 		case xml.EndElement:
+			e := open[len(open)-1]
+			e.Text, e.text = string(e.text), nil
 			open = open[:len(open)-1]
 		case xml.CharData:
 			if len(open) > 0 {
-				open[len(open)-1].Text += string(t)
+				e := open[len(open)-1]
+				e.text = append(e.text, t...)
 			} else if len(strings.TrimSpace(string(t))) > 0 {
 				return nil, malformed()
 			}

@@ -40,12 +40,12 @@ func decodeStructure(t *tree, p *wire.Plan, v reflect.Value) error {
 		if f.Plan.EventStream || f.Plan.IsError() {
 			continue
 		}
-		c := t.index[f.WireName()]
+		c := t.child(f.WireName())
 		if c == nil && (f.Flattened || f.Plan.Flattened) && f.Plan.Kind == awsapi.List && f.Plan.Shape.Elem.Name != "" {
-			c = t.index[f.Plan.Shape.Elem.Name]
+			c = t.child(f.Plan.Shape.Elem.Name)
 		}
 		if c == nil && f.Wire != "" {
-			c = t.index[f.Name]
+			c = t.child(f.Name)
 		}
 		if c == nil {
 			continue
@@ -62,7 +62,7 @@ func decodeList(t *tree, p *wire.Plan, v reflect.Value) error {
 	items := t.numbered()
 	if len(items) == 0 {
 		for _, name := range [...]string{"member", p.Shape.Elem.Name} {
-			if c := t.index[name]; c != nil {
+			if c := t.child(name); c != nil {
 				items = c.numbered()
 				break
 			}
@@ -87,17 +87,17 @@ func decodeMap(t *tree, p *wire.Plan, v reflect.Value) error {
 		valueName = "value"
 	}
 	entries := t.numbered()
-	if c := t.index["entry"]; c != nil && len(entries) == 0 {
+	if c := t.child("entry"); c != nil && len(entries) == 0 {
 		entries = c.numbered()
 	}
 	m := reflect.MakeMapWithSize(p.Type, len(entries))
 	for _, e := range entries {
-		k := e.index[keyName]
+		k := e.child(keyName)
 		if k == nil {
 			continue
 		}
 		elem := reflect.New(p.Type.Elem()).Elem()
-		if c := e.index[valueName]; c != nil {
+		if c := e.child(valueName); c != nil {
 			if err := decode(c, p.Elem, elem); err != nil {
 				return err
 			}

@@ -37,36 +37,68 @@ type tree struct {
 	name     string
 	value    string
 	set      bool
-	children []*tree // in the order they came
-	index    map[string]*tree
+	children []*tree          // in the order they came
+	index    map[string]*tree // nil while the children are few
 }
+
+// What a form may hold: how deep its names nest, and how many different parts they have in all. No
+// operation of any service comes near.
+const (
+	maxDepth = 32
+	maxParts = 1 << 18
+	few      = 8
+)
+
+var errTooManyParts = wire.Malformed("The request has too many parameters")
 
 // plant makes the tree of a form. Of two values for one name the last counts.
 func plant(form *wire.Form) (*tree, error) {
-	root := &tree{}
+	root, parts := &tree{}, 0
 	for i, name := range form.Names {
 		t, depth := root, 0
 		for part := range strings.SplitSeq(name, ".") {
-			if depth++; depth > wire.MaxDepth {
+			if depth++; depth > maxDepth {
 				return nil, wire.ErrTooDeep
 			}
-			t = t.child(part)
+			c := t.child(part)
+			if c == nil {
+				if parts++; parts > maxParts {
+					return nil, errTooManyParts
+				}
+				c = t.grow(part)
+			}
+			t = c
 		}
 		t.value, t.set = form.Values[i], true
 	}
 	return root, nil
 }
 
+// child returns the child of that name, or nil.
 func (t *tree) child(name string) *tree {
-	if c := t.index[name]; c != nil {
-		return c
+	if t.index != nil {
+		return t.index[name]
 	}
+	for _, c := range t.children {
+		if c.name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+func (t *tree) grow(name string) *tree {
 	c := &tree{name: name}
-	if t.index == nil {
-		t.index = map[string]*tree{}
-	}
-	t.index[name] = c
 	t.children = append(t.children, c)
+	switch {
+	case t.index != nil:
+		t.index[name] = c
+	case len(t.children) > few:
+		t.index = make(map[string]*tree, 2*few)
+		for _, c := range t.children {
+			t.index[c.name] = c
+		}
+	}
 	return c
 }
 
