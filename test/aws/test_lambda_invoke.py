@@ -11,6 +11,9 @@ import boto3
 import botocore.exceptions
 import pytest
 import requests
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from cirro import Cirro
 from conftest import ROLE, RUNTIME, eventually, make_client, package, unique
@@ -408,6 +411,11 @@ def test_function_url_refuses(function, url, endpoint, lam):
     base, _ = url(name, AuthType="AWS_IAM")
     r = requests.get(base)
     assert r.status_code == 403 and r.json()["Message"].startswith("Forbidden. For troubleshooting Function URL authorization issues")
+    request = AWSRequest("GET", base + "/")
+    SigV4Auth(Credentials("AKIAEXAMPLE", "secret"), "lambda", "us-east-1").add_auth(request)
+    caller = requests.get(base + "/", headers=dict(request.headers)).json()
+    assert caller["accountId"] == "000000000000" and caller["authorizer"]["iam"]["accessKey"] == "AKIAEXAMPLE"
+    assert caller["authorizer"]["iam"]["userArn"] == "arn:aws:iam::000000000000:root"
     lam.update_function_url_config(FunctionName=name, AuthType="NONE")
     lam.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
     r = requests.get(base)

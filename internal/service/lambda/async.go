@@ -190,8 +190,7 @@ func (s *Service) attempt(ctx context.Context, ev *event, deliveries int) verdic
 	if s.Clock().Sub(ev.Accepted) >= r.events.maxAge() {
 		return s.conclude(r, ev, endedTooOld)
 	}
-	e := r.pick()
-	res, err := s.runSoon(ctx, ev, e)
+	e, res, err := s.runSoon(ctx, ev)
 	if err != nil {
 		v := s.later(ctx, deliveries, err)
 		if s.Clock().Add(v.after).Sub(ev.Accepted) >= r.events.maxAge() {
@@ -214,22 +213,24 @@ func (s *Service) attempt(ctx context.Context, ev *event, deliveries int) verdic
 	return verdict{retry: ev, after: delay}
 }
 
-// runSoon runs an event. If its function has no room it waits for some a while, unless many do.
-func (s *Service) runSoon(ctx context.Context, ev *event, e *executable) (*sandbox.Result, error) {
+// runSoon runs an event by the function as it is now. If that has no room it waits for some a while,
+// unless many do.
+func (s *Service) runSoon(ctx context.Context, ev *event) (*executable, *sandbox.Result, error) {
 	until, pause, held := s.Clock().Add(holdFor), shortestHold, false
 	for {
 		r, err := s.route(ctx, ev.scope, ev.Function, ev.Qualifier)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
+		e := r.pick()
 		res, err := s.run(ctx, r, e, &sandbox.Invocation{
 			RequestID: ev.RequestID, InvokedARN: r.invokedARN, Payload: ev.Payload, TraceID: ev.TraceID})
 		if !errors.Is(err, api.TooManyRequestsException) || ctx.Err() != nil || s.Clock().After(until) {
-			return res, err
+			return e, res, err
 		}
 		if !held {
 			if !r.load.waiting.take(holdAtMost) {
-				return nil, err
+				return nil, nil, err
 			}
 			held = true
 			defer r.load.waiting.Add(-1)
