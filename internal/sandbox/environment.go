@@ -40,6 +40,10 @@ type environment struct {
 	memoryRead time.Time
 	memoryPeak int // MB
 
+	freezing sync.Mutex // held while processes are stopped or let go
+	freezer  *time.Timer
+	frozen   bool
+
 	initTook  time.Duration // until an invocation's REPORT has told it
 	idleSince time.Time
 	stopOnce  sync.Once
@@ -207,6 +211,7 @@ func (e *environment) destroy() {
 
 // shutDown ends an environment: extensions are told first and have their time.
 func (e *environment) shutDown(reason string) {
+	e.wake()
 	e.stopOnce.Do(func() { e.stopExtensions(reason) })
 	e.destroy()
 	e.journal.close()

@@ -53,6 +53,9 @@ func New(o Options) (*Fleet, error) {
 	if o.IdleFor <= 0 {
 		o.IdleFor = defaultIdle
 	}
+	if o.FreezeAfter == 0 {
+		o.FreezeAfter = defaultFreeze
+	}
 	if o.InitLimit <= 0 {
 		o.InitLimit = defaultInit
 	}

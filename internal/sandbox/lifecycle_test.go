@@ -2,6 +2,7 @@ package sandbox_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -190,6 +191,47 @@ func TestIdleEnvironmentsEnd(t *testing.T) {
 	if r := b.invoke(s, "{}"); r.Init == 0 {
 		t.Error("an environment that had ended was used")
 	}
+}
+
+// What runs in the background stands still while an environment is idle.
+func TestIdleEnvironmentsAreFrozen(t *testing.T) {
+	modes(t, func(t *testing.T, m jail.Mode) {
+		b := newBench(t, m, func(o *sandbox.Options) { o.FreezeAfter = 10 * time.Millisecond })
+		s := b.python(`
+import threading, time
+longest = 0
+def tick():
+    global longest
+    last = time.monotonic()
+    while True:
+        time.sleep(0.005)
+        now = time.monotonic()
+        longest = max(longest, now - last)
+        last = now
+threading.Thread(target=tick, daemon=True).start()
+def handler(e, c):
+    global longest
+    time.sleep(0.05)
+    found, longest = longest, 0
+    return found
+`)
+		s.Memory = 1769
+		b.invoke(s, "{}")
+		for range 3 {
+			time.Sleep(500 * time.Millisecond) // nothing happens in a frozen environment
+			var gap float64
+			r := b.invoke(s, "{}")
+			if err := json.Unmarshal(r.Payload, &gap); err != nil {
+				t.Fatalf("%s: %v", r.Payload, err)
+			}
+			if gap < 0.3 {
+				t.Errorf("the longest pause was %.3f s of half a second", gap)
+			}
+			if r.Init != 0 {
+				t.Error("a new environment")
+			}
+		}
+	})
 }
 
 func TestRetire(t *testing.T) {

@@ -116,11 +116,14 @@ type Runner interface {
 
 // Options are what a Fleet is made with.
 type Options struct {
-	Dir       string        // for what environments need on disk
-	Endpoint  http.Handler  // answers inside every environment at AWS_ENDPOINT_URL
-	Log       Log           //
-	IdleFor   time.Duration // after which an idle environment ends; 0 for the default
-	InitLimit time.Duration // of an initialization ahead of an invocation; 0 for AWS's 10 seconds
-	Runtimes  string        // directory with what managed runtimes carry: a directory of packages for each of "python3.12", …; "" to look beside the program
-	Jail      jail.Host     // makes the jails; it is not closed with the Fleet
+	Dir      string        // for what environments need on disk
+	Endpoint http.Handler  // answers inside every environment at AWS_ENDPOINT_URL
+	Log      Log           //
+	IdleFor  time.Duration // after which an idle environment ends; 0 for the default
+	// FreezeAfter is how long an environment is idle before its processes are frozen; 0 for the default,
+	// less for never.
+	FreezeAfter time.Duration
+	InitLimit   time.Duration // of an initialization ahead of an invocation; 0 for AWS's 10 seconds
+	Runtimes    string        // directory with what managed runtimes carry: a directory of packages for each of "python3.12", …; "" to look beside the program
+	Jail        jail.Host     // makes the jails; it is not closed with the Fleet
 }

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -19,19 +20,37 @@ type shelf struct {
 
 // take returns an idle environment, or nil.
 func (s *shelf) take() *environment {
-	s.lock.Lock()
-	defer s.lock.Unlock()
-	for n := len(s.idle); n > 0; n = len(s.idle) {
-		e := s.idle[n-1]
-		s.idle[n-1] = nil
-		s.idle = s.idle[:n-1]
-		if e.alive() {
+	for {
+		e := s.pop()
+		if e == nil {
+			return nil
+		}
+		if e.alive() && e.wake() == nil {
 			return e
 		}
-		s.all--
+		s.lose()
 		s.fleet.end(e, spindown)
 	}
-	return nil
+}
+
+func (s *shelf) pop() *environment {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	n := len(s.idle)
+	if n == 0 {
+		return nil
+	}
+	e := s.idle[n-1]
+	s.idle[n-1] = nil
+	s.idle = s.idle[:n-1]
+	return e
+}
+
+// holds says whether an environment is idle.
+func (s *shelf) holds(e *environment) bool {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	return slices.Contains(s.idle, e)
 }
 
 // put makes an environment available, a new one or one that take returned.
@@ -50,6 +69,7 @@ func (s *shelf) put(e *environment) {
 	}
 	s.idle = append(s.idle, e)
 	s.lock.Unlock()
+	e.rest()
 }
 
 // adopt counts a new environment that is busy from the start.

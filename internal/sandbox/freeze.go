@@ -1,0 +1,48 @@
+package sandbox
+
+import "time"
+
+// defaultFreeze is how long an environment is idle before it is frozen.
+const defaultFreeze = 500 * time.Millisecond
+
+// rest begins an environment's idle time: after a while its processes are frozen, as Lambda does at
+// once. A busy environment is so spared the cost, and an idle one costs no processor time.
+// Environments with extensions are not frozen: what they were sent last may be on its way to them.
+// https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+func (e *environment) rest() {
+	if e.fleet.options.FreezeAfter < 0 || !e.extensions.registry.Empty() {
+		return
+	}
+	e.freezing.Lock()
+	defer e.freezing.Unlock()
+	if e.freezer == nil {
+		e.freezer = time.AfterFunc(e.fleet.options.FreezeAfter, e.freeze)
+		return
+	}
+	e.freezer.Reset(e.fleet.options.FreezeAfter)
+}
+
+// freeze stops an environment's processes, if it is still idle.
+func (e *environment) freeze() {
+	e.freezing.Lock()
+	defer e.freezing.Unlock()
+	if e.frozen || !e.shelf.holds(e) {
+		return
+	}
+	// Taken in the meantime, it is thawed by who took it, as soon as this is done.
+	e.frozen = e.jail.Freeze() == nil
+}
+
+// wake lets a frozen environment go on.
+func (e *environment) wake() error {
+	e.freezing.Lock()
+	defer e.freezing.Unlock()
+	if e.freezer != nil {
+		e.freezer.Stop()
+	}
+	if !e.frozen {
+		return nil
+	}
+	e.frozen = false
+	return e.jail.Thaw()
+}
