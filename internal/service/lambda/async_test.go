@@ -246,6 +246,29 @@ func TestEventsWait(t *testing.T) {
 	}
 }
 
+// An event that never got to run is given up when it is too old.
+func TestEventTooOld(t *testing.T) {
+	board := newSwitchboard()
+	var late atomic.Int64
+	s := newStage(t, func(context.Context, *sandbox.Spec, *sandbox.Invocation) (*sandbox.Result, error) {
+		late.Store(int64(61 * time.Second))
+		return nil, errors.New("broken")
+	}, func(d *Deps) {
+		d.Caller = board
+		d.Clock = func() time.Time { return time.Now().Add(time.Duration(late.Load())) }
+	})
+	s.function("f")
+	s.onEvent("f", func(in *api.PutFunctionEventInvokeConfigRequest) {
+		in.DestinationConfig, in.MaximumEventAgeInSeconds = destinations("", topicARN), new(int32(60))
+	})
+	s.send("f", `{}`)
+	body := *board.next(t).in.(*snsapi.PublishInput).Message
+	if !strings.Contains(body, `"condition":"EventAgeExceeded","approximateInvokeCount":0`) || strings.Contains(body, "response") {
+		t.Error(body)
+	}
+	s.drained()
+}
+
 func TestEventOfDeletedFunction(t *testing.T) {
 	s := newStage(t, func(_ context.Context, _ *sandbox.Spec, inv *sandbox.Invocation) (*sandbox.Result, error) {
 		return &sandbox.Result{FunctionError: "Unhandled"}, nil

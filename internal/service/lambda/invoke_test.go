@@ -5,7 +5,10 @@ import (
 	"encoding/base64"
 	"errors"
 	"regexp"
+	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"cirro/internal/awsapi"
@@ -177,6 +180,50 @@ func TestInvokeSeesChanges(t *testing.T) {
 	}
 	s.function("f")
 	want("f", " $LATEST")
+}
+
+// An invocation that begins after a change was acknowledged runs what was changed, or something newer.
+func TestInvokeHistories(t *testing.T) {
+	s := newStage(t, func(_ context.Context, spec *sandbox.Spec, _ *sandbox.Invocation) (*sandbox.Result, error) {
+		return &sandbox.Result{Payload: []byte(spec.Environment["VAL"])}, nil
+	})
+	s.function("f", func(in *api.CreateFunctionRequest) {
+		in.Environment = &api.Environment{Variables: map[string]string{"VAL": "0"}}
+	})
+	var acknowledged atomic.Int64
+	var readers sync.WaitGroup
+	done := make(chan struct{})
+	for range 4 {
+		readers.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				atLeast := acknowledged.Load()
+				out, err := s.invoke("f", "{}")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if got, err := strconv.ParseInt(string(out.Payload), 10, 64); err != nil || got < atLeast {
+					t.Errorf("ran %q after change %d", out.Payload, atLeast)
+					return
+				}
+			}
+		})
+	}
+	for i := range 50 {
+		if _, err := s.UpdateFunctionConfiguration(s.ctx, &api.UpdateFunctionConfigurationRequest{FunctionName: new("f"),
+			Environment: &api.Environment{Variables: map[string]string{"VAL": strconv.Itoa(i + 1)}}}); err != nil {
+			t.Fatal(err)
+		}
+		acknowledged.Store(int64(i + 1))
+		s.active("f")
+	}
+	close(done)
+	readers.Wait()
 }
 
 func TestInvokeWeightedAlias(t *testing.T) {
