@@ -3,7 +3,7 @@ package sandbox
 import "time"
 
 // defaultFreeze is how long an environment is idle before it is frozen.
-const defaultFreeze = 500 * time.Millisecond
+const defaultFreeze = 2 * time.Second
 
 // rest begins an environment's idle time: after a while its processes are frozen, as Lambda does at
 // once. A busy environment is so spared the cost, and an idle one costs no processor time.

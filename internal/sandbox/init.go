@@ -180,20 +180,14 @@ func (e *environment) initType() string {
 	return "on-demand"
 }
 
+// logInitStart tells that an initialization begins. The text format tells only of the first attempt.
 func (e *environment) logInitStart(version, warning, phase string) {
 	s := e.spec
-	arn := ""
-	if version != "" {
-		arn = "arn:aws:lambda:" + s.Region + "::runtime:" + version
-	}
+	arn := "arn:aws:lambda:" + s.Region + "::runtime:" + version
 	var text func() string
 	if phase == phaseInit {
 		text = func() string {
-			line := "INIT_START Runtime Version: " + version + "\tRuntime Version ARN: " + arn
-			return line
-		}
-		if version == "" {
-			text = nil
+			return "INIT_START Runtime Version: " + version + "\tRuntime Version ARN: " + arn
 		}
 	}
 	e.journal.event(telemetryapi.InitStart, "INFO", func() any {

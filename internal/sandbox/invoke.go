@@ -51,7 +51,9 @@ func (f *Fleet) coldInvoke(ctx context.Context, sh *shelf, s *Spec, inv *Invocat
 		return nil, err
 	}
 	if failed != nil {
-		if e, failed, err = f.open(alone, s, failed.journal, phaseInvoke, s.Timeout); err != nil {
+		log := failed.journal
+		if e, failed, err = f.open(alone, s, log, phaseInvoke, s.Timeout); err != nil {
+			log.close()
 			return nil, err
 		}
 	}
