@@ -97,6 +97,7 @@ func TestExternalExtension(t *testing.T) {
 }
 
 func TestShutdownAfterTimeout(t *testing.T) {
+	t.Parallel()
 	needSystemPython(t)
 	b := newBench(t, "")
 	s := b.extended("", "import time\ndef handler(e, c): time.sleep(60)\n")
@@ -109,6 +110,7 @@ func TestShutdownAfterTimeout(t *testing.T) {
 }
 
 func TestShutdownAfterCrash(t *testing.T) {
+	t.Parallel()
 	needSystemPython(t)
 	b := newBench(t, "")
 	s := b.extended("", "import os\ndef handler(e, c): os._exit(1)\n")
@@ -120,6 +122,7 @@ func TestShutdownAfterCrash(t *testing.T) {
 }
 
 func TestFailingExtensions(t *testing.T) {
+	t.Parallel()
 	needSystemPython(t)
 	for mode, kind := range map[string]string{
 		"crash": "Extension.Crash", "init error": "Extension.InitError", "exit error": "Extension.ExitError",
@@ -136,6 +139,7 @@ func TestFailingExtensions(t *testing.T) {
 }
 
 func TestInternalExtension(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, "")
 	s := b.python(`
 import json, os, threading, urllib.request, urllib.error

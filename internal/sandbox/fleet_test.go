@@ -19,7 +19,10 @@ import (
 // modes are the kinds of jail that this machine gives; the tests run in each.
 func modes(t *testing.T, test func(t *testing.T, m jail.Mode)) {
 	for _, m := range []jail.Mode{jail.Unwalled, jail.AsRoot, jail.Rootless} {
-		t.Run(string(m), func(t *testing.T) { test(t, m) })
+		t.Run(string(m), func(t *testing.T) {
+			t.Parallel()
+			test(t, m)
+		})
 	}
 }
 
