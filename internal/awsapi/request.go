@@ -15,6 +15,36 @@ type Principal struct {
 	SourceARN string // the resource on whose behalf a service calls; "" for none
 }
 
+// DefaultAccount is the account of access keys that name none.
+const DefaultAccount = "000000000000"
+
+// AccountOf is the account that an access key nobody issued stands for: the one that it names with 12
+// digits, or the default one.
+func AccountOf(accessKey string) string {
+	if IsAccount(accessKey) {
+		return accessKey
+	}
+	return DefaultAccount
+}
+
+// IsAccount reports whether s is an account id: 12 digits.
+func IsAccount(s string) bool {
+	if len(s) != 12 {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// RootPrincipal is the root user of an account.
+func RootPrincipal(account, accessKey string) Principal {
+	return Principal{Account: account, ARN: "arn:aws:iam::" + account + ":root", UserID: account, AccessKey: accessKey}
+}
+
 // Request is what the front door knows of a request besides the operation's input.
 type Request struct {
 	ID        string // x-amzn-RequestId

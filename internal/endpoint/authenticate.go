@@ -25,7 +25,7 @@ type authentication struct {
 func (e *Endpoint) authenticate(x *wire.Exchange, t target) (*authentication, error) {
 	a := &authentication{request: x.HTTP}
 	if x.Operation.Unsigned && x.HTTP.Header.Get("Authorization") == "" {
-		a.principal = awsapi.Principal{Account: DefaultAccount}
+		a.principal = awsapi.Principal{Account: awsapi.DefaultAccount}
 		return a, nil
 	}
 	return a, e.identify(x.HTTP.Context(), a, t.service.SigningName)

@@ -77,21 +77,5 @@ func (e *Endpoint) principalOf(ctx context.Context, c credential) awsapi.Princip
 			return p
 		}
 	}
-	account := DefaultAccount
-	if isAccount(c.accessKey) {
-		account = c.accessKey
-	}
-	return awsapi.Principal{Account: account, ARN: "arn:aws:iam::" + account + ":root", UserID: account, AccessKey: c.accessKey}
-}
-
-func isAccount(s string) bool {
-	if len(s) != 12 {
-		return false
-	}
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return true
+	return awsapi.RootPrincipal(awsapi.AccountOf(c.accessKey), c.accessKey)
 }

@@ -13,11 +13,8 @@ import (
 	"cirro/internal/endpoint/wire"
 )
 
-// DefaultAccount and DefaultRegion are those of requests whose credentials name none.
-const (
-	DefaultAccount = "000000000000"
-	DefaultRegion  = "us-east-1"
-)
+// DefaultRegion is the region of requests whose credentials name none; awsapi.DefaultAccount is the account.
+const DefaultRegion = "us-east-1"
 
 // Options says how an Endpoint works. The zero value accepts any credentials.
 type Options struct {

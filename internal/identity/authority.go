@@ -14,16 +14,12 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
 	"cirro/internal/awsapi"
 	"cirro/internal/store"
 )
-
-// DefaultAccount is the account of credentials that name none.
-const DefaultAccount = "000000000000"
 
 // Errors of Identify.
 var (
@@ -137,7 +133,7 @@ func (a *Authority) sign(purpose string, b []byte) []byte {
 func (a *Authority) Identify(ctx context.Context, accessKey, sessionToken string) (awsapi.Principal, string, error) {
 	switch {
 	case a.root != nil && accessKey == a.root.id:
-		return RootPrincipal(DefaultAccount, accessKey), a.root.secret, nil
+		return awsapi.RootPrincipal(awsapi.DefaultAccount, accessKey), a.root.secret, nil
 	case strings.HasPrefix(accessKey, "ASIA") && sessionToken != "":
 		return a.session(accessKey, sessionToken)
 	case strings.HasPrefix(accessKey, "AKIA"):
@@ -150,15 +146,11 @@ func (a *Authority) Identify(ctx context.Context, accessKey, sessionToken string
 			return p, key.Secret, nil
 		}
 	}
-	account := DefaultAccount
-	if IsAccount(accessKey) {
-		account = accessKey
-	}
-	return RootPrincipal(account, accessKey), "", ErrUnknownKey
+	return awsapi.RootPrincipal(awsapi.AccountOf(accessKey), accessKey), "", ErrUnknownKey
 }
 
 func (a *Authority) session(accessKey, token string) (awsapi.Principal, string, error) {
-	fallback := RootPrincipal(DefaultAccount, accessKey)
+	fallback := awsapi.RootPrincipal(awsapi.DefaultAccount, accessKey)
 	b, err := base64.StdEncoding.DecodeString(token)
 	if err != nil || len(b) < sha256.Size {
 		return fallback, "", ErrInvalidToken
@@ -173,25 +165,6 @@ func (a *Authority) session(accessKey, token string) (awsapi.Principal, string, 
 	}
 	p := awsapi.Principal{Account: c.Account, ARN: c.ARN, UserID: c.UserID, AccessKey: accessKey}
 	return p, a.secret(accessKey), nil
-}
-
-// RootPrincipal is the root user of an account.
-func RootPrincipal(account, accessKey string) awsapi.Principal {
-	return awsapi.Principal{Account: account, ARN: fmt.Sprintf("arn:aws:iam::%s:root", account),
-		UserID: account, AccessKey: accessKey}
-}
-
-// IsAccount reports whether s is an account id: 12 digits.
-func IsAccount(s string) bool {
-	if len(s) != 12 {
-		return false
-	}
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return true
 }
 
 // NewID makes a unique id as IAM does: the four letters of its kind (AKIA, ASIA, AIDA, AROA, …)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"cirro/internal/awsapi"
 	"cirro/internal/identity"
 	"cirro/internal/store"
 	"cirro/internal/store/pebble"
@@ -100,7 +101,7 @@ func TestKeysThatNobodyIssued(t *testing.T) {
 			t.Errorf("%s is %s, %q, %v; want %s and ErrUnknownKey", key, p.ARN, secret, err, want)
 		}
 	}
-	if p, secret, err := a.Identify(t.Context(), "root-key", ""); err != nil || secret != "root-secret" || p.UserID != identity.DefaultAccount {
+	if p, secret, err := a.Identify(t.Context(), "root-key", ""); err != nil || secret != "root-secret" || p.UserID != awsapi.DefaultAccount {
 		t.Errorf("the root key is %+v, %q, %v", p, secret, err)
 	}
 }

@@ -78,7 +78,7 @@ func accessDenied(ctx context.Context, roleARN string) error {
 
 // role asks IAM for a role of any account.
 func (s *Service) role(ctx context.Context, account, name string) (*iam.Role, error) {
-	p := identity.RootPrincipal(account, "")
+	p := awsapi.RootPrincipal(account, "")
 	p.Service = "sts.amazonaws.com"
 	out, err := s.caller.Call(ctx, p, "iam", "GetRole", &iam.GetRoleRequest{RoleName: &name})
 	if err != nil {
@@ -90,7 +90,7 @@ func (s *Service) role(ctx context.Context, account, name string) (*iam.Role, er
 // parseRole takes arn:aws:iam::123456789012:role/path/name apart.
 func parseRole(arn string) (account, name string, ok bool) {
 	parts := strings.SplitN(arn, ":", 6)
-	if len(parts) != 6 || parts[0] != "arn" || parts[2] != "iam" || !identity.IsAccount(parts[4]) {
+	if len(parts) != 6 || parts[0] != "arn" || parts[2] != "iam" || !awsapi.IsAccount(parts[4]) {
 		return "", "", false
 	}
 	path, found := strings.CutPrefix(parts[5], "role/")

@@ -172,16 +172,25 @@ func (u *unpacker) directory(name string) error {
 	return u.root.Chmod(name, 0o755) // whatever the umask
 }
 
-func (u *unpacker) file(name string, f *zip.File) error {
+// open makes the directory of an entry that is none itself, counts the entry, and opens its body.
+func (u *unpacker) open(name string, f *zip.File) (io.ReadCloser, error) {
 	if err := u.directory(path.Dir(name)); err != nil {
-		return err
+		return nil, err
 	}
 	if err := u.count(); err != nil {
-		return err
+		return nil, err
 	}
 	body, err := f.Open()
 	if err != nil {
-		return unreadable("%q: %v", f.Name, err)
+		return nil, unreadable("%q: %v", f.Name, err)
+	}
+	return body, nil
+}
+
+func (u *unpacker) file(name string, f *zip.File) error {
+	body, err := u.open(name, f)
+	if err != nil {
+		return err
 	}
 	defer body.Close()
 	mode := f.Mode()&0o111 | 0o644
@@ -237,15 +246,9 @@ func (u *unpacker) stamp(name string, t time.Time) error {
 
 // link remembers a link, whose target is the entry's body.
 func (u *unpacker) link(name string, f *zip.File) error {
-	if err := u.directory(path.Dir(name)); err != nil {
-		return err
-	}
-	if err := u.count(); err != nil {
-		return err
-	}
-	body, err := f.Open()
+	body, err := u.open(name, f)
 	if err != nil {
-		return unreadable("%q: %v", f.Name, err)
+		return err
 	}
 	defer body.Close()
 	target, err := io.ReadAll(io.LimitReader(body, maxLink+1))
