@@ -20,8 +20,8 @@ run: build $(VENV)/stamp ## Build, start, deploy examples/orders, try it, keep s
 .PHONY: build
 build: $(BIN) bin/runtimes/stamp ## Build bin/cirro and fetch what managed runtimes carry
 
-.PHONY: $(BIN)
-$(BIN):
+# Directories count too: a file that is gone changes its directory's time.
+$(BIN): $(shell find cmd internal go.mod go.sum)
 	@CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $@ ./cmd/cirro
 
 bin/runtimes/stamp: runtimes/python/requirements.txt | $(VENV)/bin/python
