@@ -5,10 +5,7 @@ This process becomes the platform, so that Ctrl-C and SIGTERM reach it; a child 
 """
 import os
 import pathlib
-import subprocess
 import sys
-import time
-import urllib.request
 
 ROOT = pathlib.Path(__file__).parent.parent
 LISTEN = os.environ.get("CIRRO_LISTEN", "127.0.0.1:4566")
@@ -24,6 +21,10 @@ def main():
 
 
 def deploy(platform, url):
+    import subprocess  # here, so that the platform need not wait for these
+    import time
+    import urllib.request
+
     while os.getppid() == platform:
         try:
             urllib.request.urlopen(f"{url}/_cirro/health", timeout=1).close()
