@@ -140,7 +140,7 @@ func (p *Platform) build(ctx context.Context, o Options) (*endpoint.Endpoint, er
 }
 
 func (p *Platform) services(ctx context.Context, o Options, st store.Store, authority *identity.Authority, front *endpoint.Endpoint) error {
-	logService, err := logs.New(logs.Options{Store: st, Caller: front, Log: o.Log})
+	logService, err := logs.New(logs.Deps{Store: st, Caller: front, Log: o.Log})
 	if err != nil {
 		return err
 	}

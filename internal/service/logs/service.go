@@ -31,8 +31,8 @@ type Service struct {
 	running sync.WaitGroup
 }
 
-// Options are what a Service is made with. Store and Caller are needed, the rest has defaults.
-type Options struct {
+// Deps are what a Service is made of. Store and Caller are needed, the rest has defaults.
+type Deps struct {
 	Store  store.Store
 	Caller awsapi.Caller // invokes the functions that subscribe
 	Log    *slog.Logger
@@ -43,10 +43,10 @@ type Options struct {
 }
 
 // New makes a Service. Start it for retention and subscriptions.
-func New(o Options) (*Service, error) {
+func New(d Deps) (*Service, error) {
 	s := &Service{
-		store: o.Store, caller: o.Caller, now: o.Now, log: o.Log,
-		sweepEvery: o.SweepEvery, tailEvery: o.TailEvery,
+		store: d.Store, caller: d.Caller, now: d.Now, log: d.Log,
+		sweepEvery: d.SweepEvery, tailEvery: d.TailEvery,
 	}
 	if s.now == nil {
 		s.now = time.Now

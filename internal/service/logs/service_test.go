@@ -33,7 +33,7 @@ type fixture struct {
 	store   store.Store
 	clock   *clock
 	lambda  *functions
-	options Options
+	options Deps
 }
 
 func newFixture(t testing.TB) *fixture {
@@ -46,7 +46,7 @@ func newFixture(t testing.TB) *fixture {
 		t: t, store: db, ctx: requestBy(account), lambda: &functions{called: make(chan call, 1000)},
 		clock: &clock{now: time.Date(2024, 5, 17, 12, 0, 30, 0, time.UTC)},
 	}
-	f.options = Options{Store: db, Caller: f.lambda, Now: f.clock.Now, TailEvery: time.Millisecond, Log: slog.New(slog.DiscardHandler)}
+	f.options = Deps{Store: db, Caller: f.lambda, Now: f.clock.Now, TailEvery: time.Millisecond, Log: slog.New(slog.DiscardHandler)}
 	if f.Service, err = New(f.options); err != nil {
 		t.Fatal(err)
 	}
