@@ -14,6 +14,14 @@ type Build struct {
 	Files     []File   // to write
 	Hide      []string // files to cover with /dev/null
 	Listeners []string // IPv4 addresses and ports
+	Confine   Confine  // without a filter it comes with Assign
+}
+
+// Confine is what the thread becomes that starts programs. /tmp has to be there by then.
+type Confine struct {
+	Tmp      int64 // bytes of a /tmp in memory; 0 where /tmp is among the targets
+	UID, GID int64 // what programs run as; -1 to keep the supervisor's
+	Filter   []byte
 }
 
 // File is a file that the supervisor writes into the root before it becomes read-only.
@@ -24,19 +32,17 @@ type Built struct{}
 
 // Assign completes the jail. Beside it come detached mounts, in the order of Targets.
 type Assign struct {
-	Targets  []string
-	Tmp      int64 // bytes of a /tmp in memory; 0 where /tmp is among Targets
-	Files    int64 // descriptors a process may open; for this and the next two 0 is no limit
-	Data     int64 // bytes a process may have for its data
-	Tasks    int64 // processes and threads that the user may have in this namespace
-	UID, GID int64 // what programs run as; -1 to keep the supervisor's
-	Filter   []byte
+	Targets []string
+	Files   int64   // descriptors a process may open; for this and the next two 0 is no limit
+	Data    int64   // bytes a process may have for its data
+	Tasks   int64   // processes and threads that the user may have in this namespace
+	Confine Confine // without a filter it came with Build
 }
 
 // Assigned answers Assign.
 type Assigned struct{}
 
-// Start runs a program. Beside it come its standard output and error.
+// Start runs a program. Beside it come its standard output and error, and its descriptor 3 if it has one.
 type Start struct {
 	ID   int64 // names the program in later messages
 	Path string
@@ -136,19 +142,26 @@ func (m *Build) fields(c *coder) {
 	}
 	c.texts(&m.Hide)
 	c.texts(&m.Listeners)
+	m.Confine.fields(c)
 }
 
 func (m *Assign) fields(c *coder) {
 	c.texts(&m.Targets)
-	c.number(&m.Tmp)
 	c.number(&m.Files)
 	c.number(&m.Data)
 	c.number(&m.Tasks)
+	m.Confine.fields(c)
+}
+
+func (m *Confine) fields(c *coder) {
+	c.number(&m.Tmp)
 	c.number(&m.UID)
 	c.number(&m.GID)
 	filter := string(m.Filter)
 	c.text(&filter)
-	m.Filter = []byte(filter)
+	if m.Filter = nil; filter != "" {
+		m.Filter = []byte(filter)
+	}
 }
 
 func (m *Start) fields(c *coder) {
