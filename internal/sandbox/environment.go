@@ -25,7 +25,7 @@ type environment struct {
 	journal *journal
 
 	jail        jail.Jail
-	server      *http.Server
+	server      *runtimeapi.Server
 	connections connections
 	entry       string // of a custom runtime: its program, inside
 	entryErr    error
@@ -78,8 +78,8 @@ func (f *Fleet) place(ctx context.Context, s *Spec, custom bool, j jail.Jail, lo
 	if custom {
 		e.entry, e.entryErr = provided.Entrypoint(s.Code, opt)
 	}
-	e.server = &http.Server{Handler: e, ConnState: e.connections.state}
-	go e.server.Serve(j.Listener(0))
+	e.server = runtimeapi.NewServer(e.runtime, e)
+	go e.server.Serve(e.connections.listen(j.Listener(0)))
 	if f.endpoint != nil {
 		go f.endpoint.Serve(j.Listener(1))
 	}
