@@ -23,6 +23,7 @@ import (
 	"cirro/internal/identity"
 	"cirro/internal/sandbox"
 	"cirro/internal/sandbox/jail"
+	"cirro/internal/sandbox/jail/egress"
 	"cirro/internal/service/apigateway"
 	"cirro/internal/service/apigateway/headercase"
 	"cirro/internal/service/iam"
@@ -43,6 +44,7 @@ type Options struct {
 	Runtimes              string        // what managed runtimes carry; "" to look beside the program
 	IdleFor               time.Duration // of an execution environment
 	Isolation             string        // auto, root, rootless or none
+	Egress                string        // where functions may connect to: outside, all or none
 	RetryScale            float64       // of the delays of asynchronous invocations
 	Log                   *slog.Logger
 }
@@ -112,7 +114,7 @@ func checkListen(o Options) error {
 func (p *Platform) build(ctx context.Context, o Options) (*endpoint.Endpoint, error) {
 	jails, opening := make(chan jail.Host, 1), make(chan error, 1)
 	go func() { // probing the kernel takes a while and needs nothing else
-		h, err := jail.Open(filepath.Join(o.Data, "jails"), jail.Options{Mode: isolationMode(o.Isolation)})
+		h, err := jail.Open(filepath.Join(o.Data, "jails"), jail.Options{Mode: isolationMode(o.Isolation), Egress: egress.Policy(o.Egress)})
 		opening <- err
 		jails <- h
 	}()

@@ -14,16 +14,18 @@ import (
 
 	"cirro/internal/sandbox/jail/cgroup"
 	"cirro/internal/sandbox/jail/control"
+	"cirro/internal/sandbox/jail/egress"
 )
 
 // walledJail is one jail, with the connection to its supervisor.
 type walledJail struct {
 	host      *walledHost
 	user      int
-	memory    int64 // bytes that /tmp may take of the memory
-	confined  bool  // programs can be started
-	*cell           // nil until there is one
-	link      *link // nil until then
+	memory    int64       // bytes that /tmp may take of the memory
+	confined  bool        // programs can be started
+	*cell                 // nil until there is one
+	way       *egress.Way // nil without one
+	link      *link       // nil until then
 	listeners []net.Listener
 	closing   sync.Once
 	closed    error
@@ -55,6 +57,9 @@ func (j *walledJail) open(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	j.link = newLink(j.process.conn)
+	if err := j.openWay(ctx); err != nil {
+		return err
+	}
 	m := &control.Build{
 		Hostname: c.Hostname, Targets: targets(binds), Files: j.etc(c.Hostname), Hide: hidden, Listeners: c.Listeners,
 	}
@@ -227,6 +232,9 @@ func (j *walledJail) close() error {
 	}
 	if j.cell == nil {
 		return nil
+	}
+	if j.way != nil {
+		defer j.way.Close() // the kernel takes the device away then: nothing inside has to be told
 	}
 	return j.destroy()
 }

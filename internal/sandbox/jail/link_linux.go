@@ -103,6 +103,11 @@ func (l *link) ask(ctx context.Context, m control.Message, files []int) (control
 	if err := l.send(m, files); err != nil {
 		return nil, nil, err
 	}
+	return l.answer(ctx)
+}
+
+// answer waits for the next answer.
+func (l *link) answer(ctx context.Context) (control.Message, []int, error) {
 	select {
 	case a, ok := <-l.answers:
 		if !ok {

@@ -82,6 +82,15 @@ type Dial struct{ Address string }
 // Dialed answers Dial. Beside it comes the socket, which may still be connecting.
 type Dialed struct{}
 
+// Route asks for a network device inside that everything goes to which is not for the loopback one.
+type Route struct {
+	Address string // IPv4, of the device
+	MTU     int64
+}
+
+// Routed answers Route. Beside it comes the device.
+type Routed struct{}
+
 func (*Build) kind() byte    { return 1 }
 func (*Built) kind() byte    { return 2 }
 func (*Assign) kind() byte   { return 3 }
@@ -95,6 +104,9 @@ func (*Open) kind() byte     { return 10 }
 func (*Opened) kind() byte   { return 11 }
 func (*Dial) kind() byte     { return 12 }
 func (*Dialed) kind() byte   { return 13 }
+
+func (*Route) kind() byte  { return 20 }
+func (*Routed) kind() byte { return 21 }
 
 // blank makes an empty message of a kind, nil for an unknown one.
 func blank(kind byte) Message {
@@ -125,6 +137,10 @@ func blank(kind byte) Message {
 		return &Dial{}
 	case 13:
 		return &Dialed{}
+	case 20:
+		return &Route{}
+	case 21:
+		return &Routed{}
 	}
 	return nil
 }
@@ -193,6 +209,12 @@ func (m *Failed) fields(c *coder) {
 func (m *Open) fields(c *coder) { c.texts(&m.Paths) }
 func (m *Dial) fields(c *coder) { c.text(&m.Address) }
 
+func (m *Route) fields(c *coder) {
+	c.text(&m.Address)
+	c.number(&m.MTU)
+}
+
+func (*Routed) fields(*coder)   {}
 func (*Built) fields(*coder)    {}
 func (*Assigned) fields(*coder) {}
 func (*Opened) fields(*coder)   {}

@@ -83,6 +83,8 @@ func (s *supervisor) serve(m control.Message, files []int) {
 		for _, fd := range sockets {
 			syscall.Close(fd)
 		}
+	case *control.Route:
+		s.route(m)
 	case *control.Assign:
 		if err := s.complete(m, files); err != nil {
 			s.conn.Send(failed(err))
