@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"cirro/internal/sandbox/family"
-	"cirro/internal/sandbox/jail"
 	"cirro/internal/sandbox/node"
 	"cirro/internal/sandbox/provided"
 	"cirro/internal/sandbox/python"
@@ -33,6 +32,7 @@ type Fleet struct {
 
 	shelves sync.Map // of *shelf, by Spec.ID
 	starts  admission
+	nursery *nursery
 	merging sync.Mutex
 	stop    chan struct{}
 	running sync.WaitGroup // invocations, starts and the reaper
@@ -59,6 +59,9 @@ func New(o Options) (*Fleet, error) {
 	if o.InitLimit <= 0 {
 		o.InitLimit = defaultInit
 	}
+	if o.PoolMemory == 0 {
+		o.PoolMemory = defaultPoolMemory()
+	}
 	if o.Runtimes == "" {
 		o.Runtimes = besideProgram()
 	}
@@ -83,8 +86,12 @@ func New(o Options) (*Fleet, error) {
 	if o.Endpoint != nil {
 		f.endpoint = &http.Server{Handler: o.Endpoint}
 	}
+	f.nursery = newNursery(f, o.PoolMemory)
 	f.running.Add(1)
 	go f.reap()
+	if !f.nursery.none() {
+		f.running.Go(f.nursery.run)
+	}
 	return f, nil
 }
 
@@ -247,6 +254,7 @@ func (f *Fleet) reap() {
 		case <-f.stop:
 			return
 		case now := <-tick.C:
+			f.nursery.tidy(now)
 			f.shelves.Range(func(_, v any) bool {
 				for _, e := range v.(*shelf).expired(now.Add(-f.options.IdleFor)) {
 					f.end(e, spindown)
@@ -256,16 +264,3 @@ func (f *Fleet) reap() {
 		}
 	}
 }
-
-// jail makes a jail for a runtime, in which nothing runs yet. What it does depends on the runtime
-// alone, not on the function: jails can be made ahead.
-func (f *Fleet) jail(ctx context.Context, r *family.Runtime) (jail.Jail, error) {
-	return f.options.Jail.New(ctx, jail.Config{
-		Binds:     r.Binds,
-		Listeners: []string{runtimeAddress, endpointAddress},
-		Hostname:  hostname(),
-	})
-}
-
-// hostname is what an environment calls itself: AWS's are link-local addresses too.
-func hostname() string { return "169-254-10-1" }

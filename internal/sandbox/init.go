@@ -41,16 +41,16 @@ func (f *Fleet) open(ctx context.Context, s *Spec, log *journal, phase string, l
 	if err != nil {
 		return nil, nil, err
 	}
-	j, err := f.jail(ctx, r)
+	b, err := f.nursery.blank(ctx, r, s)
 	if err != nil {
 		return nil, nil, err
 	}
 	if log == nil {
 		log = newJournal(s, f.options.Log)
 	}
-	e, err := f.place(ctx, s, r.Path == "", j, log)
+	e, err := f.place(ctx, s, r.Path == "", b, log)
 	if err != nil {
-		j.Close()
+		b.close()
 		log.close()
 		return nil, nil, err
 	}
@@ -88,6 +88,7 @@ func (e *environment) initialize(r *family.Runtime, limit time.Duration) *initFa
 	if failed := e.awaitRuntime(limit, timer.C); failed != nil {
 		return failed
 	}
+	e.blank.heard()
 	e.extensions.registry.Seal()
 	select {
 	case <-e.extensions.registry.Resting():
@@ -119,7 +120,7 @@ func (e *environment) awaitRuntime(limit time.Duration, over <-chan time.Time) *
 		case f := <-e.runtime.InitFailed():
 			return &initFailure{Type: f.Type, Body: f.Body}
 		default:
-			return &initFailure{Type: "Runtime.ExitError", message: exitMessage(e.exit)}
+			return &initFailure{Type: "Runtime.ExitError", message: exitMessage(e.blank.exit)}
 		}
 	case <-over:
 		return initTimeout(limit)

@@ -39,9 +39,11 @@ type Config struct {
 	Binds     []Bind   // of the root, which is otherwise empty but for /dev, /proc, /etc and /tmp
 	Listeners []string // TCP addresses to listen on inside ("127.0.0.1:9001"), for the platform to serve
 	Hostname  string
-	// Tmp, if more than 0, is how many bytes /tmp holds; Limits.Tmp then counts for nothing. In such a
-	// jail programs may be started before it is assigned: they see what Assign adds.
-	Tmp int64
+	// Tmp, if more than 0, is how many bytes /tmp holds, and Files how many descriptors a process may
+	// open; those of Limits then count for nothing. In such a jail programs may be started before it is
+	// assigned: they see what Assign adds.
+	Tmp   int64
+	Files int
 }
 
 // Bind shows a file or directory of the host inside, read-only and without set-uid or devices. What is

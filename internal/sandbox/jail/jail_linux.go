@@ -64,7 +64,7 @@ func (j *walledJail) open(ctx context.Context, c Config) (err error) {
 		Hostname: c.Hostname, Targets: targets(binds), Files: j.etc(c.Hostname), Hide: hidden, Listeners: c.Listeners,
 	}
 	if c.Tmp > 0 {
-		mounts, m.Targets = j.confine(&m.Confine, c.Tmp, mounts, m.Targets)
+		mounts, m.Targets = j.confine(&m.Confine, c.Tmp, c.Files, mounts, m.Targets)
 	}
 	_, sockets, err := j.link.ask(ctx, m, mounts)
 	if err != nil {
@@ -103,9 +103,9 @@ func (j *walledJail) assign(ctx context.Context, l Limits, binds []Bind) error {
 	if err != nil {
 		return err
 	}
-	m := &control.Assign{Targets: targets(binds), Files: int64(l.Files)}
+	m := &control.Assign{Targets: targets(binds)}
 	if !j.confined {
-		mounts, m.Targets = j.confine(&m.Confine, l.Tmp, mounts, m.Targets)
+		mounts, m.Targets = j.confine(&m.Confine, l.Tmp, l.Files, mounts, m.Targets)
 	}
 	h.limitEach(m, l)
 	if _, _, err := j.link.ask(ctx, m, mounts); err != nil {
@@ -119,10 +119,10 @@ func (j *walledJail) assign(ctx context.Context, l Limits, binds []Bind) error {
 }
 
 // confine says how programs are confined, and adds a /tmp of a size to what is mounted.
-func (j *walledJail) confine(c *control.Confine, tmp int64, mounts []int, targets []string) ([]int, []string) {
+func (j *walledJail) confine(c *control.Confine, tmp int64, files int, mounts []int, targets []string) ([]int, []string) {
 	h := j.host
 	j.confined = true
-	c.UID, c.GID, c.Filter = -1, -1, h.filter
+	c.UID, c.GID, c.Filter, c.Files = -1, -1, h.filter, int64(files)
 	if h.mode == AsRoot {
 		c.UID, c.GID = int64(firstUser+j.user), int64(firstUser+j.user)
 	}

@@ -20,6 +20,7 @@ type Build struct {
 // Confine is what the thread becomes that starts programs. /tmp has to be there by then.
 type Confine struct {
 	Tmp      int64 // bytes of a /tmp in memory; 0 where /tmp is among the targets
+	Files    int64 // descriptors a process may open; 0 is no limit
 	UID, GID int64 // what programs run as; -1 to keep the supervisor's
 	Filter   []byte
 }
@@ -33,8 +34,7 @@ type Built struct{}
 // Assign completes the jail. Beside it come detached mounts, in the order of Targets.
 type Assign struct {
 	Targets []string
-	Files   int64   // descriptors a process may open; for this and the next two 0 is no limit
-	Data    int64   // bytes a process may have for its data
+	Data    int64   // bytes a process may have for its data; for this and the next 0 is no limit
 	Tasks   int64   // processes and threads that the user may have in this namespace
 	Confine Confine // without a filter it came with Build
 }
@@ -163,7 +163,6 @@ func (m *Build) fields(c *coder) {
 
 func (m *Assign) fields(c *coder) {
 	c.texts(&m.Targets)
-	c.number(&m.Files)
 	c.number(&m.Data)
 	c.number(&m.Tasks)
 	m.Confine.fields(c)
@@ -171,6 +170,7 @@ func (m *Assign) fields(c *coder) {
 
 func (m *Confine) fields(c *coder) {
 	c.number(&m.Tmp)
+	c.number(&m.Files)
 	c.number(&m.UID)
 	c.number(&m.GID)
 	filter := string(m.Filter)

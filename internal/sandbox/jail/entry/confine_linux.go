@@ -82,15 +82,13 @@ func filterCalls(filter []byte) error {
 	return wrap("install the seccomp filter", prctl(prSetSeccomp, seccompFilter, uintptr(unsafe.Pointer(&program))))
 }
 
-// limitProcesses bounds what each process may use, this one, those that run and all that come, and
-// forbids core dumps.
+// limitProcesses bounds what each process may use: this one, those that run and all that come.
 func limitProcesses(m *control.Assign, running []int) error {
 	for _, l := range []struct {
 		what     string
 		resource int
 		most     int64
 	}{
-		{"descriptors", syscall.RLIMIT_NOFILE, m.Files},
 		{"data", syscall.RLIMIT_DATA, m.Data},
 		{"processes", limitNumberOfProcesses, m.Tasks},
 	} {
@@ -111,6 +109,15 @@ func limitProcesses(m *control.Assign, running []int) error {
 func limitProcess(pid, resource int, limit *syscall.Rlimit) error {
 	_, err := call(syscall.SYS_PRLIMIT64, uintptr(pid), uintptr(resource), uintptr(unsafe.Pointer(limit)), 0)
 	return err
+}
+
+// limitFiles bounds how many descriptors this process and all that it starts may open; 0 is no bound.
+func limitFiles(most int64) error {
+	if most <= 0 {
+		return nil
+	}
+	limit := syscall.Rlimit{Cur: uint64(most), Max: uint64(most)}
+	return wrap("limit descriptors", limitProcess(0, syscall.RLIMIT_NOFILE, &limit))
 }
 
 // forbidDumps keeps this process, and all that it starts, from leaving its memory in a file.

@@ -151,6 +151,9 @@ func (s *supervisor) confine(c *control.Confine) error {
 	if err := mountTmp(c.Tmp); err != nil {
 		return err
 	}
+	if err := limitFiles(c.Files); err != nil {
+		return err
+	}
 	if err := forbidDumps(); err != nil {
 		return err
 	}
