@@ -25,6 +25,7 @@ type serve struct {
 	Isolate  string        `help:"How functions are walled in: auto, root, rootless or none." enum:"auto,root,rootless,none" default:"auto" env:"CIRRO_ISOLATION"`
 	Egress   string        `help:"Where functions may connect to beside the platform: outside (not this machine itself, nor metadata services), all or none." enum:"outside,all,none" default:"outside" env:"CIRRO_EGRESS"`
 	Retry    float64       `help:"Scale of the delays between attempts of asynchronous invocations; 0.01 for tests." default:"1" env:"CIRRO_RETRY_SCALE"`
+	Scaling  time.Duration `help:"Time between two points of the metrics that Application Auto Scaling follows; less for tests." name:"scaling-period" default:"1m" env:"CIRRO_SCALING_PERIOD"`
 	LogLevel slog.Level    `help:"Least level of the platform's own log, on standard error." default:"warn" env:"CIRRO_LOG_LEVEL"`
 }
 
@@ -38,7 +39,7 @@ func (c *serve) Run(t *terminal) error {
 	}
 	p, err := platform.Start(ctx, platform.Options{
 		Listen: c.Listen, Data: data, Auth: c.Auth, RootKeyID: c.RootKey, RootSecret: c.RootPass,
-		Runtimes: c.Runtimes, IdleFor: c.Idle, Isolation: c.Isolate, Egress: c.Egress, RetryScale: c.Retry,
+		Runtimes: c.Runtimes, IdleFor: c.Idle, Isolation: c.Isolate, Egress: c.Egress, RetryScale: c.Retry, ScalingPeriod: c.Scaling,
 		Log: slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: c.LogLevel})),
 	})
 	if err != nil {

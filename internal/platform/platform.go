@@ -14,6 +14,7 @@ import (
 	"time"
 
 	apigatewayapi "cirro/internal/awsapi/apigateway"
+	scalingapi "cirro/internal/awsapi/applicationautoscaling"
 	iamapi "cirro/internal/awsapi/iam"
 	lambdaapi "cirro/internal/awsapi/lambda"
 	logsapi "cirro/internal/awsapi/logs"
@@ -26,6 +27,7 @@ import (
 	"cirro/internal/sandbox/jail/egress"
 	"cirro/internal/service/apigateway"
 	"cirro/internal/service/apigateway/headercase"
+	"cirro/internal/service/applicationautoscaling"
 	"cirro/internal/service/iam"
 	"cirro/internal/service/lambda"
 	"cirro/internal/service/logs"
@@ -46,6 +48,7 @@ type Options struct {
 	Isolation             string        // auto, root, rootless or none
 	Egress                string        // where functions may connect to: outside, all or none
 	RetryScale            float64       // of the delays of asynchronous invocations
+	ScalingPeriod         time.Duration // of Application Auto Scaling's metrics; 0 for a minute
 	Log                   *slog.Logger
 }
 
@@ -170,9 +173,13 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 	if err != nil {
 		return err
 	}
+	scaling := applicationautoscaling.New(applicationautoscaling.Deps{Store: st, Caller: front, Meter: functions,
+		Period: o.ScalingPeriod, Log: o.Log})
+	p.onClose(scaling.Close)
 	front.Register(&logsapi.Service, logService)
 	front.Register(&lambdaapi.Service, functions)
 	front.Register(&apigatewayapi.Service, gateway)
+	front.Register(&scalingapi.Service, scaling)
 	front.Register(&iamapi.Service, iam.New(st))
 	front.Register(&stsapi.Service, sts.New(authority, front))
 	front.Mount(isHealth, http.HandlerFunc(health))
@@ -182,6 +189,7 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 	front.Mount(packages.Match, packages)
 	logService.Start(ctx)
 	functions.Start(ctx)
+	scaling.Start(ctx)
 	return nil
 }
 
