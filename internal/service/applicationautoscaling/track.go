@@ -51,7 +51,9 @@ func (s *Service) track(ctx context.Context) (next time.Time, err error) {
 	for _, p := range policies {
 		key := string(p.key())
 		value, ok := s.point(&p, seen, key)
-		err = errors.Join(err, s.judge(ctx, &p, value, ok))
+		if _, known := s.read[key]; known { // or else this is where the first period begins
+			err = errors.Join(err, s.judge(ctx, &p, value, ok))
+		}
 	}
 	s.read = seen
 	return s.nextPoint, err
@@ -63,8 +65,8 @@ func (s *Service) point(p *policy, seen map[string]meter, key string) (value flo
 	var m meter
 	m.sum, m.samples = s.Meter.ProvisionedUtilization(p.Account, p.Region, name, qualifier)
 	seen[key] = m
-	before, known := s.read[key]
-	if !known || m.samples <= before.samples {
+	before := s.read[key]
+	if m.samples <= before.samples {
 		return 0, false
 	}
 	return (m.sum - before.sum) / float64(m.samples-before.samples), true
