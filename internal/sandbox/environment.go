@@ -25,7 +25,6 @@ type environment struct {
 	journal *journal
 
 	jail        jail.Jail
-	blank       *blank // where the runtime's program waits already
 	server      *runtimeapi.Server
 	connections connections
 	entry       string // of a custom runtime: its program, inside
@@ -33,6 +32,7 @@ type environment struct {
 	runtime     *runtimeapi.Runtime
 	process     jail.Process // the runtime's
 	exited      chan struct{}
+	exit        jail.Exit
 	printing    []*output // of the runtime, and of each extension
 
 	extensions *extensions
@@ -53,7 +53,7 @@ type environment struct {
 
 // place makes an environment out of a jail: its limits, its code, and the APIs that answer inside.
 // Nothing runs yet.
-func (f *Fleet) place(ctx context.Context, s *Spec, custom bool, b *blank, log *journal) (*environment, error) {
+func (f *Fleet) place(ctx context.Context, s *Spec, custom bool, j jail.Jail, log *journal) (*environment, error) {
 	binds := []jail.Bind{{Source: s.Code, Target: family.Task}}
 	opt, err := f.merged(s.Layers)
 	if err != nil {
@@ -64,14 +64,13 @@ func (f *Fleet) place(ctx context.Context, s *Spec, custom bool, b *blank, log *
 	}
 	l := limits(s)
 	l.CPU = 0 // an initialization has the whole machine
-	j := b.jail
 	if err := j.Assign(ctx, l, binds); err != nil {
 		return nil, err
 	}
 	e := &environment{
-		fleet: f, spec: s, journal: log, jail: j, blank: b,
+		fleet: f, spec: s, journal: log, jail: j,
 		runtime: runtimeapi.New(),
-		exited:  b.exited,
+		exited:  make(chan struct{}),
 		ended:   make(chan struct{}),
 
 		extensions: newExtensions(s, log, opt, dialer(j)),
@@ -79,7 +78,7 @@ func (f *Fleet) place(ctx context.Context, s *Spec, custom bool, b *blank, log *
 	if custom {
 		e.entry, e.entryErr = provided.Entrypoint(s.Code, opt)
 	}
-	e.server = runtimeapi.NewServer(e.runtime, e)
+	e.server = runtimeapi.NewServer(e.runtime, e, e.exited)
 	go e.server.Serve(e.connections.listen(j.Listener(0)))
 	if f.endpoint != nil {
 		go f.endpoint.Serve(j.Listener(1))
@@ -97,11 +96,9 @@ func limits(s *Spec) jail.Limits {
 		CPU:    float64(s.Memory) / 1769,
 		Pids:   1024,
 		Tmp:    int64(max(s.Tmp, 512)) * mib,
-		Files:  openFiles,
+		Files:  1024,
 	}
 }
-
-const openFiles = 1024
 
 // ServeHTTP answers the processes inside: the Runtime, Extensions and Telemetry APIs.
 func (e *environment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -118,15 +115,8 @@ func (e *environment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// run starts the runtime's program, or tells one that waits.
+// run starts the runtime's program.
 func (e *environment) run(r *family.Runtime, env []string) error {
-	emit := func(record string) { e.journal.printed(telemetryapi.FunctionLine, record) }
-	if b := e.blank; b.process != nil {
-		e.printing = append(e.printing, b.out)
-		b.out.to(emit)
-		e.process = b.process
-		return b.assign(env)
-	}
 	path, args := r.Path, r.Args
 	switch wrapper := e.spec.Environment["AWS_LAMBDA_EXEC_WRAPPER"]; {
 	case e.entryErr != nil:
@@ -137,7 +127,7 @@ func (e *environment) run(r *family.Runtime, env []string) error {
 		// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-modify.html#runtime-wrapper
 		path, args = wrapper, append([]string{path}, args...)
 	}
-	out, err := newOutput(emit)
+	out, err := newOutput(func(record string) { e.journal.printed(telemetryapi.FunctionLine, record) })
 	if err != nil {
 		return err
 	}
@@ -152,7 +142,7 @@ func (e *environment) run(r *family.Runtime, env []string) error {
 	}
 	e.process = p
 	go func() {
-		e.blank.exit = p.Wait()
+		e.exit = p.Wait()
 		close(e.exited)
 	}()
 	return nil
@@ -210,7 +200,6 @@ func (e *environment) destroy() {
 		for _, o := range e.printing {
 			o.close()
 		}
-		e.blank.release()
 		e.fleet.forget(e)
 		if err != nil && !errors.Is(err, context.Canceled) {
 			e.journal.line("The environment could not be removed: " + err.Error())

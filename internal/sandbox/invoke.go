@@ -67,7 +67,7 @@ func (f *Fleet) coldInvoke(ctx context.Context, sh *shelf, s *Spec, inv *Invocat
 
 // invoke runs an invocation. The environment goes back to its shelf afterwards, or ends.
 func (e *environment) invoke(ctx context.Context, inv *Invocation) (*Result, error) {
-	r := e.begin(inv)
+	r := e.begin(inv, ctx.Done() != nil)
 	if !r.answered(ctx.Done()) {
 		r.call.Detach()
 		go func() {
@@ -96,8 +96,9 @@ func (e *environment) invoke(ctx context.Context, inv *Invocation) (*Result, err
 	return &r.result, nil
 }
 
-// begin gives the invocation to the runtime and to extensions.
-func (e *environment) begin(inv *Invocation) *round {
+// begin gives the invocation to the runtime and to extensions. Where nothing but the runtime's answer, its
+// end and the timeout matter until then, it returns when one of them is there.
+func (e *environment) begin(inv *Invocation, cancellable bool) *round {
 	r := &round{env: e, inv: inv, status: "success", trace: inv.TraceID}
 	if r.trace == "" {
 		r.trace = newTrace(e.spec.Tracing == "Active")
@@ -120,7 +121,11 @@ func (e *environment) begin(inv *Invocation) *round {
 		e.extensions.registry.Send(extensionsapi.Invoke,
 			extensionsapi.InvokeEvent(inv.RequestID, inv.InvokedARN, r.trace, deadline))
 	}
-	e.runtime.Send(r.call)
+	if r.extended || cancellable {
+		e.runtime.Send(r.call)
+	} else {
+		e.runtime.Run(r.call, deadline)
+	}
 	return r
 }
 
@@ -132,7 +137,7 @@ func (r *round) answered(cancel <-chan struct{}) bool {
 	case <-r.call.Done():
 		r.responded()
 	case <-e.exited:
-		r.crashed("Runtime.ExitError", exitMessage(e.blank.exit))
+		r.crashed("Runtime.ExitError", exitMessage(e.exit))
 	case f := <-e.extensions.registry.Failed():
 		r.crashed(f.Type, extensionMessage(f))
 	case <-r.timer.C:
@@ -222,7 +227,7 @@ func (r *round) rested(cancel <-chan time.Time) bool {
 	select {
 	case <-ready:
 	case <-e.exited:
-		r.died("Runtime.ExitError", exitMessage(e.blank.exit))
+		r.died("Runtime.ExitError", exitMessage(e.exit))
 		return true
 	case <-r.timer.C:
 		r.status = "timeout"

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 // maxHead is how long the head of a usual request may be.
@@ -20,11 +21,14 @@ const (
 	ending   = "HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\nContent-Length: "
 )
 
-// conn is a connection on which a runtime makes its usual requests. One goroutine reads it; what it has
-// to be told is written by whoever brings the news, so that no other goroutine has to wake for it.
+// conn is a connection on which a runtime makes its usual requests. Its goroutine reads it; what it has
+// to be told is written by whoever brings the news. A runtime that asks for the next invocation together
+// with its answer leaves nothing to read while it waits: then the goroutine sleeps, and whoever brings
+// the next invocation also reads the answer to it. Waking others would cost more than all the rest.
 type conn struct {
 	net.Conn
 	runtime *Runtime
+	exited  <-chan struct{} // closed when the runtime's program has ended
 
 	in      [maxHead]byte
 	at, end int // of in, what is not yet used
@@ -32,7 +36,9 @@ type conn struct {
 	// owed says that the runtime has not been told that its response was taken, as it asked for the next
 	// invocation in the same breath: both replies will go out in one write.
 	owed bool
-	sent chan struct{} // receives a value when a request for an invocation was answered
+	sent chan struct{} // receives a value when the goroutine is to go on after a request for an invocation
+
+	watched bool // the goroutine reads while it waits
 }
 
 // serve reads requests until the connection ends, or until one comes that is not usual: then it returns
@@ -103,6 +109,7 @@ func (c *conn) act(q request, size int) bool {
 
 // ask waits for an invocation.
 func (c *conn) ask(size int) bool {
+	c.watched = true
 	if !c.runtime.park(c) {
 		return false
 	}
@@ -120,8 +127,7 @@ func (c *conn) wait() {
 	<-c.sent
 }
 
-// receive takes an answer and, where the request for the next invocation came with it, lets that wait
-// before anybody learns of the answer: who then looks finds the runtime at rest.
+// receive takes an answer.
 func (c *conn) receive(call *Call, q request) {
 	body, err := c.body(q.length)
 	if err != nil && q.failed {
@@ -132,20 +138,54 @@ func (c *conn) receive(call *Call, q request) {
 		call.fail("Runtime.TruncatedResponse", "Response broke off: "+err.Error())
 		return
 	}
+	if c.conclude(call, q, body) {
+		c.sleep()
+	}
+}
+
+// sleep lets others read until there is something for the goroutine. When the runtime's program ends, it
+// ends their reading: something else may hold the connection open.
+func (c *conn) sleep() {
+	select {
+	case <-c.sent:
+	case <-c.exited:
+		c.SetReadDeadline(time.Unix(1, 0))
+		<-c.sent
+		c.SetReadDeadline(time.Time{})
+	}
+}
+
+// gone says whether the runtime's program has ended.
+func (c *conn) gone() bool {
+	select {
+	case <-c.exited:
+		return true
+	default:
+		return false
+	}
+}
+
+// conclude ends a call. Where the request for the next invocation came with the answer, that waits
+// before anybody learns of the answer: who then looks finds the runtime at rest.
+func (c *conn) conclude(call *Call, q request, body []byte) (waits bool) {
 	call.take(q, body)
+	c.owed = true
 	size := headSize(c.in[c.at:c.end])
-	next, ok := request{}, false
 	if size > 0 {
-		next, ok = parseRequest(c.in[c.at : c.at+size])
+		next, ok := parseRequest(c.in[c.at : c.at+size])
+		if ok && next.ask && size == c.end-c.at {
+			c.watched = false
+			c.at += size
+			if waits = c.runtime.park(c); !waits {
+				c.at -= size
+			}
+		}
 	}
-	if c.owed = true; !ok || !next.ask || !c.runtime.park(c) {
+	if !waits {
 		c.settle()
-		call.finish()
-		return
 	}
-	c.at += size
 	call.finish()
-	c.wait()
+	return waits
 }
 
 // body reads a request's body.
@@ -195,11 +235,47 @@ var outgoing = sync.Pool{New: func() any { return new([]byte) }}
 
 // hand gives a waiting runtime its invocation.
 func (c *conn) hand(call *Call) {
+	write := func() {
+		c.write(call)
+		c.sent <- struct{}{}
+	}
 	if len(call.Payload) > maxAtOnce {
-		go c.write(call) // it may have to wait until the runtime reads
+		go write() // it may have to wait until the runtime reads
 		return
 	}
+	write()
+}
+
+// exchange gives a waiting runtime its invocation and takes the answer, if that comes before a moment
+// and is of the usual kind. All else is left to the goroutine.
+func (c *conn) exchange(call *Call, until time.Time) {
+	c.SetReadDeadline(until)
 	c.write(call)
+	for !c.gone() {
+		size := headSize(c.in[c.at:c.end])
+		if size > 0 {
+			if q, ok := parseRequest(c.in[c.at : c.at+size]); ok && c.takeWhole(call, q, size) {
+				return
+			}
+			break
+		}
+		if c.end-c.at == maxHead || c.fill() != nil {
+			break
+		}
+	}
+	c.SetReadDeadline(time.Time{})
+	c.sent <- struct{}{}
+}
+
+// takeWhole ends a call whose answer was read in one piece, the request for the next invocation
+// included. It returns false where the goroutine has to go on.
+func (c *conn) takeWhole(call *Call, q request, size int) bool {
+	if q.ask || size+q.length > c.end-c.at || c.runtime.take(q.id) != call {
+		return false
+	}
+	body := bytes.Clone(c.in[c.at+size : c.at+size+q.length])
+	c.at += size + q.length
+	return c.conclude(call, q, body)
 }
 
 func (c *conn) write(call *Call) {
@@ -213,7 +289,6 @@ func (c *conn) write(call *Call) {
 	if *buffer = out; cap(out) <= 2*maxAtOnce {
 		outgoing.Put(buffer)
 	}
-	c.sent <- struct{}{}
 }
 
 // appendHead writes the head of an invocation, with the headers' names as net/http writes them.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Prefix is what the paths of this API begin with.
@@ -58,6 +59,22 @@ func (rt *Runtime) Send(c *Call) {
 	}
 	if to := rt.waiting(c); to != nil {
 		to.hand(c)
+	}
+}
+
+// Run does as Send, and may also wait for the answer, at most until a moment: that is quicker where
+// there is nothing else to wait for. The call is Done when the answer came.
+func (rt *Runtime) Run(c *Call, until time.Time) {
+	select {
+	case <-rt.ready:
+	default:
+	}
+	switch to := rt.waiting(c); {
+	case to == nil:
+	case to.watched || len(c.Payload) > maxAtOnce:
+		to.hand(c)
+	default:
+		to.exchange(c, until)
 	}
 }
 

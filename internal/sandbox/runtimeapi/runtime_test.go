@@ -32,7 +32,7 @@ func quick(t *testing.T) (*runtimeapi.Runtime, string) {
 		t.Fatal(err)
 	}
 	rt := runtimeapi.New()
-	s := runtimeapi.NewServer(rt, rt)
+	s := runtimeapi.NewServer(rt, rt, nil)
 	go s.Serve(l)
 	t.Cleanup(func() {
 		rt.Close()

@@ -14,6 +14,7 @@ import (
 type Server struct {
 	runtime *Runtime
 	rest    *http.Server
+	exited  <-chan struct{}
 
 	lock     sync.Mutex
 	listener net.Listener
@@ -22,9 +23,9 @@ type Server struct {
 }
 
 // NewServer makes a server in which rest answers what a Runtime's quick way does not: all that is under
-// Prefix it must give to rt.
-func NewServer(rt *Runtime, rest http.Handler) *Server {
-	return &Server{runtime: rt, rest: &http.Server{Handler: rest}, open: map[*conn]struct{}{}}
+// Prefix it must give to rt. exited is closed when the runtime's program has ended.
+func NewServer(rt *Runtime, rest http.Handler, exited <-chan struct{}) *Server {
+	return &Server{runtime: rt, exited: exited, rest: &http.Server{Handler: rest}, open: map[*conn]struct{}{}}
 }
 
 // Serve accepts connections until Close.
@@ -42,7 +43,7 @@ func (s *Server) Serve(l net.Listener) error {
 		if err != nil {
 			return err
 		}
-		c := &conn{Conn: nc, runtime: s.runtime, sent: make(chan struct{}, 1)}
+		c := &conn{Conn: nc, runtime: s.runtime, exited: s.exited, sent: make(chan struct{}, 1)}
 		if !s.remember(c) {
 			nc.Close()
 			return http.ErrServerClosed

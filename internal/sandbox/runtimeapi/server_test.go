@@ -64,25 +64,116 @@ func TestAnswerAndAskTogether(t *testing.T) {
 		rt, url := server(t)
 		c := dial(t, url)
 		c.write(ask)
-		for i := range 3 {
-			<-rt.Ready()
-			call := send(rt, runtimeapi.Invocation{Payload: fmt.Append(nil, i)})
-			if i > 0 {
-				c.read(202)
-			}
-			if h, body := c.read(200); body != fmt.Sprint(i) || h.Get("Lambda-Runtime-Aws-Request-Id") != id {
-				t.Errorf("%v %s", h, body)
+		<-rt.Ready()
+		call := run(rt, runtimeapi.Invocation{Payload: []byte("0")})
+		for i := range 5 {
+			if h, got := c.read(200); got != fmt.Sprint(i) || h.Get("Lambda-Runtime-Aws-Request-Id") != id {
+				t.Errorf("%v %s", h, got)
 			}
 			c.write(answer("response", body(i)) + ask)
-			if o := answered(t, call); string(o.Payload) != body(i) {
-				t.Errorf("payload %.100q", o.Payload)
+			if o := answered(t, <-call); string(o.Payload) != body(i) {
+				t.Errorf("payload of %d bytes, want %d", len(o.Payload), len(body(i)))
+			}
+			<-rt.Ready()
+			if i < 4 {
+				call = run(rt, runtimeapi.Invocation{Payload: fmt.Append(nil, i+1)})
+				c.read(202)
 			}
 		}
-		<-rt.Ready()
 		rt.Close()
 		c.read(202)
 		c.read(403)
 	})
+}
+
+// run runs an invocation as one does who waits for nothing but its answer.
+func run(rt *runtimeapi.Runtime, v runtimeapi.Invocation) <-chan *runtimeapi.Call {
+	calls := make(chan *runtimeapi.Call, 1)
+	v.RequestID = id
+	go func() {
+		c := runtimeapi.NewCall(v)
+		rt.Run(c, time.Now().Add(10*time.Second))
+		calls <- c
+	}()
+	return calls
+}
+
+// ready makes a runtime that has answered an invocation and asked for the next.
+func ready(t *testing.T, rt *runtimeapi.Runtime, url string) *client {
+	c := dial(t, url)
+	c.write(ask)
+	<-rt.Ready()
+	call := run(rt, runtimeapi.Invocation{})
+	c.read(200)
+	c.write(answer("response", "") + ask)
+	answered(t, <-call)
+	<-rt.Ready()
+	return c
+}
+
+// Whoever runs an invocation also gets answers of other kinds, from whoever reads them.
+func TestRun(t *testing.T) {
+	chunked := fmt.Sprintf("POST %sinvocation/%s/response HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n0\r\n\r\n", runtimeapi.Prefix, id)
+	for name, writes := range map[string][]string{
+		"apart":       {answer("response", "one"), ask},
+		"halves":      {answer("response", "one")[:50], answer("response", "one")[50:] + ask[:10], ask[10:]},
+		"chunked":     {chunked + ask},
+		"asked twice": {answer("response", "one") + ask + ask},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rt, url := quick(t)
+			c := ready(t, rt, url)
+			call := run(rt, runtimeapi.Invocation{})
+			c.read(202)
+			c.read(200)
+			for _, text := range writes {
+				c.write(text)
+			}
+			if o := answered(t, <-call); string(o.Payload) != "one" {
+				t.Errorf("%+v", o)
+			}
+			<-rt.Ready()
+			call = run(rt, runtimeapi.Invocation{})
+			c.read(202)
+			c.read(200)
+			if name == "asked twice" {
+				c.read(403)
+			}
+			c.write(answer("response", "two"))
+			if o := answered(t, <-call); string(o.Payload) != "two" {
+				t.Errorf("%+v", o)
+			}
+		})
+	}
+}
+
+// The end of the runtime's program, or of the time, ends the waiting, although its connection is open.
+func TestRunEnds(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rt, exited := runtimeapi.New(), make(chan struct{})
+	s := runtimeapi.NewServer(rt, rt, exited)
+	go s.Serve(l)
+	defer s.Close()
+	c := ready(t, rt, "http://"+l.Addr().String())
+	late := runtimeapi.NewCall(runtimeapi.Invocation{RequestID: id})
+	rt.Run(late, time.Now().Add(time.Millisecond))
+	c.read(202)
+	c.read(200)
+	c.write(answer("response", "") + ask)
+	answered(t, late)
+	<-rt.Ready()
+	call := run(rt, runtimeapi.Invocation{})
+	c.read(202)
+	c.read(200)
+	close(exited)
+	select {
+	case <-(<-call).Done():
+		t.Error("there was an answer")
+	default:
+	}
 }
 
 // body is longer than what is read at once, and then shorter.
