@@ -25,6 +25,7 @@ type environment struct {
 	journal *journal
 
 	jail        jail.Jail
+	blank       *blank // where the runtime's program waits already
 	server      *runtimeapi.Server
 	connections connections
 	entry       string // of a custom runtime: its program, inside
@@ -32,7 +33,6 @@ type environment struct {
 	runtime     *runtimeapi.Runtime
 	process     jail.Process // the runtime's
 	exited      chan struct{}
-	exit        jail.Exit
 	printing    []*output // of the runtime, and of each extension
 
 	extensions *extensions
@@ -53,7 +53,7 @@ type environment struct {
 
 // place makes an environment out of a jail: its limits, its code, and the APIs that answer inside.
 // Nothing runs yet.
-func (f *Fleet) place(ctx context.Context, s *Spec, custom bool, j jail.Jail, log *journal) (*environment, error) {
+func (f *Fleet) place(ctx context.Context, s *Spec, custom bool, b *blank, log *journal) (*environment, error) {
 	binds := []jail.Bind{{Source: s.Code, Target: family.Task}}
 	opt, err := f.merged(s.Layers)
 	if err != nil {
@@ -64,13 +64,14 @@ func (f *Fleet) place(ctx context.Context, s *Spec, custom bool, j jail.Jail, lo
 	}
 	l := limits(s)
 	l.CPU = 0 // an initialization has the whole machine
+	j := b.jail
 	if err := j.Assign(ctx, l, binds); err != nil {
 		return nil, err
 	}
 	e := &environment{
-		fleet: f, spec: s, journal: log, jail: j,
+		fleet: f, spec: s, journal: log, jail: j, blank: b,
 		runtime: runtimeapi.New(),
-		exited:  make(chan struct{}),
+		exited:  b.exited,
 		ended:   make(chan struct{}),
 
 		extensions: newExtensions(s, log, opt, dialer(j)),
@@ -96,9 +97,11 @@ func limits(s *Spec) jail.Limits {
 		CPU:    float64(s.Memory) / 1769,
 		Pids:   1024,
 		Tmp:    int64(max(s.Tmp, 512)) * mib,
-		Files:  1024,
+		Files:  openFiles,
 	}
 }
+
+const openFiles = 1024
 
 // ServeHTTP answers the processes inside: the Runtime, Extensions and Telemetry APIs.
 func (e *environment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -115,8 +118,15 @@ func (e *environment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// run starts the runtime's program.
+// run starts the runtime's program, or tells one that waits.
 func (e *environment) run(r *family.Runtime, env []string) error {
+	emit := func(record string) { e.journal.printed(telemetryapi.FunctionLine, record) }
+	if b := e.blank; b.process != nil {
+		e.printing = append(e.printing, b.out)
+		b.out.to(emit)
+		e.process = b.process
+		return b.assign(env)
+	}
 	path, args := r.Path, r.Args
 	switch wrapper := e.spec.Environment["AWS_LAMBDA_EXEC_WRAPPER"]; {
 	case e.entryErr != nil:
@@ -127,7 +137,7 @@ func (e *environment) run(r *family.Runtime, env []string) error {
 		// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-modify.html#runtime-wrapper
 		path, args = wrapper, append([]string{path}, args...)
 	}
-	out, err := newOutput(func(record string) { e.journal.printed(telemetryapi.FunctionLine, record) })
+	out, err := newOutput(emit)
 	if err != nil {
 		return err
 	}
@@ -142,7 +152,7 @@ func (e *environment) run(r *family.Runtime, env []string) error {
 	}
 	e.process = p
 	go func() {
-		e.exit = p.Wait()
+		e.blank.exit = p.Wait()
 		close(e.exited)
 	}()
 	return nil
@@ -200,6 +210,7 @@ func (e *environment) destroy() {
 		for _, o := range e.printing {
 			o.close()
 		}
+		e.blank.release()
 		e.fleet.forget(e)
 		if err != nil && !errors.Is(err, context.Canceled) {
 			e.journal.line("The environment could not be removed: " + err.Error())

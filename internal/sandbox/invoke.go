@@ -137,7 +137,7 @@ func (r *round) answered(cancel <-chan struct{}) bool {
 	case <-r.call.Done():
 		r.responded()
 	case <-e.exited:
-		r.crashed("Runtime.ExitError", exitMessage(e.exit))
+		r.crashed("Runtime.ExitError", exitMessage(e.blank.exit))
 	case f := <-e.extensions.registry.Failed():
 		r.crashed(f.Type, extensionMessage(f))
 	case <-r.timer.C:
@@ -227,7 +227,7 @@ func (r *round) rested(cancel <-chan time.Time) bool {
 	select {
 	case <-ready:
 	case <-e.exited:
-		r.died("Runtime.ExitError", exitMessage(e.exit))
+		r.died("Runtime.ExitError", exitMessage(e.blank.exit))
 		return true
 	case <-r.timer.C:
 		r.status = "timeout"
