@@ -45,6 +45,7 @@ type Options struct {
 	RootKeyID, RootSecret string
 	Runtimes              string        // what managed runtimes carry; "" to look beside the program
 	IdleFor               time.Duration // of an execution environment
+	PoolMemory            int64         // bytes for what is made ahead of functions; 0 for the default, less for nothing
 	Isolation             string        // auto, root, rootless or none
 	Egress                string        // where functions may connect to: outside, all or none
 	RetryScale            float64       // of the delays of asynchronous invocations
@@ -154,7 +155,7 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 	functionLog := newFunctionLog(logService, o.Log)
 	p.onClose(functionLog.Close)
 	fleet, err := sandbox.New(sandbox.Options{Jail: p.jails, Dir: filepath.Join(o.Data, "sandboxes"), Endpoint: front,
-		Log: functionLog, IdleFor: o.IdleFor, Runtimes: o.Runtimes})
+		Log: functionLog, IdleFor: o.IdleFor, Runtimes: o.Runtimes, PoolMemory: o.PoolMemory})
 	if err != nil {
 		return err
 	}
@@ -164,7 +165,7 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 		return err
 	}
 	functions, err := lambda.New(lambda.Deps{Store: st, Blobs: blobs, Dir: filepath.Join(o.Data, "functions"), Caller: front,
-		Runner: fleet, Credentials: sessionCredentials(authority), RetryScale: o.RetryScale, Authenticate: signedFor(front, "lambda"), Log: o.Log})
+		Runner: fleet, Expect: fleet.Expect, Credentials: sessionCredentials(authority), RetryScale: o.RetryScale, Authenticate: signedFor(front, "lambda"), Log: o.Log})
 	if err != nil {
 		return err
 	}

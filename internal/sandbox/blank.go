@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -30,7 +31,7 @@ type blank struct {
 // newBlank makes a jail whose /tmp holds tmp bytes, and starts the program in it if there is to be one.
 func (f *Fleet) newBlank(ctx context.Context, r *family.Runtime, ahead family.Ahead, tmp int64) (*blank, error) {
 	j, err := f.options.Jail.New(ctx, jail.Config{
-		Binds:     r.Binds,
+		Binds:     append(slices.Clip(r.Binds), f.libraries()...),
 		Listeners: []string{runtimeAddress, endpointAddress},
 		Hostname:  hostname(),
 		Tmp:       tmp,
@@ -47,6 +48,17 @@ func (f *Fleet) newBlank(ctx context.Context, r *family.Runtime, ahead family.Ah
 		return nil, errors.Join(err, b.close())
 	}
 	return b, nil
+}
+
+// libraries are the directories that the loader looks for a function's libraries in. It never looks again
+// where it found no directory: there has to be one from the start, for what Assign puts over it.
+func (f *Fleet) libraries() []jail.Bind {
+	if f.options.Jail.Mode() == jail.Unwalled {
+		return nil
+	}
+	return []jail.Bind{
+		{Source: f.empty, Target: family.Task + "/lib"}, {Source: f.empty, Target: family.Opt + "/lib"},
+	}
 }
 
 // hostname is what an environment calls itself: AWS's are link-local addresses too.

@@ -33,6 +33,8 @@ type Fleet struct {
 	shelves sync.Map // of *shelf, by Spec.ID
 	starts  admission
 	nursery *nursery
+	memory  func() memoryState
+	empty   string // a directory with nothing in it
 	merging sync.Mutex
 	stop    chan struct{}
 	running sync.WaitGroup // invocations, starts and the reaper
@@ -72,8 +74,14 @@ func New(o Options) (*Fleet, error) {
 	if err := os.MkdirAll(filepath.Join(o.Dir, "layers"), 0o755); err != nil {
 		return nil, err
 	}
+	empty := filepath.Join(o.Dir, "empty")
+	if err := os.MkdirAll(empty, 0o755); err != nil {
+		return nil, err
+	}
 	f := &Fleet{
 		options: o,
+		empty:   empty,
+		memory:  readMemory,
 		families: map[string]family.Family{
 			"python":   python.New(filepath.Join(boot, "python"), o.Runtimes),
 			"nodejs":   node.New(filepath.Join(boot, "node"), o.Runtimes),
@@ -247,13 +255,14 @@ func (f *Fleet) shelf(id string) *shelf {
 // reap ends environments that were idle for too long.
 func (f *Fleet) reap() {
 	defer f.running.Done()
-	tick := time.NewTicker(max(f.options.IdleFor/8, 10*time.Millisecond))
+	tick := time.NewTicker(min(max(f.options.IdleFor/8, 10*time.Millisecond), watchEvery))
 	defer tick.Stop()
 	for {
 		select {
 		case <-f.stop:
 			return
 		case now := <-tick.C:
+			f.reclaim()
 			f.nursery.tidy(now)
 			f.shelves.Range(func(_, v any) bool {
 				for _, e := range v.(*shelf).expired(now.Add(-f.options.IdleFor)) {

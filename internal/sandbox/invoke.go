@@ -45,6 +45,7 @@ func (f *Fleet) coldInvoke(ctx context.Context, sh *shelf, s *Spec, inv *Invocat
 		leave()
 		return e.invoke(ctx, inv)
 	}
+	defer f.nursery.started()()
 	alone := context.WithoutCancel(ctx) // a new environment serves others if this caller goes away
 	e, failed, err := f.open(alone, s, nil, phaseInit, f.options.InitLimit)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// memory is what this machine, or the control group that this program runs in, has.
-type memory struct{ total, available int64 } // bytes; 0 where it is not known
+// memoryState is what this machine, or the control group that this program runs in, has.
+type memoryState struct{ total, available int64 } // bytes; 0 where it is not known
 
 // poolShare is what part of the memory is spent on what is made ahead.
 const poolShare = 16
@@ -24,8 +24,8 @@ func defaultPoolMemory() int64 {
 }
 
 // readMemory asks the kernel.
-func readMemory() memory {
-	m := memory{}
+func readMemory() memoryState {
+	m := memoryState{}
 	if b, err := os.ReadFile("/proc/meminfo"); err == nil {
 		m.total, m.available = infoField(b, "MemTotal"), infoField(b, "MemAvailable")
 	}

@@ -23,6 +23,7 @@ type nursery struct {
 	wake   chan struct{} // tells that there may be something to do
 	busy   atomic.Int64  // starts under way
 	last   atomic.Int64  // when the latest start ended, in Unix nanoseconds
+	short  atomic.Bool   // the machine runs short of memory
 
 	lock  sync.Mutex
 	pools map[string]*pool
@@ -75,6 +76,7 @@ func (n *nursery) blank(ctx context.Context, r *family.Runtime, s *Spec) (*blank
 	if n.fleet.options.Jail.Mode() == jail.Unwalled {
 		return n.fleet.newBlank(ctx, r, nil, 0)
 	}
+	n.fleet.Expect(s.Runtime)
 	tmp := limits(s).Tmp
 	if tmp == usualTmp && !n.none() {
 		defer n.nudge()
@@ -195,6 +197,9 @@ func (n *nursery) share(now time.Time) func(*pool) int {
 	scale := 1.0
 	if total > n.budget {
 		scale = float64(n.budget) / float64(total)
+	}
+	if n.short.Load() {
+		return func(*pool) int { return 0 }
 	}
 	return func(p *pool) int {
 		wanted, _ := p.price(now)
