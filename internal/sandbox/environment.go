@@ -46,6 +46,7 @@ type environment struct {
 
 	initTook  time.Duration // until an invocation's REPORT has told it
 	idleSince time.Time
+	expires   time.Time // of its credentials; 0 for never
 	stopOnce  sync.Once
 	endOnce   sync.Once
 	ended     chan struct{}

@@ -265,6 +265,7 @@ func (f *Fleet) reap() {
 			f.reclaim()
 			f.nursery.tidy(now)
 			f.shelves.Range(func(_, v any) bool {
+				f.renew(v.(*shelf), now)
 				for _, e := range v.(*shelf).expired(now.Add(-f.options.IdleFor)) {
 					f.end(e, spindown)
 				}

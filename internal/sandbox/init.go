@@ -78,7 +78,7 @@ func (f *Fleet) open(ctx context.Context, s *Spec, log *journal, phase string, l
 func (e *environment) initialize(r *family.Runtime, limit time.Duration) *initFailure {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
-	env := variables(e.spec, r, e.journal.name)
+	env := variables(e.spec, r, e.journal.name, e.credentials())
 	if failed := e.startExtensions(extensionVariables(env), limit, timer.C); failed != nil {
 		return failed
 	}

@@ -48,7 +48,11 @@ type Spec struct {
 }
 
 // Credentials are what the function's own calls to the platform are signed with.
-type Credentials struct{ AccessKeyID, SecretAccessKey, SessionToken string }
+// An environment ends before they do.
+type Credentials struct {
+	AccessKeyID, SecretAccessKey, SessionToken string
+	Expires                                    time.Time // 0 for never
+}
 
 // Invocation is one call of a function.
 type Invocation struct {

@@ -25,11 +25,10 @@ func (s *shelf) take() *environment {
 		if e == nil {
 			return nil
 		}
-		if e.alive() && e.wake() == nil {
+		if e.alive() && !e.stale(time.Now()) && e.wake() == nil {
 			return e
 		}
-		s.lose()
-		s.fleet.end(e, spindown)
+		s.replace(e)
 	}
 }
 

@@ -19,7 +19,7 @@ const (
 // variables are the environment variables of a runtime and of extensions, as AWS defines them:
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html. Those that AWS lets a
 // function change come before its own, the reserved ones after.
-func variables(s *Spec, r *family.Runtime, logStream string) []string {
+func variables(s *Spec, r *family.Runtime, logStream string, c Credentials) []string {
 	v := map[string]string{
 		"AWS_XRAY_CONTEXT_MISSING":        "LOG_ERROR",
 		"AWS_XRAY_DAEMON_ADDRESS":         "169.254.79.129:2000",
@@ -57,8 +57,7 @@ func variables(s *Spec, r *family.Runtime, logStream string) []string {
 	if s.LogFormat == "JSON" {
 		v["AWS_LAMBDA_LOG_LEVEL"] = cmp.Or(s.ApplicationLogLevel, "INFO")
 	}
-	if s.Credentials != nil {
-		c := s.Credentials()
+	if c.AccessKeyID != "" {
 		v["AWS_ACCESS_KEY_ID"] = c.AccessKeyID
 		v["AWS_SECRET_ACCESS_KEY"] = c.SecretAccessKey
 		if c.SessionToken != "" {

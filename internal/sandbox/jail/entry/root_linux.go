@@ -158,12 +158,15 @@ func writeFile(at, content string) error {
 	return nil
 }
 
+// bytesPerInode is what a file system on disk has by default.
+const bytesPerInode = 16 << 10
+
 // mountTmp makes a /tmp in memory.
 func mountTmp(size int64) error {
 	if size <= 0 {
 		return nil
 	}
-	options := "mode=1777,size=" + decimal(size)
+	options := "mode=1777,size=" + decimal(size) + ",nr_inodes=" + decimal(size/bytesPerInode+64)
 	return wrap("mount /tmp", syscall.Mount("tmp", "/tmp", "tmpfs", syscall.MS_NOSUID|syscall.MS_NODEV, options))
 }
 
