@@ -141,8 +141,12 @@ func (s *Service) DeregisterScalableTarget(ctx context.Context, in *api.Deregist
 		return nil, err
 	}
 	err = s.Store.Update(ctx, func(tx store.Tx) error {
-		if _, found, err := targetOf(tx, r); err != nil || !found {
+		t, found, err := targetOf(tx, r)
+		if err != nil || !found {
 			return orNotFound(err, "No scalable target found for %s", &r)
+		}
+		if err := override(tx, t.Pending, s.Clock()); err != nil { // nobody would see it through
+			return err
 		}
 		for _, kind := range []string{"target", "policy", "action"} {
 			over := store.Prefix("autoscaling", kind, r.Account, r.Region, r.Namespace, r.ID, r.Dimension)

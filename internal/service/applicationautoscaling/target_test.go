@@ -162,6 +162,37 @@ func TestActivity(t *testing.T) {
 	}
 }
 
+// An activity that is overtaken ends, by another one or because its target goes.
+func TestOverriddenActivity(t *testing.T) {
+	s := newStage(t)
+	s.register(3, 10)
+	s.lambda.set(0, "IN_PROGRESS")
+	s.turns()
+	s.clock.add(time.Second)
+	s.register(4, 10)
+	s.turns()
+	a := s.activities(false)
+	if len(a) != 2 || *a[0].StatusCode != "InProgress" || *a[1].StatusCode != "Overridden" || a[1].EndTime == nil {
+		t.Fatalf("%+v", a)
+	}
+	if _, err := s.DeregisterScalableTarget(s.ctx, &api.DeregisterScalableTargetRequest{ServiceNamespace: namespace, ResourceId: resourceID, ScalableDimension: dimension}); err != nil {
+		t.Fatal(err)
+	}
+	if a = s.activities(false); *a[0].StatusCode != "Overridden" {
+		t.Error(*a[0].StatusCode)
+	}
+	// As does one that a user undoes.
+	s.lambda.set(9, "READY")
+	s.register(10, 10)
+	s.lambda.set(9, "IN_PROGRESS")
+	s.turns()
+	s.lambda.set(1, "READY")
+	s.turns()
+	if a = s.activities(false); *a[0].StatusCode != "Overridden" {
+		t.Error(*a[0].StatusCode)
+	}
+}
+
 // A target of a function that is not there waits, and changes nothing.
 func TestMissingFunction(t *testing.T) {
 	s := newStage(t)

@@ -216,7 +216,7 @@ func override(tx store.Tx, key []byte, now time.Time) error {
 	if err != nil || !found {
 		return err
 	}
-	a.end(api.ScalingActivityStatusCodeOverridden, now, "Set desired concurrency to %d, which another change has overridden.", a.Capacity)
+	a.end(api.ScalingActivityStatusCodeOverridden, now, "Successfully set desired concurrency to %d. Another change has overridden it.", a.Capacity)
 	return store.SetRecord(tx, key, a)
 }
 

@@ -197,7 +197,7 @@ func TestAdmissionHistories(t *testing.T) {
 		now   atomic.Int64
 		most  atomic.Int64
 	}
-	players := []*player{{}, {}, {lim: limits{reserved: true, onDemand: 3}}, {lim: limits{reserved: true}}}
+	players := []*player{{}, {}, {lim: limits{reserved: true, all: 3, onDemand: 3}}, {lim: limits{reserved: true, all: 2, onDemand: 1}}}
 	last := players[len(players)-1]
 	kept := last.load.preparedFor("1")
 	last.ready = &allotment{load: kept, version: kept.version("1"), ready: 2, all: 2}
@@ -218,13 +218,13 @@ func TestAdmissionHistories(t *testing.T) {
 					continue
 				}
 				raise(&p.now, &p.most, 1)
-				if permit.account != nil {
+				if permit.counted[0] == &account {
 					raise(&accountNow, &accountMost, 1)
 				}
 				if r.IntN(4) == 0 {
 					time.Sleep(time.Microsecond)
 				}
-				if permit.account != nil {
+				if permit.counted[0] == &account {
 					accountNow.Add(-1)
 				}
 				p.now.Add(-1)
@@ -237,14 +237,11 @@ func TestAdmissionHistories(t *testing.T) {
 		t.Errorf("account: %d at most, %d left", accountMost.Load(), account.Load())
 	}
 	for i, p := range players {
-		most := p.lim.onDemand
-		if p.ready != nil {
-			most += p.ready.ready
-		}
+		most := p.lim.all
 		if !p.lim.reserved {
 			most = unreserved
 		}
-		if p.most.Load() > most || p.load.onDemand.Load() != 0 || p.load.preparedFor("1").running.Load() != 0 {
+		if p.most.Load() > most || p.load.onDemand.Load()+p.load.running.Load() != 0 || p.load.preparedFor("1").running.Load() != 0 {
 			t.Errorf("function %d: %d at most, %d left", i, p.most.Load(), p.load.onDemand.Load())
 		}
 	}

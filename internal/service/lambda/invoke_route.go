@@ -214,16 +214,17 @@ func orMissing(err, missing error) error {
 	return missing
 }
 
-// limits are those of the function's concurrency. What is kept ready is taken off a reservation.
+// limits are those of the function's concurrency. What is ready is taken off a reservation; what is not
+// ready yet, after a start for example, may run on demand until it is.
 func (rec *records) limits() limits {
 	var l limits
-	var total int64
+	var ready int64
 	for _, p := range rec.provisioned {
-		total += int64(p.Requested)
+		ready += int64(p.Available)
 	}
 	if rec.function.Reserved != nil {
-		l.reserved, l.off = true, *rec.function.Reserved == 0
-		l.onDemand = max(0, int64(*rec.function.Reserved)-total)
+		l.reserved, l.off, l.all = true, *rec.function.Reserved == 0, int64(*rec.function.Reserved)
+		l.onDemand = max(0, l.all-ready)
 	}
 	return l
 }

@@ -386,6 +386,9 @@ func (s *Service) prepareVersions(ctx context.Context, ref reference, wanted map
 				now[spec.ID] = spec
 				ready, err := s.Runner.Prepare(ctx, spec, n)
 				result = readiness{wanted: n, ready: min(ready, n), failed: err != nil || ready < n}
+				if err != nil && ctx.Err() == nil {
+					s.Log.Warn("lambda: provisioned concurrency", "function", v.ARN(), "wanted", n, "ready", ready, "error", err)
+				}
 			}
 		}
 		results[number] = result

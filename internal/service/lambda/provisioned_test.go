@@ -213,3 +213,53 @@ func TestProvisionedUtilization(t *testing.T) {
 		t.Errorf("after them: %s", got)
 	}
 }
+
+// What is reserved may run while the environments for it are still being made, and not more than that
+// when they are there.
+func TestReservedBeforeReady(t *testing.T) {
+	gate, kinds, release := make(chan struct{}), make(chan string), make(chan struct{})
+	s := newStage(t, nil, func(d *Deps) {
+		d.Runner = gatedPlayer{player{func(_ context.Context, spec *sandbox.Spec, _ *sandbox.Invocation) (*sandbox.Result, error) {
+			kinds <- spec.InitializationType
+			<-release
+			return &sandbox.Result{}, nil
+		}}, gate}
+	})
+	s.function("f", func(in *api.CreateFunctionRequest) { in.Publish = new(true) })
+	s.reserve("f", 2)
+	if err := s.keepReady("f", "1", 2); err != nil {
+		t.Fatal(err)
+	}
+	run := func(want string) {
+		t.Helper()
+		ended := make(chan string, 1)
+		go func() {
+			_, err := s.invoke("f:1", "{}")
+			ended <- reasonOf(err)
+		}()
+		select {
+		case got := <-kinds:
+			if got != want {
+				t.Errorf("ran in %s, not %s", got, want)
+			}
+		case got := <-ended:
+			if got != want {
+				t.Errorf("refused for %s, want %s", got, want)
+			}
+		}
+	}
+	run("on-demand")
+	close(gate)
+	s.eventually("two environments", func() bool { return s.readiness("f", "1") == "2 2 READY" })
+	run("provisioned-concurrency")
+	run("ReservedFunctionConcurrentInvocationLimitExceeded") // one of the two is still on demand
+	release <- struct{}{}
+	release <- struct{}{}
+	s.eventually("both to end", func() bool {
+		return s.loadOf(reference{scope: scope{"000000000000", "us-east-1"}, Name: "f"}).running.Load() == 0
+	})
+	run("provisioned-concurrency")
+	run("provisioned-concurrency")
+	run("ReservedFunctionConcurrentInvocationLimitExceeded")
+	close(release)
+}
