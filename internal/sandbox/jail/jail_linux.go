@@ -234,7 +234,7 @@ func (j *walledJail) close() error {
 		return nil
 	}
 	if j.way != nil {
-		defer j.way.Close() // the kernel takes the device away then: nothing inside has to be told
+		defer j.way.Close()
 	}
 	return j.destroy()
 }

@@ -19,8 +19,9 @@ const (
 	deviceFile = "/dev/net/tun"
 )
 
-// route makes the jail's way out: a device that everything goes to but what is the jail's own. It goes
-// with the message, and ends with its last descriptor.
+// route makes the jail's way out: a device that everything goes to but what is the jail's own. It ends
+// with the jail's network: at the end of a descriptor the kernel would take it away at once, and keep all
+// who make or end networks waiting for some 20 ms.
 func (s *supervisor) route(m *control.Route) {
 	fd, err := makeDevice(m)
 	if err != nil {
@@ -64,6 +65,9 @@ func configure(device int, m *control.Route) error {
 	only := [4]byte{255, 255, 255, 255}
 	if err := change(device, syscall.TUNSETIFF, unsafe.Slice((*byte)(unsafe.Pointer(&flags)), 2)); err != nil {
 		return wrap("make a network device", err)
+	}
+	if _, err := call(syscall.SYS_IOCTL, uintptr(device), syscall.TUNSETPERSIST, 1); err != nil {
+		return wrap("keep a network device", err)
 	}
 	quiet()
 	for _, r := range []struct {
