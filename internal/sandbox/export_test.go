@@ -12,6 +12,13 @@ func (f *Fleet) SetMemory(total, available int64) {
 // Reclaim ends what is idle if memory is short.
 func (f *Fleet) Reclaim() { f.reclaim() }
 
+// Live is how many environments there are.
+func (f *Fleet) Live() int {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	return len(f.live)
+}
+
 // Waiting is how many blanks there are of a runtime; ahead says whether those with a program.
 func (f *Fleet) Waiting(runtime string, ahead bool) int {
 	p := f.poolOf(runtime, ahead)

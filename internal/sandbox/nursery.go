@@ -135,13 +135,7 @@ const settle = 300 * time.Millisecond
 
 // run makes blanks until the fleet ends.
 func (n *nursery) run() {
-	select {
-	case <-n.fleet.stop:
-		return
-	case <-n.wake:
-	case <-time.After(settle):
-		n.remember()
-	}
+	settled := time.After(settle)
 	for {
 		for n.rest() && n.makeOne() {
 		}
@@ -149,6 +143,8 @@ func (n *nursery) run() {
 		case <-n.fleet.stop:
 			n.close()
 			return
+		case <-settled:
+			n.remember()
 		case <-n.wake:
 		}
 	}

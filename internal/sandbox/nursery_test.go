@@ -82,6 +82,7 @@ func TestAProgramThatWaitedIsLikeANewOne(t *testing.T) {
 					delete(env, "AWS_LAMBDA_LOG_STREAM_NAME")
 					delete(env, "_X_AMZN_TRACE_ID")
 					delete(env, "LC_TEST")
+					delete(env, "LC_CTYPE") // set by Python itself where the machine lacks Lambda's locale
 					return seen
 				}
 				b.fleet.Expect(runtime)
@@ -154,7 +155,7 @@ func TestIdleEnvironmentsEndWhereMemoryIsShort(t *testing.T) {
 			t.Fatal("an environment ended although there is memory")
 		}
 	}
-	b.fleet.SetMemory(1000<<20, 100<<20-1) // short of a byte
+	b.fleet.SetMemory(1000<<20, 100<<20-1) // a byte less than there should be
 	b.fleet.Reclaim()
 	b.fleet.SetMemory(1000<<20, 500<<20)
 	if r := b.invoke(specs[0], "{}"); r.Init != 0 {
