@@ -216,7 +216,7 @@ print('many', set(got))
 	}
 }
 
-func TestNamesAreAnsweredByTheHostsResolvers(t *testing.T) {
+func TestWhatAJailSeesOfItsNetwork(t *testing.T) {
 	h := withEgress(t, egress.Outside)
 	j := made(t, h, usual)
 	out, _ := shell(t, j, "cat /etc/resolv.conf; tail -n +2 /proc/net/route | cut -f1-3; tail -n +3 /proc/net/dev | cut -d: -f1; cat /proc/net/if_inet6 | grep egress")
@@ -234,6 +234,93 @@ func TestWithoutEgressThereIsNoDevice(t *testing.T) {
 	j := made(t, h, usual)
 	out, _ := python(t, j, reach+`print(tcp('203.0.113.1', 80))`)
 	if out != "OSError Network is unreachable\n" {
+		t.Errorf("printed %q", out)
+	}
+	if err := j.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A name is asked for over both protocols, of a resolver on the host's loopback.
+func TestNamesAreAnswered(t *testing.T) {
+	h := withEgress(t, egress.Outside)
+	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer udp.Close()
+	tcp, err := net.Listen("tcp", udp.LocalAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tcp.Close()
+	go func() {
+		b := make([]byte, 512)
+		for {
+			n, from, err := udp.ReadFrom(b)
+			if err != nil {
+				return
+			}
+			udp.WriteTo(answerName(b[:n]), from)
+		}
+	}()
+	go func() {
+		for {
+			c, err := tcp.Accept()
+			if err != nil {
+				return
+			}
+			b := make([]byte, 512)
+			n, _ := c.Read(b)
+			a := answerName(b[2:n])
+			c.Write(append([]byte{byte(len(a) >> 8), byte(len(a))}, a...))
+			c.Close()
+		}
+	}()
+	h.(*walledHost).gate.Resolvers = func() []string { return []string{"127.0.0.1:1", udp.LocalAddr().String()} }
+	j := made(t, h, usual)
+	out, _ := python(t, j, reach+`
+print(socket.gethostbyname('somewhere.example'), socket.getaddrinfo('other.example', 80, socket.AF_INET, socket.SOCK_STREAM)[0][4])
+q = b'\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x03one\x07example\0\0\x01\0\x01'
+s = socket.create_connection(('169.254.78.1', 53)); s.sendall(len(q).to_bytes(2, 'big') + q); print(s.recv(512)[-4:])
+print(tcp('169.254.78.1', 54))
+`)
+	if want := "192.0.2.99 ('192.0.2.99', 80)\nb'\\xc0\\x00\\x02c'\nConnectionRefusedError Connection refused\n"; out != want {
+		t.Errorf("printed %q; want %q", out, want)
+	}
+}
+
+// answerName answers a question for an address with 192.0.2.99, and any other with nothing.
+func answerName(question []byte) []byte {
+	end := 12
+	for question[end] != 0 {
+		end += int(question[end]) + 1
+	}
+	end += 5
+	a := append([]byte(nil), question[:end]...)
+	a[2], a[3], a[7], a[9], a[11] = 0x81, 0x80, 0, 0, 0
+	if question[end-3] == 1 {
+		a[7] = 1
+		a = append(a, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 99)
+	}
+	return a
+}
+
+// Where the machine gives no device, jails are made without a way out, and the host says so.
+func TestAMissingDeviceIsAWarning(t *testing.T) {
+	if unix.Access("/dev/net/tun", unix.R_OK|unix.W_OK) == nil {
+		t.Skip("this user may open /dev/net/tun; as nobody the test is made where that may not")
+	}
+	h, err := Open(t.TempDir(), Options{Mode: mode(), Egress: egress.Outside})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	if all := strings.Join(h.Warnings(), "\n"); !strings.Contains(all, "Functions reach the platform alone, and nothing outside: open /dev/net/tun: ") {
+		t.Errorf("the warnings are %q", all)
+	}
+	j := made(t, h, usual)
+	if out, _ := python(t, j, reach+`print(tcp('203.0.113.1', 80))`); out != "OSError Network is unreachable\n" {
 		t.Errorf("printed %q", out)
 	}
 	if err := j.Close(); err != nil {

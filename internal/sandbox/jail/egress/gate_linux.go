@@ -12,9 +12,12 @@ import (
 
 // Gate is the way out that all jails of a host share: what its policy refuses, nobody reaches.
 type Gate struct {
+	// Resolvers are the addresses, with ports, of who answers for names: the host's, if nothing else is
+	// set before the first way is opened.
+	Resolvers func() []string
+
 	policy    Policy
 	elsewhere func(netip.Addr) bool
-	resolvers func() []string
 	slots     slots // of all jails together
 }
 
@@ -40,7 +43,7 @@ const dialLimit = 60 * time.Second
 
 // NewGate makes the gate of a policy.
 func NewGate(p Policy) *Gate {
-	return &Gate{policy: p, elsewhere: elsewhere, resolvers: hostResolvers, slots: make(slots, descriptors()/2)}
+	return &Gate{Resolvers: hostResolvers, policy: p, elsewhere: elsewhere, slots: make(slots, descriptors()/2)}
 }
 
 // descriptors is how many files this program may have open; of them the jails' connections get a half.
@@ -70,7 +73,7 @@ func (g *Gate) dial(ctx context.Context, network string, to netip.AddrPort) (net
 		return d.DialContext(ctx, network, to.String())
 	}
 	var errs []error
-	for _, r := range g.resolvers() {
+	for _, r := range g.Resolvers() {
 		c, err := d.DialContext(ctx, network, r)
 		if err == nil {
 			return c, nil

@@ -46,7 +46,7 @@ func (g *Gate) answerNames(ctx context.Context, inside net.Conn) {
 		if err != nil {
 			return
 		}
-		for _, r := range g.resolvers() {
+		for _, r := range g.Resolvers() {
 			if answer, ok := ask(ctx, r, p[:n]); ok {
 				inside.Write(answer)
 				break
