@@ -17,9 +17,9 @@ import (
 )
 
 // withEgress opens a host that lets its jails out.
-func withEgress(t testing.TB, p egress.Policy) Host {
+func withEgress(t testing.TB, m Mode) Host {
 	t.Helper()
-	h, err := Open(t.TempDir(), Options{Mode: mode(), Egress: p})
+	h, err := Open(t.TempDir(), Options{Mode: m, Egress: egress.Outside})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +174,13 @@ func TestAJailReachesTheOutsideAlone(t *testing.T) {
 	var port int
 	o.inside(t, func() error { port = echo(t, o.far); return nil })
 	mine := echo(t, "0.0.0.0") // on every address of this machine
-	h := withEgress(t, egress.Outside)
+	for _, m := range []Mode{AsRoot, Rootless} {
+		t.Run(string(m), func(t *testing.T) { reachTheOutside(t, withEgress(t, m), o, port, mine) })
+	}
+}
+
+// reachTheOutside talks to the other machine, and to all that a jail may not reach.
+func reachTheOutside(t *testing.T, h Host, o *outside, port, mine int) {
 	j, other := made(t, h, usual), made(t, h, usual)
 	if _, err := other.Start(Command{Path: "/usr/bin/python3.11", Args: []string{"-c", "import socket; s = socket.create_server(('0.0.0.0', 7777)); s.accept()"}}); err != nil {
 		t.Fatal(err)
@@ -217,7 +223,7 @@ print('many', set(got))
 }
 
 func TestWhatAJailSeesOfItsNetwork(t *testing.T) {
-	h := withEgress(t, egress.Outside)
+	h := withEgress(t, mode())
 	j := made(t, h, usual)
 	out, _ := shell(t, j, "cat /etc/resolv.conf; tail -n +2 /proc/net/route | cut -f1-3; tail -n +3 /proc/net/dev | cut -d: -f1; cat /proc/net/if_inet6 | grep egress")
 	if want := "nameserver 169.254.78.1\noptions attempts:1 timeout:1\negress0\t00000000\t00000000\n    lo\negress0\n"; out != want {
@@ -243,7 +249,7 @@ func TestWithoutEgressThereIsNoDevice(t *testing.T) {
 
 // A name is asked for over both protocols, of a resolver on the host's loopback.
 func TestNamesAreAnswered(t *testing.T) {
-	h := withEgress(t, egress.Outside)
+	h := withEgress(t, mode())
 	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
