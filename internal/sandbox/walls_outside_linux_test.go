@@ -60,6 +60,17 @@ for fd in os.listdir('/proc/self/fd'):
     try: links.append((int(fd), os.readlink('/proc/self/fd/' + fd)))
     except OSError: pass
 out = [(fd, l) for fd, l in links if not l.startswith(('pipe:', 'socket:', '/var/', '/tmp/', '/usr/', '/proc/', '/dev/null', '/dev/urandom', 'anon_inode:[eventpoll]'))]`, want: "[]"},
+	{name: "speak with the zygote or the platform by an inherited socket", stops: "it is closed before the function's code is loaded",
+		code: `
+found = []
+for fd in os.listdir('/proc/self/fd'):
+    try: s = socket.socket(fileno=os.dup(int(fd)))
+    except OSError: continue
+    if s.family == socket.AF_UNIX: found.append((fd, s.getpeername()))
+    s.close()
+out = found`, want: "[]"},
+	{name: "find the zygote that it was forked from", stops: "PID namespace: its parent has no number there",
+		code: `out = os.getppid() in (0, 1), tries(*[lambda d=d: os.readlink(f'/proc/{os.getppid()}/{d}') for d in ('exe', 'cwd', 'fd/3')])`, want: "(True, 'ENOENT')|(True, 'EACCES')|(True, 'EACCES ENOENT')"},
 	{name: "go out by /proc/<pid>/root and /proc/<pid>/cwd", stops: "PID namespace, hidepid; the supervisor cannot be read",
 		code: `
 own = {os.getpid()}
