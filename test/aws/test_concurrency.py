@@ -119,6 +119,9 @@ def test_provisioned_environments_are_used_first(lam, function, client):
 
     lam.delete_provisioned_concurrency_config(FunctionName=name, Qualifier=version)
     assert call(lam, name, version)["how"] == "on-demand"
+    provision(lam, name, version, 1)
+    again = call(lam, name, version)
+    assert again["how"] == "provisioned-concurrency" and again["environment"] not in {a["environment"] for a in got}
 
 
 def test_a_provisioned_environment_that_crashes_is_replaced(lam, function):
