@@ -624,8 +624,9 @@ def _set_up():
         sys.path.append(os.path.dirname(os.path.abspath(__file__)))
         import zygote
         sys.path.pop()
-        zygote.load(packages)
-        _make_log_handler(sys.modules["logging"])
+        zygote.load(packages, ahead == "zygote")
+        if "logging" in sys.modules:
+            _make_log_handler(sys.modules["logging"])
         if ahead == "zygote":
             zygote.serve()
         _rehearse()

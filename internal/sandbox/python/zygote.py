@@ -35,23 +35,28 @@ _SERVICES = (
 )
 
 
-def load(packages):
-    """Imports what functions are likely to."""
+def load(packages, for_many):
+    """Imports what functions are likely to: for many processes, or for this one until it is assigned."""
     global _packages, _stock
     _packages = packages
-    for name in _USUAL:
+    boto3 = ("boto3.session", "boto3.s3.inject", "boto3.dynamodb.conditions", "boto3.dynamodb.types")
+    for name in _USUAL + (boto3 if os.path.isdir(packages + "/boto3") else ()):
+        if not for_many and _assigned():
+            break
         try:
             __import__(name)
         except ImportError:
             pass  # a build without it
-    if os.path.isdir(packages + "/boto3"):
-        import boto3.session
-        import boto3.s3.inject
-        import boto3.dynamodb.conditions
-        import boto3.dynamodb.types
+    if for_many and "boto3" in sys.modules:
         _stock = _Stock()
-        _stock.fill(boto3)
+        _stock.fill(sys.modules["boto3"])
     _note_loaded()
+
+
+def _assigned():
+    """Tells whether there is something to read at descriptor 3."""
+    import select
+    return bool(select.select([3], [], [], 0)[0])
 
 
 _packages = None
@@ -203,7 +208,10 @@ def _free_places():
 
 def await_assignment(decode):
     """Waits for the function, at descriptor 3, and returns its environment."""
-    os.write(3, b".")
+    try:
+        os.write(3, b".")
+    except BrokenPipeError:
+        os._exit(0)
     line = b""
     while not line.endswith(b"\n"):
         more = os.read(3, 1 << 16)
@@ -322,6 +330,8 @@ def serve():
                 try:
                     kernel.become(request, jail, tasks, outputs)
                     _renew_streams()
+                except ProcessLookupError:
+                    os._exit(0)  # the jail is gone already
                 except BaseException as e:
                     os.write(2, f"cirro: a forked Python cannot be walled in: {e!r}\n".encode())
                     os._exit(126)
