@@ -315,8 +315,12 @@ func (w *walls) answers() {
 	for n := range 3 {
 		r, err := w.run(w.neighbour, fmt.Sprintf(`{"n": %d}`, n))
 		want := fmt.Sprintf(`["secret-in-the-environment", "secret-in-tmp", "secret-in-memory", %d]`, n)
-		if err != nil || string(r.Payload) != want {
-			w.t.Errorf("the neighbour answers %v, %+v", err, r)
+		switch {
+		case err != nil:
+			w.t.Errorf("the neighbour: %v", err)
+		case string(r.Payload) != want:
+			log := w.log.all()
+			w.t.Errorf("the neighbour answers %s; the end of the log: %q", r.Payload, log[max(0, len(log)-6):])
 		}
 	}
 }
