@@ -28,8 +28,11 @@ type blank struct {
 	control *os.File // this side
 }
 
+// starter starts a program that waits.
+type starter func(context.Context, jail.Jail, jail.Command) (jail.Process, error)
+
 // newBlank makes a jail whose /tmp holds tmp bytes, and starts the program in it if there is to be one.
-func (f *Fleet) newBlank(ctx context.Context, r *family.Runtime, ahead family.Ahead, tmp int64) (*blank, error) {
+func (f *Fleet) newBlank(ctx context.Context, r *family.Runtime, start starter, tmp int64) (*blank, error) {
 	j, err := f.options.Jail.New(ctx, jail.Config{
 		Binds:     append(slices.Clip(r.Binds), f.libraries()...),
 		Listeners: []string{runtimeAddress, endpointAddress},
@@ -41,10 +44,14 @@ func (f *Fleet) newBlank(ctx context.Context, r *family.Runtime, ahead family.Ah
 		return nil, err
 	}
 	b := &blank{jail: j, exited: make(chan struct{})}
-	if ahead == nil {
+	if start == nil {
 		return b, nil
 	}
-	if err := b.start(ctx, r, ahead); err != nil {
+	switch err := b.start(ctx, r, start); {
+	case errors.Is(err, jail.ErrNoZygote):
+		b.release()
+		return &blank{jail: j, exited: b.exited}, nil
+	case err != nil:
 		return nil, errors.Join(err, b.close())
 	}
 	return b, nil
@@ -65,7 +72,7 @@ func (f *Fleet) libraries() []jail.Bind {
 func hostname() string { return "169-254-10-1" }
 
 // start starts the program.
-func (b *blank) start(ctx context.Context, r *family.Runtime, ahead family.Ahead) error {
+func (b *blank) start(ctx context.Context, r *family.Runtime, start starter) error {
 	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err
@@ -81,7 +88,7 @@ func (b *blank) start(ctx context.Context, r *family.Runtime, ahead family.Ahead
 		return err
 	}
 	defer b.out.started()
-	b.process, err = ahead.Wait(ctx, b.jail, jail.Command{
+	b.process, err = start(ctx, b.jail, jail.Command{
 		Env: startVariables(r), Stdout: b.out.write, Stderr: b.out.write, Control: theirs,
 	})
 	if err != nil {

@@ -84,7 +84,16 @@ func (n *nursery) blank(ctx context.Context, r *family.Runtime, s *Spec) (*blank
 			return b, nil
 		}
 	}
-	return n.fleet.newBlank(ctx, r, ahead, tmp)
+	return n.fleet.newBlank(ctx, r, fork(ahead), tmp)
+}
+
+// fork is how a program that waits is made when one is needed at once, nil where starting one anew, for the
+// function alone, is as fast.
+func fork(a family.Ahead) starter {
+	if f, ok := a.(family.Forker); ok {
+		return f.Fork
+	}
+	return nil
 }
 
 // nudge has the nursery look whether there is something to do.
@@ -166,7 +175,11 @@ func (n *nursery) makeOne() bool {
 
 // raise makes a blank for a pool, nil if it cannot be made.
 func (n *nursery) raise(p *pool) *blank {
-	b, err := n.fleet.newBlank(context.Background(), p.runtime, p.ahead, usualTmp)
+	var start starter
+	if p.ahead != nil {
+		start = p.ahead.Wait
+	}
+	b, err := n.fleet.newBlank(context.Background(), p.runtime, start, usualTmp)
 	if err != nil {
 		return nil // whoever needs one next meets the error
 	}

@@ -25,6 +25,13 @@ type Ahead interface {
 	Wait(ctx context.Context, j jail.Jail, c jail.Command) (jail.Process, error)
 }
 
+// Forker is an Ahead that can make a program that waits in less time than one is started in. It is asked
+// when one is needed at once. Where it cannot, its error is jail.ErrNoZygote.
+type Forker interface {
+	Ahead
+	Fork(ctx context.Context, j jail.Jail, c jail.Command) (jail.Process, error)
+}
+
 // Assignment tells a waiting program what it is to be.
 type Assignment struct {
 	Environment map[string]string `json:"environment"`

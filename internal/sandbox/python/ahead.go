@@ -33,15 +33,22 @@ func newAhead(in *interpreter, r *family.Runtime) *ahead {
 	}
 }
 
+// Fork implements family.Forker.
+func (a *ahead) Fork(_ context.Context, j jail.Jail, c jail.Command) (jail.Process, error) {
+	f, ok := j.(jail.Forker)
+	if !ok {
+		return nil, jail.ErrNoZygote
+	}
+	t := a.template
+	t.Command.Env = append(slices.Clone(c.Env), mode+"=zygote")
+	return f.Fork(&t, c)
+}
+
 // Wait implements family.Ahead.
 func (a *ahead) Wait(ctx context.Context, j jail.Jail, c jail.Command) (jail.Process, error) {
-	if f, ok := j.(jail.Forker); ok {
-		t := a.template
-		t.Command.Env = append(slices.Clone(c.Env), mode+"=zygote")
-		p, err := f.Fork(&t, c)
-		if !errors.Is(err, jail.ErrNoZygote) {
-			return p, err
-		}
+	p, err := a.Fork(ctx, j, c)
+	if !errors.Is(err, jail.ErrNoZygote) {
+		return p, err
 	}
 	c.Env = append(slices.Clone(c.Env), mode+"=wait")
 	return a.Program.Wait(ctx, j, c)
