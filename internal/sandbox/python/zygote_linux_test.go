@@ -27,15 +27,22 @@ type nest struct {
 	runtime *family.Runtime
 }
 
-// packages is a directory with a boto3 that takes no time to load, unless CIRRO_RUNTIMES names the real one.
+// packages is the directory with boto3, where this machine has it.
 func packages(t testing.TB) string {
-	if dir := os.Getenv("CIRRO_RUNTIMES"); dir != "" {
-		return dir
+	t.Helper()
+	for _, dir := range []string{os.Getenv("CIRRO_RUNTIMES"), "../../../bin/runtimes"} {
+		if _, err := os.Stat(filepath.Join(dir, "python", "boto3")); err == nil {
+			dir, _ = filepath.Abs(dir)
+			return dir
+		}
 	}
+	t.Skip("CIRRO_RUNTIMES does not say where boto3 is")
 	return ""
 }
 
-func newNest(t testing.TB, m jail.Mode) *nest {
+func newNest(t testing.TB, m jail.Mode) *nest { return newNestOf(t, m, "python3.11", "") }
+
+func newNestOf(t testing.TB, m jail.Mode, name, packages string) *nest {
 	t.Helper()
 	dir := t.TempDir()
 	host, err := jail.Open(filepath.Join(dir, "jail"), jail.Options{Mode: m})
@@ -47,7 +54,7 @@ func newNest(t testing.TB, m jail.Mode) *nest {
 			t.Error(err)
 		}
 	})
-	r, err := python.New(filepath.Join(dir, "boot"), packages(t)).Find("python3.11")
+	r, err := python.New(filepath.Join(dir, "boot"), packages).Find(name)
 	if err != nil {
 		t.Skip(err)
 	}
@@ -88,7 +95,7 @@ func (n *nest) egg() *egg {
 		n.t.Fatal(err)
 	}
 	n.t.Cleanup(func() { ours.Close(); r.Close() })
-	env := []string{"LANG=en_US.UTF-8", "TZ=:UTC", "PATH=/usr/bin:/bin"}
+	env := []string{"LANG=en_US.UTF-8", "TZ=:UTC", "PATH=/usr/bin:/bin", "LD_LIBRARY_PATH=/var/lang/lib"}
 	for k, v := range n.runtime.Env {
 		env = append(env, k+"="+v)
 	}
@@ -175,10 +182,10 @@ func (n *nest) hatch() {
 }
 
 // nests are the ways that an interpreter comes to wait: forked by root, started anew without.
-func nests(t *testing.T, test func(t *testing.T, n *nest)) {
+func nests(t *testing.T, packages string, test func(t *testing.T, n *nest)) {
 	for _, m := range []jail.Mode{jail.AsRoot, jail.Rootless} {
 		t.Run(string(m), func(t *testing.T) {
-			n := newNest(t, m)
+			n := newNestOf(t, m, "python3.11", packages)
 			if m == jail.AsRoot {
 				n.hatch()
 			}
@@ -298,7 +305,7 @@ func children(t testing.TB) map[string]int {
 }
 
 func TestAnInterpreterThatWaitedIsAsOneThatWasJustStarted(t *testing.T) {
-	nests(t, func(t *testing.T, n *nest) {
+	nests(t, "", func(t *testing.T, n *nest) {
 		for _, c := range []struct{ name, code, want string }{
 			{"environment", `print(sorted(os.environ), os.environb.get(b"PYTHONPATH"))`,
 				"['AWS_LAMBDA_RUNTIME_API', 'LAMBDA_TASK_ROOT', 'TZ', 'V', '_HANDLER'] None"},
@@ -374,7 +381,7 @@ for x in random.random(), random.Random().random(), random.SystemRandom().random
 
 // A module of the function's own comes before one of the same name that was loaded ahead.
 func TestAFunctionsOwnModulesComeFirst(t *testing.T) {
-	nests(t, func(t *testing.T, n *nest) {
+	nests(t, "", func(t *testing.T, n *nest) {
 		for _, c := range []struct{ name, file, code, want string }{
 			{"of the interpreter", "json.py", "import json; print(json.__file__)", "/var/task/json.py"},
 			{"a package of the interpreter", "email/__init__.py", "import email; print(email.__file__)", "/var/task/email/__init__.py"},
@@ -395,10 +402,7 @@ func TestAFunctionsOwnModulesComeFirst(t *testing.T) {
 }
 
 func TestBoto3LoadedAhead(t *testing.T) {
-	nests(t, func(t *testing.T, n *nest) {
-		if packages(t) == "" {
-			t.Skip("CIRRO_RUNTIMES does not say where boto3 is")
-		}
+	nests(t, packages(t), func(t *testing.T, n *nest) {
 		variables := map[string]string{"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "s", "AWS_SESSION_TOKEN": "t",
 			"AWS_DEFAULT_REGION": "eu-west-3", "AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}
 		for _, c := range []struct{ name, file, code, want string }{
@@ -445,6 +449,37 @@ print(boto3.__file__, botocore.__file__, botocore.session.Session().create_clien
 			})
 		}
 	})
+}
+
+// Interpreters differ in how they fork.
+func TestEveryInterpreterForks(t *testing.T) {
+	found := map[string]bool{}
+	for _, name := range []string{"python3.10", "python3.11", "python3.12", "python3.13"} {
+		n := newNestOf(t, jail.AsRoot, name, packages(t))
+		if found[n.runtime.Version] {
+			continue
+		}
+		found[n.runtime.Version] = true
+		t.Run(n.runtime.Version, func(t *testing.T) {
+			n.t = t
+			n.hatch()
+			for range 2 {
+				e := n.egg()
+				e.t = t
+				if got := e.run(`
+import threading, boto3, random
+t = threading.Thread(target=lambda: print("a thread")); t.start(); t.join()
+c = boto3.client("s3", "us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+print(len(c.generate_presigned_url("get_object", {"Bucket": "b", "Key": "k"})) > 100, "zygote" not in open("/proc/self/environ").read())
+`, nil); got != "a thread\nTrue False" {
+					t.Errorf("got %s", got)
+				}
+			}
+			if children(t)["zygote"] == 0 {
+				t.Error("there was no zygote")
+			}
+		})
+	}
 }
 
 func TestForkedInterpretersOutliveTheirZygote(t *testing.T) {
