@@ -15,6 +15,7 @@ A log record that may span lines is written to standard output as one line that 
 import _json
 import _socket
 import importlib
+import importlib.machinery
 import os
 import sys
 import time
