@@ -384,7 +384,7 @@ func (s *Service) prepareVersions(ctx context.Context, ref reference, wanted map
 		if v := versions[number]; v != nil {
 			if spec, err := s.spec(ctx, v, prepared); err == nil {
 				now[spec.ID] = spec
-				ready, err := s.Runner.Prepare(ctx, spec, n)
+				ready, err := s.prepare(ctx, spec, n)
 				result = readiness{wanted: n, ready: min(ready, n), failed: err != nil || ready < n}
 				if err != nil && ctx.Err() == nil {
 					s.Log.Warn("lambda: provisioned concurrency", "function", v.ARN(), "wanted", n, "ready", ready, "error", err)
@@ -406,6 +406,19 @@ func (s *Service) prepareVersions(ctx context.Context, ref reference, wanted map
 		s.kept.Store(ref, now)
 	}
 	return results
+}
+
+// prepareTries is how often it is tried to make environments ready: once more than needed, as an
+// initialization that fails is also repeated before an invocation.
+const prepareTries = 2
+
+func (s *Service) prepare(ctx context.Context, spec *sandbox.Spec, n int) (ready int, err error) {
+	for range prepareTries {
+		if ready, err = s.Runner.Prepare(ctx, spec, n); err == nil && ready >= n || ctx.Err() != nil {
+			break
+		}
+	}
+	return ready, err
 }
 
 // recordReadiness writes how far the configurations have come, unless they changed meanwhile.

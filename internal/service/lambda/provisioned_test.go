@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"cirro/internal/awsapi"
@@ -262,4 +263,34 @@ func TestReservedBeforeReady(t *testing.T) {
 	run("provisioned-concurrency")
 	run("ReservedFunctionConcurrentInvocationLimitExceeded")
 	close(release)
+}
+
+// stumblingPlayer is a player whose environments fail to start so many times.
+type stumblingPlayer struct {
+	player
+	failures *atomic.Int64
+}
+
+func (p stumblingPlayer) Prepare(_ context.Context, _ *sandbox.Spec, n int) (int, error) {
+	if p.failures.Add(-1) >= 0 {
+		return 0, errors.New("initialization failed")
+	}
+	return n, nil
+}
+
+// An initialization that fails once is tried again; one that fails twice is given up.
+func TestProvisioningTriesAgain(t *testing.T) {
+	for failures, want := range map[int64]string{1: "3 3 READY", 2: "3 0 FAILED"} {
+		left := &atomic.Int64{}
+		left.Store(failures)
+		s := newStage(t, nil, func(d *Deps) { d.Runner = stumblingPlayer{player{echo}, left} })
+		s.function("f", func(in *api.CreateFunctionRequest) { in.Publish = new(true) })
+		if err := s.keepReady("f", "1", 3); err != nil {
+			t.Fatal(err)
+		}
+		s.eventually("an end", func() bool { return s.readiness("f", "1") != "3 0 IN_PROGRESS" })
+		if got := s.readiness("f", "1"); got != want {
+			t.Errorf("after %d failures: %s, want %s", failures, got, want)
+		}
+	}
 }
