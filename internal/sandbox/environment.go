@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/net/netutil"
+
 	"cirro/internal/sandbox/extensionsapi"
 	"cirro/internal/sandbox/family"
 	"cirro/internal/sandbox/jail"
@@ -52,6 +54,13 @@ type environment struct {
 	ended     chan struct{}
 }
 
+// The most connections at a time that an environment's processes have to the APIs of its runtime, and to
+// the platform's. Each takes a file of the platform's, of which there are not many: more wait.
+const (
+	mostToRuntime  = 128
+	mostToPlatform = 512
+)
+
 // place makes an environment out of a jail: its limits, its code, and the APIs that answer inside.
 // Nothing runs yet.
 func (f *Fleet) place(ctx context.Context, s *Spec, custom bool, b *blank, log *journal) (*environment, error) {
@@ -81,9 +90,9 @@ func (f *Fleet) place(ctx context.Context, s *Spec, custom bool, b *blank, log *
 		e.entry, e.entryErr = provided.Entrypoint(s.Code, opt)
 	}
 	e.server = runtimeapi.NewServer(e.runtime, e, e.exited)
-	go e.server.Serve(e.connections.listen(j.Listener(0)))
+	go e.server.Serve(e.connections.listen(netutil.LimitListener(j.Listener(0), mostToRuntime)))
 	if f.endpoint != nil {
-		go f.endpoint.Serve(j.Listener(1))
+		go f.endpoint.Serve(netutil.LimitListener(j.Listener(1), mostToPlatform))
 	}
 	return e, nil
 }

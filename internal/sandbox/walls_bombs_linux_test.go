@@ -205,6 +205,26 @@ try:
     while True: hoard.append(socket.create_connection(('127.0.0.1', 9001), timeout=2))
 except OSError as e: out = e.errno in (errno.EMFILE, None, errno.ETIMEDOUT, errno.ECONNREFUSED)
 [s.close() for s in hoard]`, want: "True"},
+	{heavy: true, name: "use up the platform's files by connections of many processes", stops: "128 connections to the Runtime API and 512 to the platform, for an environment", code: `
+children = []
+for n in range(10):
+    p = os.fork()
+    if p == 0:
+        hoard = []
+        for i in range(400):
+            s = socket.socket(); s.setblocking(False); s.connect_ex(('127.0.0.1', (9001, 4566)[i % 2])); hoard.append(s)
+        time.sleep(1.5); os._exit(0)
+    children.append(p)
+[os.waitpid(p, 0) for p in children]
+out = 'opened'`, want: "opened", beside: func(w *walls) {
+		for end := time.Now().Add(time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+			if list, err := os.ReadDir("/proc/self/fd"); err != nil || len(list) > 3000 {
+				w.t.Errorf("the platform has %d files open, %v", len(list), err)
+				return
+			}
+			w.answers()
+		}
+	}},
 	{name: "read another function's credentials from the platform's address", stops: "there is no such page", code: `
 def get(path):
     try: return urllib.request.urlopen('http://127.0.0.1:9001' + path, timeout=5).status

@@ -135,11 +135,11 @@ def ask(kind, body):
     if code: raise OSError(-code, '')
 link = struct.pack('=BxHiII', 0, 0, 1, 0, 1)
 out = tries(lambda: ask(16, link), lambda: ask(17, link), lambda: ask(20, struct.pack('=BBBBI', 2, 8, 0, 0, 1)))`, want: "EPERM"},
-	{name: "listen to the host's device and audit events", stops: "network namespace, no capabilities",
+	{name: "listen to the host's device and audit events", stops: "seccomp: of netlink only addresses and routes",
 		code: `
 def heard(protocol):
     s = socket.socket(16, socket.SOCK_RAW, protocol); s.bind((0, 1)); s.settimeout(0.1); s.recv(100)
-out = tries(lambda: heard(9), lambda: heard(15))`, want: refused},
+out = tries(lambda: heard(9), lambda: heard(15), lambda: heard(16), lambda: heard(4))`, want: "EPROTONOSUPPORT"},
 	{name: "take the network device down or over", stops: "no capabilities",
 		code: `
 s = socket.socket()

@@ -1,10 +1,13 @@
 package runtimeapi
 
 import (
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"sync"
+	"syscall"
+	"time"
 )
 
 // Server serves the connections of what runs in one environment. Of a runtime's two usual requests, for
@@ -40,6 +43,10 @@ func (s *Server) Serve(l net.Listener) error {
 	}
 	for {
 		nc, err := l.Accept()
+		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ECONNABORTED) {
+			time.Sleep(5 * time.Millisecond) // as net/http does: others give files back
+			continue
+		}
 		if err != nil {
 			return err
 		}
