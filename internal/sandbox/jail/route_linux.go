@@ -46,10 +46,10 @@ func (h *walledHost) noWay(err error) {
 	}
 }
 
-// nameservers are the lines of a resolv.conf that say who answers for names inside.
-func (j *walledJail) nameservers() string {
+// resolving is the resolv.conf inside. Without a way out nobody answers, and waiting would be in vain.
+func (j *walledJail) resolving() string {
 	if j.way == nil {
-		return ""
+		return "options attempts:1 timeout:1\n"
 	}
 	return "nameserver " + egress.Resolver.String() + "\n"
 }
