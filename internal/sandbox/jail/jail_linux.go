@@ -27,6 +27,7 @@ type walledJail struct {
 	way       *egress.Way // nil without one
 	link      *link       // nil until then
 	listeners []net.Listener
+	files     int // descriptors that a process may open
 	closing   sync.Once
 	closed    error
 }
@@ -121,7 +122,7 @@ func (j *walledJail) assign(ctx context.Context, l Limits, binds []Bind) error {
 // confine says how programs are confined, and adds a /tmp of a size to what is mounted.
 func (j *walledJail) confine(c *control.Confine, tmp int64, files int, mounts []int, targets []string) ([]int, []string) {
 	h := j.host
-	j.confined = true
+	j.confined, j.files = true, files
 	c.UID, c.GID, c.Filter, c.Files = -1, -1, h.filter, int64(files)
 	if h.mode == AsRoot {
 		c.UID, c.GID = int64(firstUser+j.user), int64(firstUser+j.user)

@@ -28,6 +28,7 @@ type walledHost struct {
 	volumes  *volumes // nil without
 	spawner  *spawner
 	cells    *stock
+	zygotes  zygotes
 	filter   []byte
 	gate     *egress.Gate // nil where there is no way out
 	warnings []string
@@ -175,6 +176,7 @@ func (h *walledHost) Close() error {
 	h.lock.Lock()
 	jails := slices.Collect(maps.Keys(h.jails))
 	h.lock.Unlock()
+	h.zygotes.close()
 	var errs []error
 	for _, j := range jails {
 		errs = append(errs, j.Close())

@@ -133,35 +133,55 @@ class _Stock:
 
     def fill(self, boto3):
         """Reads descriptions by making clients, of nobody's, and makes ahead what only one may have."""
-        names = ("AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL")
-        known = {name: os.environ.get(name) for name in names}
-        os.environ.update(dict.fromkeys(names, "none"), AWS_ENDPOINT_URL="http://127.0.0.1:4566")
-        try:
-            session = boto3.session.Session()
-            session._session.register_component("data_loader", self.loader)
-            session._setup_loader()
+        session = boto3.session.Session()
+        session._session.register_component("data_loader", self.loader)
+        session._setup_loader()
+        with _NobodysSettings():
             for service in _SERVICES:
                 session.client(service)
             for service in ("s3", "dynamodb", "sqs"):
                 session.resource(service)
-        finally:
-            for name, value in known.items():
-                if value is None:
-                    os.environ.pop(name, None)
-                else:
-                    os.environ[name] = value
         resolver = session._session.get_component("endpoint_resolver")
-        for _ in range(2):
+        for _ in range(3):
             made = self.make_session()
             made.register_component("data_loader", self.create_loader())
             made.register_component("endpoint_resolver", resolver)
             self.sessions.append(made)
-        self.contexts += [self.make_context() for _ in range(6)]
+        self.contexts += [self.make_context() for _ in range(9)]
+
+    def rehearse(self, boto3):
+        """Makes a client, of nobody's, as functions do at their start.
+
+        A process has to copy every page that it writes to first, and most of the time that a client takes
+        is that. What it needs has so been copied when the function comes.
+        """
+        import gc
+        with _NobodysSettings():
+            boto3.session.Session().client("s3")
+        gc.collect()
 
     def give_up(self):
         """Makes all as it was."""
         for module, name, original in self.originals + self.originals_of_client:
             setattr(module, name, original)
+
+
+class _NobodysSettings:
+    """Settings that a client can be made with, for a while."""
+
+    values = {"AWS_DEFAULT_REGION": "none", "AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none",
+              "AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}
+
+    def __enter__(self):
+        self.known = {name: os.environ.get(name) for name in self.values}
+        os.environ.update(self.values)
+
+    def __exit__(self, *_):
+        for name, value in self.known.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 _stock = None
@@ -330,6 +350,8 @@ def serve():
                 try:
                     kernel.become(request, jail, tasks, outputs)
                     _renew_streams()
+                    if _stock is not None:
+                        _stock.rehearse(sys.modules["boto3"])
                 except ProcessLookupError:
                     os._exit(0)  # the jail is gone already
                 except BaseException as e:

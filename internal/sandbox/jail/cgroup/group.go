@@ -73,6 +73,24 @@ func (g *Group) Bear(start func() (pid int, err error)) error {
 	return errors.Join(err, writeAll(g.manager.homes, "tasks", "0"))
 }
 
+// Tasks opens the files of version 1 that a process which is forked elsewhere enters the group by: it
+// writes 0 to each.
+func (g *Group) Tasks() ([]*os.File, error) {
+	name := "tasks" // as in Bear, for a process of one thread
+	if !g.manager.threads {
+		name = "cgroup.procs"
+	}
+	var files []*os.File
+	for _, d := range g.dirs {
+		f, err := os.OpenFile(filepath.Join(d, name), os.O_WRONLY, 0)
+		if err != nil {
+			return files, err
+		}
+		files = append(files, f)
+	}
+	return files, nil
+}
+
 func writeAll(dirs []string, file, value string) error {
 	for _, d := range dirs {
 		if err := write(d, file, value); err != nil {
