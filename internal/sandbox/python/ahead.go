@@ -39,13 +39,21 @@ func (a *ahead) Fork(_ context.Context, j jail.Jail, c jail.Command) (jail.Proce
 	if !ok {
 		return nil, jail.ErrNoZygote
 	}
-	t := a.template
-	t.Command.Env = append(slices.Clone(c.Env), mode+"=zygote")
-	return f.Fork(&t, c)
+	return f.Fork(a.zygote(c), c)
 }
 
-// Wait implements family.Ahead.
+// zygote is the template for programs like one.
+func (a *ahead) zygote(c jail.Command) *jail.Template {
+	t := a.template
+	t.Command.Env = append(slices.Clone(c.Env), mode+"=zygote")
+	return &t
+}
+
+// Wait implements family.Ahead. Since nobody needs the program yet, a zygote that is loading is awaited.
 func (a *ahead) Wait(ctx context.Context, j jail.Jail, c jail.Command) (jail.Process, error) {
+	if f, ok := j.(jail.Forker); ok {
+		f.Hatch(ctx, a.zygote(c)) // where it fails the program is started by itself
+	}
 	p, err := a.Fork(ctx, j, c)
 	if !errors.Is(err, jail.ErrNoZygote) {
 		return p, err
