@@ -120,12 +120,13 @@ class Suite:
                         f"{p50 / own:.3f}x the same program's own start ({own:.1f} ms)")
         self.report.row(self.name, f"cold {function}, p99 of {times}", p99, "ms", f"{p99 / p50:.1f}x p50")
 
-    def at_once(self, function, busy=0):
-        """Many first requests at one moment."""
+    def at_once(self, function, busy=0, rested=lambda: None):
+        """Many first requests at one moment; rested is called before it, in quiet."""
         fn = self.deploy(function)
         self.invoke(fn)
         self.change(fn, 0)
         time.sleep(2)
+        rested()
         f = load(self.url(fn), AT_ONCE, 0, SIGNED, "burst")
         failed = f"; {f['failed']} failed" if f["failed"] else ""
         note = "; less the second that each handler is busy" if busy else "; who waits may get an environment that is free again"
@@ -134,12 +135,17 @@ class Suite:
 
     def idle(self):
         """Memory of idle environments: a busy handler in each of many simultaneous invocations, then rest."""
-        pid = self.server.process.pid
-        before = memory(process_tree(pid), "Pss")
-        self.at_once("python, busy", 1000)
+        before = total = 0
+        pids = []
+
+        def measure():
+            nonlocal before, total, pids
+            before, pids = total, process_tree(self.server.process.pid)
+            total = memory(pids, "Pss")
+
+        self.at_once("python, busy", 1000, measure)
         time.sleep(4)
-        pids = process_tree(pid)
-        total = memory(pids, "Pss")
+        measure()
         each = (total - before) / AT_ONCE
         self.report.row(self.name, "idle python, boto3 client, each", each, "MB",
                         f"PSS of {len(pids)} processes, {total:.0f} MB, less {before:.0f} MB before, by {AT_ONCE}")
@@ -147,17 +153,25 @@ class Suite:
                         "beside the platform; extrapolated; without the kernel's own memory")
 
 
-def suite(report, name, yard, own, seconds, colds):
+@contextlib.contextmanager
+def running(report, name, own):
+    """A suite on a new server without data."""
     with tempfile.TemporaryDirectory() as data:
         server = STARTERS[name](pathlib.Path(data))
         try:
-            s = Suite(report, name, server, own)
-            pause = 0.2 if name == "cirro" else 0.05
-            for function in ("python", "node", "static binary, aws-lambda-go", "static binary, plain socket"):
-                report.attempt(name, f"warm {function}", lambda: s.warm(function, yard, seconds))
-            for function in own:
-                report.attempt(name, f"cold {function}", lambda: s.cold(function, colds, pause))
-            report.attempt(name, f"{AT_ONCE} at once", lambda: s.at_once("python"))
-            report.attempt(name, "idle environments", s.idle)
+            yield Suite(report, name, server, own)
         finally:
             server.stop()
+
+
+def suite(report, name, yard, own, seconds, colds):
+    pause = 0.2 if name == "cirro" else 0.05
+    with running(report, name, own) as s:
+        for function in ("python", "node", "static binary, aws-lambda-go", "static binary, plain socket"):
+            report.attempt(name, f"warm {function}", lambda: s.warm(function, yard, seconds))
+    with running(report, name, own) as s:
+        for function in own:
+            report.attempt(name, f"cold {function}", lambda: s.cold(function, colds, pause))
+        report.attempt(name, f"{AT_ONCE} at once", lambda: s.at_once("python"))
+    with running(report, name, own) as s:
+        report.attempt(name, "idle environments", s.idle)
