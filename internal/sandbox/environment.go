@@ -209,6 +209,12 @@ func (e *environment) usage() (peak int, exhausted bool) {
 	return min(int((u.MemoryPeak+mib-1)/mib), e.spec.Memory), u.OOMKills > 0
 }
 
+// processor is how much processor time the environment used, and whether that is known.
+func (e *environment) processor() (time.Duration, bool) {
+	u, err := e.jail.Usage()
+	return u.CPU, err == nil && u.CPU > 0
+}
+
 // destroy kills what runs inside and removes the environment. Its log stays open.
 func (e *environment) destroy() {
 	e.endOnce.Do(func() {

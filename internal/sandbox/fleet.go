@@ -170,12 +170,12 @@ func (f *Fleet) Prepare(ctx context.Context, s *Spec, n int) (int, error) {
 }
 
 func (f *Fleet) prepareOne(ctx context.Context, s *Spec, sh *shelf) error {
-	leave, err := f.starts.enter(ctx)
+	place, err := f.starts.enter(ctx)
 	if err != nil {
 		return err
 	}
-	defer leave()
-	e, failed, err := f.open(ctx, s, nil, phaseInit, f.options.InitLimit)
+	defer place.leave()
+	e, failed, err := f.open(ctx, s, place, nil, phaseInit, f.options.InitLimit)
 	if err != nil {
 		return err
 	}

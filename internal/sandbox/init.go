@@ -36,7 +36,7 @@ type initFailure struct {
 
 // open makes an environment and initializes it. A failure of the function's is an initFailure; then
 // nothing is left but the log.
-func (f *Fleet) open(ctx context.Context, s *Spec, log *journal, phase string, limit time.Duration) (*environment, *initFailure, error) {
+func (f *Fleet) open(ctx context.Context, s *Spec, place *start, log *journal, phase string, limit time.Duration) (*environment, *initFailure, error) {
 	r, err := f.runtime(s.Runtime)
 	if err != nil {
 		return nil, nil, err
@@ -59,6 +59,7 @@ func (f *Fleet) open(ctx context.Context, s *Spec, log *journal, phase string, l
 		log.close()
 		return nil, nil, err
 	}
+	place.computes(e.processor)
 	began := time.Now()
 	e.logInitStart(r.Version, r.Warning, phase)
 	if failed := e.initialize(r, limit); failed != nil {

@@ -36,24 +36,24 @@ type round struct {
 // coldInvoke runs an invocation in a new environment. Where its initialization fails it is tried again
 // as a part of the invocation, which then has the second failure as its result.
 func (f *Fleet) coldInvoke(ctx context.Context, sh *shelf, s *Spec, inv *Invocation) (*Result, error) {
-	leave, err := f.starts.enter(ctx)
+	place, err := f.starts.enter(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer leave()
+	defer place.leave()
 	if e := sh.take(); e != nil {
-		leave()
+		place.leave()
 		return e.invoke(ctx, inv)
 	}
 	defer f.nursery.started()()
 	alone := context.WithoutCancel(ctx) // a new environment serves others if this caller goes away
-	e, failed, err := f.open(alone, s, nil, phaseInit, f.options.InitLimit)
+	e, failed, err := f.open(alone, s, place, nil, phaseInit, f.options.InitLimit)
 	if err != nil {
 		return nil, err
 	}
 	if failed != nil {
 		log := failed.journal
-		if e, failed, err = f.open(alone, s, log, phaseInvoke, s.Timeout); err != nil {
+		if e, failed, err = f.open(alone, s, place, log, phaseInvoke, s.Timeout); err != nil {
 			log.close()
 			return nil, err
 		}
@@ -61,7 +61,7 @@ func (f *Fleet) coldInvoke(ctx context.Context, sh *shelf, s *Spec, inv *Invocat
 	if failed != nil {
 		return failed.report(s, inv), nil
 	}
-	leave()
+	place.leave()
 	sh.adopt(e)
 	return e.invoke(ctx, inv)
 }
