@@ -17,7 +17,7 @@ try:
         if os.fork() == 0:
             while True: time.sleep(100)
         n += 1
-except OSError as e: out = errno.errorcode[e.errno], n < 1024`, want: "('EAGAIN', True)|Runtime.ExitError"},
+except OSError as e: out = errno.errorcode[e.errno], n < 1024`, want: "('EAGAIN', True)|Runtime.ExitError|Sandbox.Timedout"},
 	{heavy: true, name: "fork children that fork", stops: "pids limit of the control group", code: `
 end = time.monotonic() + 1.5
 def bomb():
