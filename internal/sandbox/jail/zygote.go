@@ -20,8 +20,8 @@ type Template struct {
 // Forker is a Jail that programs can be forked into.
 type Forker interface {
 	// Fork starts a program as a copy of what a template's zygote is. It waits as Command.Control says,
-	// with the same walls around it as one that Start starts. The command's outputs and its Control
-	// count. ErrNoZygote says that there is no zygote now; the next one is being started.
+	// with the same walls around it as one that Start starts. Of the command its outputs, its Control
+	// and its Args, which are words for the zygote, count. ErrNoZygote says that there is no zygote now; the next one is being started.
 	Fork(t *Template, c Command) (Process, error)
 	// Hatch starts a template's zygote, if there is none, and waits until it has loaded. ErrNoZygote says
 	// that it cannot be.

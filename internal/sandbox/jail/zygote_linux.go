@@ -48,6 +48,8 @@ type forkRequest struct {
 	Files  int    `json:"files"`  // descriptors it may open
 	Group  bool   `json:"group"`  // a descriptor of a control group comes along
 	Filter string `json:"filter"` // of system calls, in hexadecimal digits
+	// Words are for the program.
+	Words []string `json:"words"`
 }
 
 // forkAnswer is what it answers.
@@ -274,7 +276,7 @@ func (z *zygote) fork(p *spawned, j *walledJail, c Command) (*forked, error) {
 		return nil, syscall.EINVAL
 	}
 	user := int64(firstUser + j.user)
-	r := forkRequest{UID: user, GID: user, Files: j.files, Group: j.group.Descriptor() >= 0, Filter: hex.EncodeToString(j.host.filter)}
+	r := forkRequest{UID: user, GID: user, Files: j.files, Group: j.group.Descriptor() >= 0, Filter: hex.EncodeToString(j.host.filter), Words: c.Args}
 	message, err := json.Marshal(r)
 	if err != nil {
 		return nil, err

@@ -13,6 +13,9 @@ import (
 // mode is the variable that tells the bootstrap to start before it is known for which function.
 const mode = "CIRRO_AHEAD"
 
+// rehearse is the word for a program that has time.
+const rehearse = "rehearse"
+
 // ahead makes interpreters that wait: forked from a zygote where there is one, started anew else.
 type ahead struct {
 	*family.Program
@@ -54,6 +57,7 @@ func (a *ahead) Wait(ctx context.Context, j jail.Jail, c jail.Command) (jail.Pro
 	if f, ok := j.(jail.Forker); ok {
 		f.Hatch(ctx, a.zygote(c)) // where it fails the program is started by itself
 	}
+	c.Args = []string{rehearse}
 	p, err := a.Fork(ctx, j, c)
 	if !errors.Is(err, jail.ErrNoZygote) {
 		return p, err

@@ -41,7 +41,7 @@ def load(packages, for_many):
     _packages = packages
     boto3 = ("boto3.session", "boto3.s3.inject", "boto3.dynamodb.conditions", "boto3.dynamodb.types")
     for name in _USUAL + (boto3 if os.path.isdir(packages + "/boto3") else ()):
-        if not for_many and _assigned():
+        if not for_many and assigned():
             break
         try:
             __import__(name)
@@ -53,7 +53,7 @@ def load(packages, for_many):
     _note_loaded()
 
 
-def _assigned():
+def assigned():
     """Tells whether there is something to read at descriptor 3."""
     import select
     return bool(select.select([3], [], [], 0)[0])
@@ -326,7 +326,7 @@ _DUMPABLE, _SECCOMP, _CAPBSET_DROP, _NO_NEW_PRIVS, _CAP_AMBIENT = 4, 22, 24, 38,
 
 
 def serve():
-    """Forks a child for each request; returns in the child."""
+    """Forks a child for each request; returns in the child, and whether that has time to rehearse."""
     import gc
     kernel = _Kernel()
     socket = _Requests()
@@ -350,14 +350,14 @@ def serve():
                 try:
                     kernel.become(request, jail, tasks, outputs)
                     _renew_streams()
-                    if _stock is not None:
+                    if _stock is not None and request.rehearse:
                         _stock.rehearse(sys.modules["boto3"])
                 except ProcessLookupError:
                     os._exit(0)  # the jail is gone already
                 except BaseException as e:
                     os.write(2, f"cirro: a forked Python cannot be walled in: {e!r}\n".encode())
                     os._exit(126)
-                return
+                return request.rehearse
             socket.answer({"pid": pid})
         for fd in files:
             os.close(fd)
@@ -409,6 +409,7 @@ class _Requests:
 class _Request:
     def __init__(self, fields, files):
         self.uid, self.gid, self.open_files = fields["uid"], fields["gid"], fields["files"]
+        self.rehearse = "rehearse" in (fields["words"] or ())
         self.filter = bytes.fromhex(fields["filter"])
         self.grouped, self.files = fields["group"], files
 
