@@ -2,6 +2,7 @@
 //
 //	load serve                              a bare net/http server that echoes request bodies; prints its address
 //	load run -url URL -clients N -for 5s    POSTs a body over N keep-alive connections, prints figures as JSON
+//	load burst -url URL -clients N          POSTs it once over each of N connections at one moment
 //
 // It writes ready-made bytes to plain sockets, so that on a small machine the generator costs little of
 // what it measures.
@@ -27,13 +28,13 @@ import (
 func main() {
 	log.SetFlags(0)
 	if len(os.Args) < 2 {
-		log.Fatal("usage: load serve | load run -url URL …")
+		log.Fatal("usage: load serve | load run -url URL … | load burst -url URL …")
 	}
 	switch os.Args[1] {
 	case "serve":
 		serve()
-	case "run":
-		run(os.Args[2:])
+	case "run", "burst":
+		run(os.Args[1], os.Args[2:])
 	default:
 		log.Fatalf("load: unknown command %q", os.Args[1])
 	}
@@ -70,8 +71,8 @@ type figures struct {
 	Failed    int     `json:"failed"` // any status but 200
 }
 
-func run(args []string) {
-	flags := flag.NewFlagSet("run", flag.ExitOnError)
+func run(mode string, args []string) {
+	flags := flag.NewFlagSet(mode, flag.ExitOnError)
 	to := flags.String("url", "", "where to POST to")
 	clients := flags.Int("clients", 1, "connections, each with one request under way")
 	period := flags.Duration("for", 5*time.Second, "how long to measure")
@@ -91,9 +92,58 @@ func run(args []string) {
 		request = fmt.Appendf(request, "%s\r\n", h)
 	}
 	request = fmt.Appendf(request, "\r\n%s", *body)
-	if err := json.NewEncoder(os.Stdout).Encode(measure(u.Host, request, *clients, *warmup, *period)); err != nil {
+	var f any
+	if mode == "burst" {
+		f = burst(u.Host, request, *clients)
+	} else {
+		f = measure(u.Host, request, *clients, *warmup, *period)
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(f); err != nil {
 		log.Fatal(err)
 	}
+}
+
+// burstFigures are what one burst measured.
+type burstFigures struct {
+	All    float64 `json:"all_ms"` // until the last answer
+	P50    float64 `json:"p50_ms"`
+	Failed int     `json:"failed"` // any status but 200
+}
+
+// burst sends a request over each of many connections at one moment.
+func burst(host string, request []byte, clients int) burstFigures {
+	connections := make([]net.Conn, clients)
+	for i := range connections {
+		c, err := net.Dial("tcp", host)
+		if err != nil {
+			log.Fatalf("load: %v", err)
+		}
+		connections[i] = c
+	}
+	all, failed := make([]float64, clients), make([]bool, clients)
+	began := time.Now()
+	var wg sync.WaitGroup
+	for i, c := range connections {
+		wg.Go(func() {
+			if _, err := c.Write(request); err != nil {
+				log.Fatalf("load: %v", err)
+			}
+			status, _, err := readReply(bufio.NewReader(c))
+			if err != nil {
+				log.Fatalf("load: %v", err)
+			}
+			all[i], failed[i] = float64(time.Since(began))/float64(time.Millisecond), status != http.StatusOK
+		})
+	}
+	wg.Wait()
+	slices.Sort(all)
+	f := burstFigures{All: all[clients-1], P50: all[clients/2]}
+	for _, bad := range failed {
+		if bad {
+			f.Failed++
+		}
+	}
+	return f
 }
 
 func measure(host string, request []byte, clients int, warmup, period time.Duration) figures {

@@ -22,8 +22,11 @@ type serve struct {
 	RootPass string        `help:"Its secret, better given in the environment." name:"root-secret" env:"CIRRO_ROOT_SECRET_ACCESS_KEY"`
 	Runtimes string        `help:"Directory with what managed runtimes carry (boto3). Default: runtimes beside the program." type:"path" env:"CIRRO_RUNTIMES"`
 	Idle     time.Duration `help:"How long an idle execution environment is kept." default:"10m" env:"CIRRO_IDLE"`
+	Pool     *int          `help:"MB that may be spent on environments made ahead of functions; 0 for none. Default: a sixteenth of the memory." name:"pool-memory" env:"CIRRO_POOL_MEMORY"`
 	Isolate  string        `help:"How functions are walled in: auto, root, rootless or none." enum:"auto,root,rootless,none" default:"auto" env:"CIRRO_ISOLATION"`
+	Egress   string        `help:"Where functions may connect to beside the platform: outside (not this machine itself, nor metadata services), all or none." enum:"outside,all,none" default:"outside" env:"CIRRO_EGRESS"`
 	Retry    float64       `help:"Scale of the delays between attempts of asynchronous invocations; 0.01 for tests." default:"1" env:"CIRRO_RETRY_SCALE"`
+	Scaling  time.Duration `help:"Time between two points of the metrics that Application Auto Scaling follows; less for tests." name:"scaling-period" default:"1m" env:"CIRRO_SCALING_PERIOD"`
 	LogLevel slog.Level    `help:"Least level of the platform's own log, on standard error." default:"warn" env:"CIRRO_LOG_LEVEL"`
 }
 
@@ -37,7 +40,7 @@ func (c *serve) Run(t *terminal) error {
 	}
 	p, err := platform.Start(ctx, platform.Options{
 		Listen: c.Listen, Data: data, Auth: c.Auth, RootKeyID: c.RootKey, RootSecret: c.RootPass,
-		Runtimes: c.Runtimes, IdleFor: c.Idle, Isolation: c.Isolate, RetryScale: c.Retry,
+		Runtimes: c.Runtimes, IdleFor: c.Idle, PoolMemory: c.poolMemory(), Isolation: c.Isolate, Egress: c.Egress, RetryScale: c.Retry, ScalingPeriod: c.Scaling,
 		Log: slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: c.LogLevel})),
 	})
 	if err != nil {
@@ -56,6 +59,18 @@ func (c *serve) Run(t *terminal) error {
 		err = closeErr
 	}
 	return err
+}
+
+// poolMemory is the flag in bytes, as the platform has it.
+func (c *serve) poolMemory() int64 {
+	switch {
+	case c.Pool == nil:
+		return 0
+	case *c.Pool <= 0:
+		return -1
+	default:
+		return int64(*c.Pool) << 20
+	}
 }
 
 func (c *serve) dataDir() (string, error) {

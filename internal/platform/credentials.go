@@ -11,7 +11,7 @@ import (
 	"cirro/internal/sandbox/jail"
 )
 
-// functionSession is how long a function's credentials are valid; environments live shorter.
+// functionSession is how long a function's credentials are valid. Environments are replaced before.
 const functionSession = 12 * time.Hour
 
 // sessionCredentials gives each execution environment credentials of its function's role, as if it
@@ -25,7 +25,8 @@ func sessionCredentials(a *identity.Authority) func(ctx context.Context, account
 			UserID:  "AROA" + strings.ToUpper(role) + ":" + session,
 			Expires: time.Now().Add(functionSession),
 		})
-		return sandbox.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}
+		return sandbox.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey,
+			SessionToken: c.SessionToken, Expires: c.Expires}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	apigatewayapi "cirro/internal/awsapi/apigateway"
+	scalingapi "cirro/internal/awsapi/applicationautoscaling"
 	iamapi "cirro/internal/awsapi/iam"
 	lambdaapi "cirro/internal/awsapi/lambda"
 	logsapi "cirro/internal/awsapi/logs"
@@ -23,8 +24,10 @@ import (
 	"cirro/internal/identity"
 	"cirro/internal/sandbox"
 	"cirro/internal/sandbox/jail"
+	"cirro/internal/sandbox/jail/egress"
 	"cirro/internal/service/apigateway"
 	"cirro/internal/service/apigateway/headercase"
+	"cirro/internal/service/applicationautoscaling"
 	"cirro/internal/service/iam"
 	"cirro/internal/service/lambda"
 	"cirro/internal/service/logs"
@@ -42,8 +45,11 @@ type Options struct {
 	RootKeyID, RootSecret string
 	Runtimes              string        // what managed runtimes carry; "" to look beside the program
 	IdleFor               time.Duration // of an execution environment
+	PoolMemory            int64         // bytes for what is made ahead of functions; 0 for the default, less for nothing
 	Isolation             string        // auto, root, rootless or none
+	Egress                string        // where functions may connect to: outside, all or none
 	RetryScale            float64       // of the delays of asynchronous invocations
+	ScalingPeriod         time.Duration // of Application Auto Scaling's metrics; 0 for a minute
 	Log                   *slog.Logger
 }
 
@@ -112,7 +118,7 @@ func checkListen(o Options) error {
 func (p *Platform) build(ctx context.Context, o Options) (*endpoint.Endpoint, error) {
 	jails, opening := make(chan jail.Host, 1), make(chan error, 1)
 	go func() { // probing the kernel takes a while and needs nothing else
-		h, err := jail.Open(filepath.Join(o.Data, "jails"), jail.Options{Mode: isolationMode(o.Isolation)})
+		h, err := jail.Open(filepath.Join(o.Data, "jails"), jail.Options{Mode: isolationMode(o.Isolation), Egress: egress.Policy(o.Egress)})
 		opening <- err
 		jails <- h
 	}()
@@ -149,7 +155,7 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 	functionLog := newFunctionLog(logService, o.Log)
 	p.onClose(functionLog.Close)
 	fleet, err := sandbox.New(sandbox.Options{Jail: p.jails, Dir: filepath.Join(o.Data, "sandboxes"), Endpoint: front,
-		Log: functionLog, IdleFor: o.IdleFor, Runtimes: o.Runtimes})
+		Log: functionLog, IdleFor: o.IdleFor, Runtimes: o.Runtimes, PoolMemory: o.PoolMemory})
 	if err != nil {
 		return err
 	}
@@ -159,7 +165,7 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 		return err
 	}
 	functions, err := lambda.New(lambda.Deps{Store: st, Blobs: blobs, Dir: filepath.Join(o.Data, "functions"), Caller: front,
-		Runner: fleet, Credentials: sessionCredentials(authority), RetryScale: o.RetryScale, Authenticate: signedFor(front, "lambda"), Log: o.Log})
+		Runner: fleet, Expect: fleet.Expect, Credentials: sessionCredentials(authority), RetryScale: o.RetryScale, Authenticate: signedFor(front, "lambda"), Log: o.Log})
 	if err != nil {
 		return err
 	}
@@ -168,9 +174,13 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 	if err != nil {
 		return err
 	}
+	scaling := applicationautoscaling.New(applicationautoscaling.Deps{Store: st, Caller: front, Meter: functions,
+		Period: o.ScalingPeriod, Log: o.Log})
+	p.onClose(scaling.Close)
 	front.Register(&logsapi.Service, logService)
 	front.Register(&lambdaapi.Service, functions)
 	front.Register(&apigatewayapi.Service, gateway)
+	front.Register(&scalingapi.Service, scaling)
 	front.Register(&iamapi.Service, iam.New(st))
 	front.Register(&stsapi.Service, sts.New(authority, front))
 	front.Mount(isHealth, http.HandlerFunc(health))
@@ -180,6 +190,7 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 	front.Mount(packages.Match, packages)
 	logService.Start(ctx)
 	functions.Start(ctx)
+	scaling.Start(ctx)
 	return nil
 }
 

@@ -116,8 +116,8 @@ func call(t testing.TB, method, url string, body any) []byte {
 	return out
 }
 
-// deploy makes a Python function, waits until it is active, and returns where it is invoked.
-func deploy(t testing.TB, p *platform.Platform, name, source string) string {
+// zipped is a package of one Python file.
+func zipped(t testing.TB, source string) []byte {
 	t.Helper()
 	var pkg bytes.Buffer
 	z := zip.NewWriter(&pkg)
@@ -129,9 +129,15 @@ func deploy(t testing.TB, p *platform.Platform, name, source string) string {
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}
+	return pkg.Bytes()
+}
+
+// deploy makes a Python function, waits until it is active, and returns where it is invoked.
+func deploy(t testing.TB, p *platform.Platform, name, source string) string {
+	t.Helper()
 	functions := p.URL() + "/2015-03-31/functions"
 	call(t, "POST", functions, map[string]any{"FunctionName": name, "Runtime": "python3.11", "Handler": "app.handler",
-		"Role": "arn:aws:iam::000000000000:role/r", "Code": map[string]any{"ZipFile": pkg.Bytes()}})
+		"Role": "arn:aws:iam::000000000000:role/r", "Code": map[string]any{"ZipFile": zipped(t, source)}})
 	for !bytes.Contains(call(t, "GET", functions+"/"+name+"/configuration", nil), []byte(`"State":"Active"`)) {
 		time.Sleep(10 * time.Millisecond)
 	}

@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"net"
-	"net/http"
 	"sync"
 )
 
@@ -14,21 +13,47 @@ type connections struct {
 	waiting []chan struct{}
 }
 
-// state is an http.Server's ConnState.
-func (c *connections) state(_ net.Conn, s http.ConnState) {
+// listen makes the connections of a listener count, from their acceptance until they are closed.
+func (c *connections) listen(l net.Listener) net.Listener { return &counting{l, c} }
+
+type counting struct {
+	net.Listener
+	connections *connections
+}
+
+func (l *counting) Accept() (net.Conn, error) {
+	nc, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	l.connections.lock.Lock()
+	defer l.connections.lock.Unlock()
+	l.connections.open++
+	return &counted{Conn: nc, connections: l.connections}, nil
+}
+
+type counted struct {
+	net.Conn
+	connections *connections
+	once        sync.Once
+}
+
+func (c *counted) Close() error {
+	err := c.Conn.Close()
+	c.once.Do(c.connections.close)
+	return err
+}
+
+func (c *connections) close() {
 	c.lock.Lock()
 	defer c.lock.Unlock()
-	switch s {
-	case http.StateNew:
-		c.open++
-	case http.StateClosed, http.StateHijacked:
-		if c.open--; c.open == 0 {
-			for _, w := range c.waiting {
-				close(w)
-			}
-			c.waiting = nil
-		}
+	if c.open--; c.open > 0 {
+		return
 	}
+	for _, w := range c.waiting {
+		close(w)
+	}
+	c.waiting = nil
 }
 
 // none is closed once there are no connections.

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/net/netutil"
+
 	"cirro/internal/sandbox/extensionsapi"
 	"cirro/internal/sandbox/family"
 	"cirro/internal/sandbox/jail"
@@ -25,14 +27,14 @@ type environment struct {
 	journal *journal
 
 	jail        jail.Jail
-	server      *http.Server
+	blank       *blank // where the runtime's program waits already
+	server      *runtimeapi.Server
 	connections connections
 	entry       string // of a custom runtime: its program, inside
 	entryErr    error
 	runtime     *runtimeapi.Runtime
 	process     jail.Process // the runtime's
 	exited      chan struct{}
-	exit        jail.Exit
 	printing    []*output // of the runtime, and of each extension
 
 	extensions *extensions
@@ -46,14 +48,22 @@ type environment struct {
 
 	initTook  time.Duration // until an invocation's REPORT has told it
 	idleSince time.Time
+	expires   time.Time // of its credentials; 0 for never
 	stopOnce  sync.Once
 	endOnce   sync.Once
 	ended     chan struct{}
 }
 
+// The most connections at a time that an environment's processes have to the APIs of its runtime, and to
+// the platform's. Each takes a file of the platform's, of which there are not many: more wait.
+const (
+	mostToRuntime  = 128
+	mostToPlatform = 512
+)
+
 // place makes an environment out of a jail: its limits, its code, and the APIs that answer inside.
 // Nothing runs yet.
-func (f *Fleet) place(ctx context.Context, s *Spec, custom bool, j jail.Jail, log *journal) (*environment, error) {
+func (f *Fleet) place(ctx context.Context, s *Spec, custom bool, b *blank, log *journal) (*environment, error) {
 	binds := []jail.Bind{{Source: s.Code, Target: family.Task}}
 	opt, err := f.merged(s.Layers)
 	if err != nil {
@@ -64,13 +74,14 @@ func (f *Fleet) place(ctx context.Context, s *Spec, custom bool, j jail.Jail, lo
 	}
 	l := limits(s)
 	l.CPU = 0 // an initialization has the whole machine
+	j := b.jail
 	if err := j.Assign(ctx, l, binds); err != nil {
 		return nil, err
 	}
 	e := &environment{
-		fleet: f, spec: s, journal: log, jail: j,
+		fleet: f, spec: s, journal: log, jail: j, blank: b,
 		runtime: runtimeapi.New(),
-		exited:  make(chan struct{}),
+		exited:  b.exited,
 		ended:   make(chan struct{}),
 
 		extensions: newExtensions(s, log, opt, dialer(j)),
@@ -78,10 +89,10 @@ func (f *Fleet) place(ctx context.Context, s *Spec, custom bool, j jail.Jail, lo
 	if custom {
 		e.entry, e.entryErr = provided.Entrypoint(s.Code, opt)
 	}
-	e.server = &http.Server{Handler: e, ConnState: e.connections.state}
-	go e.server.Serve(j.Listener(0))
+	e.server = runtimeapi.NewServer(e.runtime, e, e.exited)
+	go e.server.Serve(e.connections.listen(netutil.LimitListener(j.Listener(0), mostToRuntime)))
 	if f.endpoint != nil {
-		go f.endpoint.Serve(j.Listener(1))
+		go f.endpoint.Serve(netutil.LimitListener(j.Listener(1), mostToPlatform))
 	}
 	return e, nil
 }
@@ -96,9 +107,11 @@ func limits(s *Spec) jail.Limits {
 		CPU:    float64(s.Memory) / 1769,
 		Pids:   1024,
 		Tmp:    int64(max(s.Tmp, 512)) * mib,
-		Files:  1024,
+		Files:  openFiles,
 	}
 }
+
+const openFiles = 1024
 
 // ServeHTTP answers the processes inside: the Runtime, Extensions and Telemetry APIs.
 func (e *environment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -115,8 +128,15 @@ func (e *environment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// run starts the runtime's program.
+// run starts the runtime's program, or tells one that waits.
 func (e *environment) run(r *family.Runtime, env []string) error {
+	emit := func(record string) { e.journal.printed(telemetryapi.FunctionLine, record) }
+	if b := e.blank; b.process != nil {
+		e.printing = append(e.printing, b.out)
+		b.out.to(emit)
+		e.process = b.process
+		return b.assign(env)
+	}
 	path, args := r.Path, r.Args
 	switch wrapper := e.spec.Environment["AWS_LAMBDA_EXEC_WRAPPER"]; {
 	case e.entryErr != nil:
@@ -127,7 +147,7 @@ func (e *environment) run(r *family.Runtime, env []string) error {
 		// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-modify.html#runtime-wrapper
 		path, args = wrapper, append([]string{path}, args...)
 	}
-	out, err := newOutput(func(record string) { e.journal.printed(telemetryapi.FunctionLine, record) })
+	out, err := newOutput(emit)
 	if err != nil {
 		return err
 	}
@@ -142,7 +162,7 @@ func (e *environment) run(r *family.Runtime, env []string) error {
 	}
 	e.process = p
 	go func() {
-		e.exit = p.Wait()
+		e.blank.exit = p.Wait()
 		close(e.exited)
 	}()
 	return nil
@@ -189,6 +209,12 @@ func (e *environment) usage() (peak int, exhausted bool) {
 	return min(int((u.MemoryPeak+mib-1)/mib), e.spec.Memory), u.OOMKills > 0
 }
 
+// processor is how much processor time the environment used, and whether that is known.
+func (e *environment) processor() (time.Duration, bool) {
+	u, err := e.jail.Usage()
+	return u.CPU, err == nil && u.CPU > 0
+}
+
 // destroy kills what runs inside and removes the environment. Its log stays open.
 func (e *environment) destroy() {
 	e.endOnce.Do(func() {
@@ -200,6 +226,7 @@ func (e *environment) destroy() {
 		for _, o := range e.printing {
 			o.close()
 		}
+		e.blank.release()
 		e.fleet.forget(e)
 		if err != nil && !errors.Is(err, context.Canceled) {
 			e.journal.line("The environment could not be removed: " + err.Error())

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"cirro/internal/sandbox/family"
-	"cirro/internal/sandbox/jail"
 	"cirro/internal/sandbox/node"
 	"cirro/internal/sandbox/provided"
 	"cirro/internal/sandbox/python"
@@ -33,6 +32,9 @@ type Fleet struct {
 
 	shelves sync.Map // of *shelf, by Spec.ID
 	starts  admission
+	nursery *nursery
+	memory  func() memoryState
+	empty   string // a directory with nothing in it
 	merging sync.Mutex
 	stop    chan struct{}
 	running sync.WaitGroup // invocations, starts and the reaper
@@ -59,6 +61,9 @@ func New(o Options) (*Fleet, error) {
 	if o.InitLimit <= 0 {
 		o.InitLimit = defaultInit
 	}
+	if o.PoolMemory == 0 {
+		o.PoolMemory = defaultPoolMemory()
+	}
 	if o.Runtimes == "" {
 		o.Runtimes = besideProgram()
 	}
@@ -69,8 +74,14 @@ func New(o Options) (*Fleet, error) {
 	if err := os.MkdirAll(filepath.Join(o.Dir, "layers"), 0o755); err != nil {
 		return nil, err
 	}
+	empty := filepath.Join(o.Dir, "empty")
+	if err := os.MkdirAll(empty, 0o755); err != nil {
+		return nil, err
+	}
 	f := &Fleet{
 		options: o,
+		empty:   empty,
+		memory:  readMemory,
 		families: map[string]family.Family{
 			"python":   python.New(filepath.Join(boot, "python"), o.Runtimes),
 			"nodejs":   node.New(filepath.Join(boot, "node"), o.Runtimes),
@@ -83,8 +94,12 @@ func New(o Options) (*Fleet, error) {
 	if o.Endpoint != nil {
 		f.endpoint = &http.Server{Handler: o.Endpoint}
 	}
+	f.nursery = newNursery(f, o.PoolMemory)
 	f.running.Add(1)
 	go f.reap()
+	if !f.nursery.none() {
+		f.running.Go(f.nursery.run)
+	}
 	return f, nil
 }
 
@@ -155,12 +170,12 @@ func (f *Fleet) Prepare(ctx context.Context, s *Spec, n int) (int, error) {
 }
 
 func (f *Fleet) prepareOne(ctx context.Context, s *Spec, sh *shelf) error {
-	leave, err := f.starts.enter(ctx)
+	place, err := f.starts.enter(ctx)
 	if err != nil {
 		return err
 	}
-	defer leave()
-	e, failed, err := f.open(ctx, s, nil, phaseInit, f.options.InitLimit)
+	defer place.leave()
+	e, failed, err := f.open(ctx, s, place, nil, phaseInit, f.options.InitLimit)
 	if err != nil {
 		return err
 	}
@@ -240,14 +255,17 @@ func (f *Fleet) shelf(id string) *shelf {
 // reap ends environments that were idle for too long.
 func (f *Fleet) reap() {
 	defer f.running.Done()
-	tick := time.NewTicker(max(f.options.IdleFor/8, 10*time.Millisecond))
+	tick := time.NewTicker(min(max(f.options.IdleFor/8, 10*time.Millisecond), watchEvery))
 	defer tick.Stop()
 	for {
 		select {
 		case <-f.stop:
 			return
 		case now := <-tick.C:
+			f.reclaim()
+			f.nursery.tidy(now)
 			f.shelves.Range(func(_, v any) bool {
+				f.renew(v.(*shelf), now)
 				for _, e := range v.(*shelf).expired(now.Add(-f.options.IdleFor)) {
 					f.end(e, spindown)
 				}
@@ -256,16 +274,3 @@ func (f *Fleet) reap() {
 		}
 	}
 }
-
-// jail makes a jail for a runtime, in which nothing runs yet. What it does depends on the runtime
-// alone, not on the function: jails can be made ahead.
-func (f *Fleet) jail(ctx context.Context, r *family.Runtime) (jail.Jail, error) {
-	return f.options.Jail.New(ctx, jail.Config{
-		Binds:     r.Binds,
-		Listeners: []string{runtimeAddress, endpointAddress},
-		Hostname:  hostname(),
-	})
-}
-
-// hostname is what an environment calls itself: AWS's are link-local addresses too.
-func hostname() string { return "169-254-10-1" }

@@ -36,21 +36,21 @@ type initFailure struct {
 
 // open makes an environment and initializes it. A failure of the function's is an initFailure; then
 // nothing is left but the log.
-func (f *Fleet) open(ctx context.Context, s *Spec, log *journal, phase string, limit time.Duration) (*environment, *initFailure, error) {
+func (f *Fleet) open(ctx context.Context, s *Spec, place *start, log *journal, phase string, limit time.Duration) (*environment, *initFailure, error) {
 	r, err := f.runtime(s.Runtime)
 	if err != nil {
 		return nil, nil, err
 	}
-	j, err := f.jail(ctx, r)
+	b, err := f.nursery.blank(ctx, r, s)
 	if err != nil {
 		return nil, nil, err
 	}
 	if log == nil {
 		log = newJournal(s, f.options.Log)
 	}
-	e, err := f.place(ctx, s, r.Path == "", j, log)
+	e, err := f.place(ctx, s, r.Path == "", b, log)
 	if err != nil {
-		j.Close()
+		b.close()
 		log.close()
 		return nil, nil, err
 	}
@@ -59,6 +59,7 @@ func (f *Fleet) open(ctx context.Context, s *Spec, log *journal, phase string, l
 		log.close()
 		return nil, nil, err
 	}
+	place.computes(e.processor)
 	began := time.Now()
 	e.logInitStart(r.Version, r.Warning, phase)
 	if failed := e.initialize(r, limit); failed != nil {
@@ -78,7 +79,7 @@ func (f *Fleet) open(ctx context.Context, s *Spec, log *journal, phase string, l
 func (e *environment) initialize(r *family.Runtime, limit time.Duration) *initFailure {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
-	env := variables(e.spec, r, e.journal.name)
+	env := variables(e.spec, r, e.journal.name, e.credentials())
 	if failed := e.startExtensions(extensionVariables(env), limit, timer.C); failed != nil {
 		return failed
 	}
@@ -88,6 +89,7 @@ func (e *environment) initialize(r *family.Runtime, limit time.Duration) *initFa
 	if failed := e.awaitRuntime(limit, timer.C); failed != nil {
 		return failed
 	}
+	e.blank.heard()
 	e.extensions.registry.Seal()
 	select {
 	case <-e.extensions.registry.Resting():
@@ -119,7 +121,7 @@ func (e *environment) awaitRuntime(limit time.Duration, over <-chan time.Time) *
 		case f := <-e.runtime.InitFailed():
 			return &initFailure{Type: f.Type, Body: f.Body}
 		default:
-			return &initFailure{Type: "Runtime.ExitError", message: exitMessage(e.exit)}
+			return &initFailure{Type: "Runtime.ExitError", message: exitMessage(e.blank.exit)}
 		}
 	case <-over:
 		return initTimeout(limit)

@@ -36,23 +36,24 @@ type round struct {
 // coldInvoke runs an invocation in a new environment. Where its initialization fails it is tried again
 // as a part of the invocation, which then has the second failure as its result.
 func (f *Fleet) coldInvoke(ctx context.Context, sh *shelf, s *Spec, inv *Invocation) (*Result, error) {
-	leave, err := f.starts.enter(ctx)
+	place, err := f.starts.enter(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer leave()
+	defer place.leave()
 	if e := sh.take(); e != nil {
-		leave()
+		place.leave()
 		return e.invoke(ctx, inv)
 	}
+	defer f.nursery.started()()
 	alone := context.WithoutCancel(ctx) // a new environment serves others if this caller goes away
-	e, failed, err := f.open(alone, s, nil, phaseInit, f.options.InitLimit)
+	e, failed, err := f.open(alone, s, place, nil, phaseInit, f.options.InitLimit)
 	if err != nil {
 		return nil, err
 	}
 	if failed != nil {
 		log := failed.journal
-		if e, failed, err = f.open(alone, s, log, phaseInvoke, s.Timeout); err != nil {
+		if e, failed, err = f.open(alone, s, place, log, phaseInvoke, s.Timeout); err != nil {
 			log.close()
 			return nil, err
 		}
@@ -60,14 +61,14 @@ func (f *Fleet) coldInvoke(ctx context.Context, sh *shelf, s *Spec, inv *Invocat
 	if failed != nil {
 		return failed.report(s, inv), nil
 	}
-	leave()
+	place.leave()
 	sh.adopt(e)
 	return e.invoke(ctx, inv)
 }
 
 // invoke runs an invocation. The environment goes back to its shelf afterwards, or ends.
 func (e *environment) invoke(ctx context.Context, inv *Invocation) (*Result, error) {
-	r := e.begin(inv)
+	r := e.begin(inv, ctx.Done() != nil)
 	if !r.answered(ctx.Done()) {
 		r.call.Detach()
 		go func() {
@@ -96,8 +97,9 @@ func (e *environment) invoke(ctx context.Context, inv *Invocation) (*Result, err
 	return &r.result, nil
 }
 
-// begin gives the invocation to the runtime and to extensions.
-func (e *environment) begin(inv *Invocation) *round {
+// begin gives the invocation to the runtime and to extensions. Where nothing but the runtime's answer, its
+// end and the timeout matter until then, it returns when one of them is there.
+func (e *environment) begin(inv *Invocation, cancellable bool) *round {
 	r := &round{env: e, inv: inv, status: "success", trace: inv.TraceID}
 	if r.trace == "" {
 		r.trace = newTrace(e.spec.Tracing == "Active")
@@ -120,7 +122,11 @@ func (e *environment) begin(inv *Invocation) *round {
 		e.extensions.registry.Send(extensionsapi.Invoke,
 			extensionsapi.InvokeEvent(inv.RequestID, inv.InvokedARN, r.trace, deadline))
 	}
-	e.runtime.Send(r.call)
+	if r.extended || cancellable {
+		e.runtime.Send(r.call)
+	} else {
+		e.runtime.Run(r.call, deadline)
+	}
 	return r
 }
 
@@ -132,7 +138,7 @@ func (r *round) answered(cancel <-chan struct{}) bool {
 	case <-r.call.Done():
 		r.responded()
 	case <-e.exited:
-		r.crashed("Runtime.ExitError", exitMessage(e.exit))
+		r.crashed("Runtime.ExitError", exitMessage(e.blank.exit))
 	case f := <-e.extensions.registry.Failed():
 		r.crashed(f.Type, extensionMessage(f))
 	case <-r.timer.C:
@@ -222,7 +228,7 @@ func (r *round) rested(cancel <-chan time.Time) bool {
 	select {
 	case <-ready:
 	case <-e.exited:
-		r.died("Runtime.ExitError", exitMessage(e.exit))
+		r.died("Runtime.ExitError", exitMessage(e.blank.exit))
 		return true
 	case <-r.timer.C:
 		r.status = "timeout"

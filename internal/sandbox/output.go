@@ -16,6 +16,7 @@ type output struct {
 
 	lock  sync.Mutex // held while bytes on their way out of the pipe are not yet in the log
 	lines splitter
+	kept  []string
 }
 
 // buffers are what pipes are read with; few are in use at a time.
@@ -24,16 +25,31 @@ var buffers = sync.Pool{New: func() any { return new([32 * 1024]byte) }}
 // pipeSize is how much a pipe holds: what was printed before a moment is within that many bytes.
 const pipeSize = 64 * 1024
 
-// newOutput makes a pipe and starts to read it.
+// newOutput makes a pipe and starts to read it. Without emit, to has to follow: until then what is read
+// is kept.
 func newOutput(emit func(record string)) (*output, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
 	w.Fd() // makes this end block, as programs expect of what they print to
-	o := &output{read: r, write: w, ended: make(chan struct{}), lines: splitter{emit: emit}}
+	o := &output{read: r, write: w, ended: make(chan struct{})}
+	o.lines.emit = emit
+	if emit == nil {
+		o.lines.emit = func(record string) { o.kept = append(o.kept, record) }
+	}
 	go o.follow()
 	return o, nil
+}
+
+// to says where records go, from the first one on.
+func (o *output) to(emit func(record string)) {
+	o.lock.Lock()
+	defer o.lock.Unlock()
+	for _, record := range o.kept {
+		emit(record)
+	}
+	o.kept, o.lines.emit = nil, emit
 }
 
 // follow reads until the pipe's other end is closed everywhere.

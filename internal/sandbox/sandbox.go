@@ -48,7 +48,11 @@ type Spec struct {
 }
 
 // Credentials are what the function's own calls to the platform are signed with.
-type Credentials struct{ AccessKeyID, SecretAccessKey, SessionToken string }
+// An environment ends before they do.
+type Credentials struct {
+	AccessKeyID, SecretAccessKey, SessionToken string
+	Expires                                    time.Time // 0 for never
+}
 
 // Invocation is one call of a function.
 type Invocation struct {
@@ -123,7 +127,10 @@ type Options struct {
 	// FreezeAfter is how long an environment is idle before its processes are frozen; 0 for the default,
 	// less for never.
 	FreezeAfter time.Duration
-	InitLimit   time.Duration // of an initialization ahead of an invocation; 0 for AWS's 10 seconds
-	Runtimes    string        // directory with what managed runtimes carry: a directory of packages for each of "python3.12", …; "" to look beside the program
-	Jail        jail.Host     // makes the jails; it is not closed with the Fleet
+	// PoolMemory is how many bytes may be spent on what is made ahead of functions: jails, and runtimes
+	// that wait in them. 0 is a sixteenth of this machine's memory, less than 0 is for nothing ahead.
+	PoolMemory int64
+	InitLimit  time.Duration // of an initialization ahead of an invocation; 0 for AWS's 10 seconds
+	Runtimes   string        // directory with what managed runtimes carry: a directory of packages for each of "python3.12", …; "" to look beside the program
+	Jail       jail.Host     // makes the jails; it is not closed with the Fleet
 }

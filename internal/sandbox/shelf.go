@@ -25,11 +25,10 @@ func (s *shelf) take() *environment {
 		if e == nil {
 			return nil
 		}
-		if e.alive() && e.wake() == nil {
+		if e.alive() && !e.stale(time.Now()) && e.wake() == nil {
 			return e
 		}
-		s.lose()
-		s.fleet.end(e, spindown)
+		s.replace(e)
 	}
 }
 
@@ -112,6 +111,26 @@ func (s *shelf) retire() []*environment {
 	s.idle = nil
 	s.all -= len(idle)
 	return idle
+}
+
+// spares lists what is idle beyond what is kept, the one used longest ago first.
+func (s *shelf) spares() []*environment {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	return slices.Clone(s.idle[:min(len(s.idle), max(0, s.all-s.least))])
+}
+
+// remove takes one out that is idle, and returns false if it is not.
+func (s *shelf) remove(e *environment) bool {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	i := slices.Index(s.idle, e)
+	if i < 0 || s.all <= s.least {
+		return false
+	}
+	s.idle = slices.Delete(s.idle, i, i+1)
+	s.all--
+	return true
 }
 
 // expired takes out what was last used before a moment, but for those that are kept.

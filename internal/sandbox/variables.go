@@ -19,12 +19,8 @@ const (
 // variables are the environment variables of a runtime and of extensions, as AWS defines them:
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html. Those that AWS lets a
 // function change come before its own, the reserved ones after.
-func variables(s *Spec, r *family.Runtime, logStream string) []string {
+func variables(s *Spec, r *family.Runtime, logStream string, c Credentials) []string {
 	v := map[string]string{
-		"LANG":                            "en_US.UTF-8",
-		"TZ":                              ":UTC",
-		"PATH":                            "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin",
-		"LD_LIBRARY_PATH":                 "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
 		"AWS_XRAY_CONTEXT_MISSING":        "LOG_ERROR",
 		"AWS_XRAY_DAEMON_ADDRESS":         "169.254.79.129:2000",
 		"AWS_ENDPOINT_URL":                "http://" + endpointAddress,
@@ -33,6 +29,7 @@ func variables(s *Spec, r *family.Runtime, logStream string) []string {
 		"AWS_LAMBDA_INITIALIZATION_TYPE":  "on-demand",
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(s.Memory),
 	}
+	maps.Copy(v, lasting)
 	maps.Copy(v, r.Env)
 	maps.Copy(v, s.Environment)
 	maps.Copy(v, map[string]string{
@@ -60,19 +57,49 @@ func variables(s *Spec, r *family.Runtime, logStream string) []string {
 	if s.LogFormat == "JSON" {
 		v["AWS_LAMBDA_LOG_LEVEL"] = cmp.Or(s.ApplicationLogLevel, "INFO")
 	}
-	if s.Credentials != nil {
-		c := s.Credentials()
+	if c.AccessKeyID != "" {
 		v["AWS_ACCESS_KEY_ID"] = c.AccessKeyID
 		v["AWS_SECRET_ACCESS_KEY"] = c.SecretAccessKey
 		if c.SessionToken != "" {
 			v["AWS_SESSION_TOKEN"] = c.SessionToken
 		}
 	}
+	return asList(v)
+}
+
+// lasting are the variables that are the same for all functions that do not set them.
+var lasting = map[string]string{
+	"LANG":            "en_US.UTF-8",
+	"TZ":              ":UTC",
+	"PATH":            "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin",
+	"LD_LIBRARY_PATH": "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
+}
+
+// startVariables are the variables of a runtime's program that is started before its function is known:
+// those that count at a start are there, and the same.
+func startVariables(r *family.Runtime) []string {
+	v := maps.Clone(lasting)
+	maps.Copy(v, r.Env)
+	v["AWS_LAMBDA_RUNTIME_API"] = runtimeAddress
+	return asList(v)
+}
+
+// asList writes variables as a program is given them.
+func asList(v map[string]string) []string {
 	list := make([]string, 0, len(v))
 	for _, name := range slices.Sorted(maps.Keys(v)) {
 		list = append(list, name+"="+v[name])
 	}
 	return list
+}
+
+func asMap(list []string) map[string]string {
+	v := make(map[string]string, len(list))
+	for _, entry := range list {
+		name, value, _ := strings.Cut(entry, "=")
+		v[name] = value
+	}
+	return v
 }
 
 // hidden are the variables that extensions do not get.

@@ -16,16 +16,17 @@ const Models = "github.com/aws/aws-sdk-go@v1.55.8"
 
 // Newer are the modules of single services, by the service's name, with what has come since.
 var Newer = map[string]string{
-	"apigateway": "github.com/aws/aws-sdk-go-v2/service/apigateway@v1.40.2",
-	"dynamodb":   "github.com/aws/aws-sdk-go-v2/service/dynamodb@v1.73.2",
-	"events":     "github.com/aws/aws-sdk-go-v2/service/eventbridge@v1.55.10",
-	"iam":        "github.com/aws/aws-sdk-go-v2/service/iam@v1.64.9",
-	"lambda":     "github.com/aws/aws-sdk-go-v2/service/lambda@v1.114.3",
-	"logs":       "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs@v1.92.1",
-	"monitoring": "github.com/aws/aws-sdk-go-v2/service/cloudwatch@v1.75.6",
-	"sns":        "github.com/aws/aws-sdk-go-v2/service/sns@v1.47.10",
-	"sqs":        "github.com/aws/aws-sdk-go-v2/service/sqs@v1.52.11",
-	"sts":        "github.com/aws/aws-sdk-go-v2/service/sts@v1.51.9",
+	"application-autoscaling": "github.com/aws/aws-sdk-go-v2/service/applicationautoscaling@v1.41.18",
+	"apigateway":              "github.com/aws/aws-sdk-go-v2/service/apigateway@v1.40.2",
+	"dynamodb":                "github.com/aws/aws-sdk-go-v2/service/dynamodb@v1.73.2",
+	"events":                  "github.com/aws/aws-sdk-go-v2/service/eventbridge@v1.55.10",
+	"iam":                     "github.com/aws/aws-sdk-go-v2/service/iam@v1.64.9",
+	"lambda":                  "github.com/aws/aws-sdk-go-v2/service/lambda@v1.114.3",
+	"logs":                    "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs@v1.92.1",
+	"monitoring":              "github.com/aws/aws-sdk-go-v2/service/cloudwatch@v1.75.6",
+	"sns":                     "github.com/aws/aws-sdk-go-v2/service/sns@v1.47.10",
+	"sqs":                     "github.com/aws/aws-sdk-go-v2/service/sqs@v1.52.11",
+	"sts":                     "github.com/aws/aws-sdk-go-v2/service/sts@v1.51.9",
 }
 
 // Dir is where the module cache holds a module, path@version; it is downloaded if need be.

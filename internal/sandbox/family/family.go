@@ -26,6 +26,7 @@ type Runtime struct {
 	Env     map[string]string // beside what every runtime gets
 	Warning string            // for the function's log, "" for none
 	Version string            // as INIT_START names it: "python:3.12.v36"
+	Ahead   Ahead             // makes programs that wait for a function, nil for none
 }
 
 // Directories of the inside, as on AWS.

@@ -15,6 +15,7 @@ import (
 type cell struct {
 	group   *cgroup.Group
 	process *spawned
+	asked   bool // for a way out
 }
 
 // raise makes a cell.
@@ -28,6 +29,11 @@ func (h *walledHost) raise() (*cell, error) {
 	c.process = born.spawned
 	if born.err != nil {
 		return nil, errors.Join(born.err, c.destroy())
+	}
+	if h.gate != nil {
+		if err := c.requestRoute(); err != nil {
+			return nil, errors.Join(err, c.destroy())
+		}
 	}
 	return c, nil
 }

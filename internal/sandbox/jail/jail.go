@@ -39,6 +39,11 @@ type Config struct {
 	Binds     []Bind   // of the root, which is otherwise empty but for /dev, /proc, /etc and /tmp
 	Listeners []string // TCP addresses to listen on inside ("127.0.0.1:9001"), for the platform to serve
 	Hostname  string
+	// Tmp, if more than 0, is how many bytes /tmp holds, and Files how many descriptors a process may
+	// open; those of Limits then count for nothing. In such a jail programs may be started before it is
+	// assigned: they see what Assign adds.
+	Tmp   int64
+	Files int
 }
 
 // Bind shows a file or directory of the host inside, read-only and without set-uid or devices. What is
@@ -63,11 +68,14 @@ type Command struct {
 	Dir    string // inside
 	Stdout *os.File
 	Stderr *os.File
+	// Control is its descriptor 3, nil for none: a socket that it is told more through, as it is.
+	Control *os.File
 }
 
 // Jail is one jail.
 type Jail interface {
-	// Assign gives the jail its limits and more binds (code, layers). It is called once, before Start.
+	// Assign gives the jail its limits and more binds (code, layers). It is called once, before Start but
+	// for programs that need nothing of it (Config.Tmp).
 	Assign(ctx context.Context, l Limits, binds []Bind) error
 	// SetCPU changes how many cores the jail's processes get; 0 is as many as there are. A function
 	// may start at full speed and get its share after.

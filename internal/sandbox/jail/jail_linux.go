@@ -14,15 +14,20 @@ import (
 
 	"cirro/internal/sandbox/jail/cgroup"
 	"cirro/internal/sandbox/jail/control"
+	"cirro/internal/sandbox/jail/egress"
 )
 
 // walledJail is one jail, with the connection to its supervisor.
 type walledJail struct {
 	host      *walledHost
 	user      int
-	*cell           // nil until there is one
-	link      *link // nil until then
+	memory    int64       // bytes that /tmp may take of the memory
+	confined  bool        // programs can be started
+	*cell                 // nil until there is one
+	way       *egress.Way // nil without one
+	link      *link       // nil until then
 	listeners []net.Listener
+	files     int // descriptors that a process may open
 	closing   sync.Once
 	closed    error
 }
@@ -46,16 +51,23 @@ func (j *walledJail) open(ctx context.Context, c Config) (err error) {
 	// While its process may still be starting, what it will need is made.
 	binds := append(rootBinds(), c.Binds...)
 	mounts, err := h.mounts.open(sources(binds))
-	defer closeAll(mounts)
+	defer func() { closeAll(mounts) }()
 	t := <-cell
 	j.cell = t.cell
 	if err = errors.Join(err, t.err); err != nil {
 		return err
 	}
 	j.link = newLink(j.process.conn)
-	_, sockets, err := j.link.ask(ctx, &control.Build{
+	if err := j.openWay(ctx); err != nil {
+		return err
+	}
+	m := &control.Build{
 		Hostname: c.Hostname, Targets: targets(binds), Files: j.etc(c.Hostname), Hide: hidden, Listeners: c.Listeners,
-	}, mounts)
+	}
+	if c.Tmp > 0 {
+		mounts, m.Targets = j.confine(&m.Confine, c.Tmp, c.Files, mounts, m.Targets)
+	}
+	_, sockets, err := j.link.ask(ctx, m, mounts)
 	if err != nil {
 		closeAll(sockets)
 		return err
@@ -92,25 +104,36 @@ func (j *walledJail) assign(ctx context.Context, l Limits, binds []Bind) error {
 	if err != nil {
 		return err
 	}
-	m := &control.Assign{Targets: targets(binds), Files: int64(l.Files), UID: -1, GID: -1, Filter: h.filter}
-	if h.mode == AsRoot {
-		m.UID, m.GID = int64(firstUser+j.user), int64(firstUser+j.user)
-	}
-	memory := l.Memory
-	if volume := h.volume(l.Tmp); volume >= 0 {
-		mounts, m.Targets = append(mounts, volume), append(m.Targets, "/tmp")
-	} else {
-		// What lies in such a /tmp is counted as memory.
-		m.Tmp = max(l.Tmp, 4<<10)
-		if memory > 0 {
-			memory += m.Tmp
-		}
+	m := &control.Assign{Targets: targets(binds)}
+	if !j.confined {
+		mounts, m.Targets = j.confine(&m.Confine, l.Tmp, l.Files, mounts, m.Targets)
 	}
 	h.limitEach(m, l)
 	if _, _, err := j.link.ask(ctx, m, mounts); err != nil {
 		return err
 	}
+	memory := l.Memory
+	if memory > 0 {
+		memory += j.memory
+	}
 	return j.group.Limit(cgroup.Limits{Memory: memory, CPU: l.CPU, Pids: l.Pids})
+}
+
+// confine says how programs are confined, and adds a /tmp of a size to what is mounted.
+func (j *walledJail) confine(c *control.Confine, tmp int64, files int, mounts []int, targets []string) ([]int, []string) {
+	h := j.host
+	j.confined, j.files = true, files
+	c.UID, c.GID, c.Filter, c.Files = -1, -1, h.filter, int64(files)
+	if h.mode == AsRoot {
+		c.UID, c.GID = int64(firstUser+j.user), int64(firstUser+j.user)
+	}
+	if volume := h.volume(tmp); volume >= 0 {
+		return append(mounts, volume), append(targets, "/tmp")
+	}
+	// What lies in such a /tmp is counted as memory.
+	c.Tmp = max(tmp, 4<<10)
+	j.memory = c.Tmp
+	return mounts, targets
 }
 
 // volume is a file system on disk of a size, or -1 where there is none to be had.
@@ -156,6 +179,7 @@ var countsByNamespace = sync.OnceValue(func() bool {
 func (j *walledJail) SetCPU(cores float64) error { return j.group.LimitCPU(cores) }
 
 func (j *walledJail) Start(c Command) (Process, error) {
+	j.group.Mark()
 	p, err := j.link.start(c)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", c.Path, err)
@@ -209,6 +233,9 @@ func (j *walledJail) close() error {
 	}
 	if j.cell == nil {
 		return nil
+	}
+	if j.way != nil {
+		defer j.way.Close()
 	}
 	return j.destroy()
 }

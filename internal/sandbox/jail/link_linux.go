@@ -103,6 +103,11 @@ func (l *link) ask(ctx context.Context, m control.Message, files []int) (control
 	if err := l.send(m, files); err != nil {
 		return nil, nil, err
 	}
+	return l.answer(ctx)
+}
+
+// answer waits for the next answer.
+func (l *link) answer(ctx context.Context) (control.Message, []int, error) {
 	select {
 	case a, ok := <-l.answers:
 		if !ok {
@@ -157,7 +162,11 @@ func (l *link) start(c Command) (*program, error) {
 		dir = "/"
 	}
 	m := &control.Start{ID: p.id, Path: c.Path, Args: append([]string{c.Path}, c.Args...), Env: c.Env, Dir: dir}
-	_, _, err = l.ask(context.Background(), m, []int{int(files[0].Fd()), int(files[1].Fd())})
+	var fds []int
+	for _, f := range files {
+		fds = append(fds, int(f.Fd()))
+	}
+	_, _, err = l.ask(context.Background(), m, fds)
 	if err != nil {
 		l.lock.Lock()
 		delete(l.programs, p.id)
@@ -195,6 +204,9 @@ func outputs(c Command) (files []*os.File, err error) {
 			return nil, err
 		}
 		files = append(files, f)
+	}
+	if c.Control != nil {
+		files = append(files, c.Control)
 	}
 	return files, nil
 }

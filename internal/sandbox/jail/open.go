@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"cirro/internal/sandbox/jail/egress"
 )
 
 // Options say how Open makes its host. The zero value asks for the strongest walls that this machine
@@ -12,6 +14,8 @@ import (
 type Options struct {
 	// Mode forces a mode: Open then fails where the machine cannot give it. Unwalled always works.
 	Mode Mode
+	// Egress is where programs may connect to beside what listens inside; "" is egress.None.
+	Egress egress.Policy
 }
 
 // Open makes a host that keeps what it needs under dir. It first removes what a predecessor that was
@@ -30,7 +34,7 @@ func Open(dir string, o Options) (Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h, err := openMode(dir, owned, o.Mode)
+	h, err := openMode(dir, owned, o)
 	if err != nil {
 		owned.Close()
 		return nil, err
@@ -38,11 +42,11 @@ func Open(dir string, o Options) (Host, error) {
 	return h, nil
 }
 
-func openMode(dir string, owned *os.File, mode Mode) (Host, error) {
+func openMode(dir string, owned *os.File, o Options) (Host, error) {
 	why := "the walls are switched off"
-	if mode != Unwalled {
-		h, err := openWalled(dir, owned, mode)
-		if err == nil || mode != "" {
+	if o.Mode != Unwalled {
+		h, err := openWalled(dir, owned, o)
+		if err == nil || o.Mode != "" {
 			return h, err
 		}
 		why = err.Error()

@@ -49,6 +49,6 @@ func (j *walledJail) etc(hostname string) []control.File {
 		{Path: "/etc/hosts", Content: "127.0.0.1 localhost " + hostname + "\n"},
 		{Path: "/etc/hostname", Content: hostname + "\n"},
 		{Path: "/etc/nsswitch.conf", Content: "passwd: files\ngroup: files\nhosts: files dns\n"},
-		{Path: "/etc/resolv.conf", Content: "options attempts:1 timeout:1\n"},
+		{Path: "/etc/resolv.conf", Content: j.resolving()},
 	}
 }

@@ -52,6 +52,7 @@ const (
 	archAt   = 4
 	firstAt  = 16
 	secondAt = 24
+	thirdAt  = 32
 )
 
 // seccompFilter is what may be called inside, as instructions for the kernel.
@@ -89,7 +90,7 @@ func seccompProgram() []bpf.Instruction {
 		bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: namespaces, SkipFalse: 1},
 		refuse(unix.EPERM),
 	)...)
-	p = append(p, whenCalled(unix.SYS_SOCKET, onlyFirst(families, unix.EAFNOSUPPORT)...)...)
+	p = append(p, whenCalled(unix.SYS_SOCKET, slices.Concat(onlyRoutes, onlyFirst(families, unix.EAFNOSUPPORT))...)...)
 	p = append(p, whenCalled(unix.SYS_SOCKETPAIR, onlyFirst(families, unix.EAFNOSUPPORT)...)...)
 	p = append(p, whenCalled(unix.SYS_PERSONALITY, onlyFirst(personalities, unix.EPERM)...)...)
 	// Of other processes the supervisor is one.
@@ -102,6 +103,16 @@ func seccompProgram() []bpf.Instruction {
 		refuse(unix.EPERM),
 	)...)
 	return append(p, search(slices.Sorted(slices.Values(forbidden)))...)
+}
+
+// onlyRoutes refuses sockets of netlink but those that tell of one's own addresses and routes, as
+// libraries ask. By others the kernel tells of the machine: its devices' events are not a namespace's.
+var onlyRoutes = []bpf.Instruction{
+	bpf.LoadAbsolute{Off: firstAt, Size: 4},
+	bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: unix.AF_NETLINK, SkipTrue: 3},
+	bpf.LoadAbsolute{Off: thirdAt, Size: 4},
+	bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.NETLINK_ROUTE, SkipTrue: 1},
+	refuse(unix.EPROTONOSUPPORT),
 }
 
 // search refuses the calls in a sorted list and allows all others. It halves the list at every step: the

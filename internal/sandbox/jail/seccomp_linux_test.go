@@ -10,13 +10,14 @@ import (
 )
 
 // verdict runs the filter over a system call of this architecture.
-func verdict(t *testing.T, vm *bpf.VM, arch, number, first, second uint32) uint32 {
+func verdict(t *testing.T, vm *bpf.VM, arch, number uint32, arguments ...uint32) uint32 {
 	t.Helper()
 	data := make([]byte, 64) // as the machine of package bpf reads it: the highest byte first
 	binary.BigEndian.PutUint32(data[numberAt:], number)
 	binary.BigEndian.PutUint32(data[archAt:], arch)
-	binary.BigEndian.PutUint32(data[firstAt:], first)
-	binary.BigEndian.PutUint32(data[secondAt:], second)
+	for i, a := range arguments {
+		binary.BigEndian.PutUint32(data[firstAt+8*i:], a)
+	}
 	r, err := vm.Run(data)
 	if err != nil {
 		t.Fatal(err)
@@ -69,6 +70,14 @@ func TestFilterRefusesExactlyWhatItShould(t *testing.T) {
 	} {
 		if got := verdict(t, vm, arch, c.number, c.first, c.second); got != c.want {
 			t.Errorf("%+v: %#x", c, got)
+		}
+	}
+	for protocol, want := range map[uint32]uint32{
+		unix.NETLINK_ROUTE: allowed, unix.NETLINK_AUDIT: unix.SECCOMP_RET_ERRNO | uint32(unix.EPROTONOSUPPORT),
+		unix.NETLINK_KOBJECT_UEVENT: unix.SECCOMP_RET_ERRNO | uint32(unix.EPROTONOSUPPORT),
+	} {
+		if got := verdict(t, vm, arch, unix.SYS_SOCKET, unix.AF_NETLINK, unix.SOCK_RAW, protocol); got != want {
+			t.Errorf("netlink %d: %#x; want %#x", protocol, got, want)
 		}
 	}
 	if got := verdict(t, vm, arch+1, unix.SYS_READ, 0, 0); got != unix.SECCOMP_RET_KILL_PROCESS {

@@ -132,8 +132,29 @@ func spawn(role string, a *syscall.SysProcAttr) (*spawned, error) {
 	}
 	p := &spawned{process: process, conn: conn.(*net.UnixConn), done: make(chan struct{})}
 	go func() {
+		awaitEnd(process)
 		process.Wait()
 		close(p.done)
 	}()
 	return p, nil
+}
+
+// awaitEnd waits for a process's end without a thread of its own, of which hundreds of jails would need
+// hundreds. Where the kernel cannot tell so (before Linux 5.10) it returns at once.
+func awaitEnd(p *os.Process) {
+	fd, err := unix.PidfdOpen(p.Pid, unix.PIDFD_NONBLOCK)
+	if err != nil {
+		return
+	}
+	f := os.NewFile(uintptr(fd), "process")
+	defer f.Close()
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return
+	}
+	conn.Read(func(fd uintptr) bool {
+		var ended unix.Siginfo
+		err := unix.Waitid(unix.P_PIDFD, int(fd), &ended, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+		return err != nil || ended.Signo != 0
+	})
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"cirro/internal/sandbox/jail/cgroup"
+	"cirro/internal/sandbox/jail/egress"
 )
 
 // walledHost makes jails behind the kernel's walls.
@@ -27,7 +28,9 @@ type walledHost struct {
 	volumes  *volumes // nil without
 	spawner  *spawner
 	cells    *stock
+	zygotes  zygotes
 	filter   []byte
+	gate     *egress.Gate // nil where there is no way out
 	warnings []string
 	serial   atomic.Int64
 
@@ -37,18 +40,22 @@ type walledHost struct {
 	users  []bool // which of the uids from firstUser on are taken
 	closed bool
 	late   string // a warning that came up after Open, "" for none
+	cutOff string // that there is no way out, "" for none
 }
 
 // openWalled makes a host and proves with a first jail that this machine lets it. What a first time
 // costs is paid then.
-func openWalled(dir string, owned *os.File, mode Mode) (Host, error) {
-	modes := []Mode{mode}
-	if mode == "" {
+func openWalled(dir string, owned *os.File, o Options) (Host, error) {
+	modes := []Mode{o.Mode}
+	if o.Mode == "" {
 		modes = []Mode{AsRoot, Rootless}
 	}
 	var refused []string
 	for _, m := range modes {
 		h := &walledHost{mode: m, jails: map[*walledJail]struct{}{}}
+		if o.Egress != "" && o.Egress != egress.None {
+			h.gate = egress.NewGate(o.Egress)
+		}
 		err := h.open(dir)
 		if err == nil {
 			err = h.prove()
@@ -152,10 +159,13 @@ func (h *walledHost) Mode() Mode { return h.mode }
 func (h *walledHost) Warnings() []string {
 	h.lock.Lock()
 	defer h.lock.Unlock()
-	if h.late == "" {
-		return h.warnings
+	all := slices.Clip(h.warnings)
+	for _, w := range []string{h.late, h.cutOff} {
+		if w != "" {
+			all = append(all, w)
+		}
 	}
-	return append(slices.Clip(h.warnings), h.late)
+	return all
 }
 
 func (h *walledHost) Close() error {
@@ -166,6 +176,7 @@ func (h *walledHost) Close() error {
 	h.lock.Lock()
 	jails := slices.Collect(maps.Keys(h.jails))
 	h.lock.Unlock()
+	h.zygotes.close()
 	var errs []error
 	for _, j := range jails {
 		errs = append(errs, j.Close())

@@ -9,6 +9,6 @@ import (
 )
 
 // openWalled refuses: the walls are made of what the Linux kernel alone has.
-func openWalled(string, *os.File, Mode) (Host, error) {
+func openWalled(string, *os.File, Options) (Host, error) {
 	return nil, fmt.Errorf("jails need Linux; this is %s", runtime.GOOS)
 }

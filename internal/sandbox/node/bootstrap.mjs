@@ -5,6 +5,9 @@
 //
 // A log record that may span lines is written to standard output as one line that begins with the byte
 // 0xFF, which no UTF-8 text contains, and has NUL for each line break inside it.
+//
+// With --wait it is started before its function is known: it loads what functions commonly use, writes a
+// byte to descriptor 3, and reads from it, as one line of JSON, what environment it is to have.
 
 import { createRequire } from "node:module";
 import fs from "node:fs";
@@ -88,7 +91,7 @@ function xrayCause(error) {
 
 const requestIdKey = Symbol.for("aws.lambda.runtime.requestId");
 const tenantIdKey = Symbol.for("aws.lambda.runtime.tenantId");
-const jsonLog = env.AWS_LAMBDA_LOG_FORMAT?.toUpperCase() === "JSON";
+let jsonLog = false;
 const levels = { TRACE: 1, DEBUG: 2, INFO: 3, WARN: 4, ERROR: 5, FATAL: 6 };
 
 function writeRecord(text) {
@@ -140,6 +143,7 @@ const jsonRecord = (level) => (...message) => {
 };
 
 function patchConsole() {
+  jsonLog = env.AWS_LAMBDA_LOG_FORMAT?.toUpperCase() === "JSON";
   const least = levels[env.AWS_LAMBDA_LOG_LEVEL?.toUpperCase()] ?? levels.TRACE;
   const logger = jsonLog ? jsonRecord : textLog;
   for (const [name, level] of [["trace", "TRACE"], ["debug", "DEBUG"], ["info", "INFO"], ["warn", "WARN"], ["error", "ERROR"]]) {
@@ -343,7 +347,8 @@ class HttpResponseStream {
 const streamingKey = Symbol.for("aws.lambda.runtime.handler.streaming");
 const highWaterMarkKey = Symbol.for("aws.lambda.runtime.handler.streaming.highWaterMark");
 
-if (!["1", "true"].includes(env.AWS_LAMBDA_NODEJS_NO_GLOBAL_AWSLAMBDA)) {
+function provideGlobals() {
+  if (["1", "true"].includes(env.AWS_LAMBDA_NODEJS_NO_GLOBAL_AWSLAMBDA)) return;
   globalThis.awslambda = {
     streamifyResponse(handler, options) {
       handler[streamingKey] = "response";
@@ -568,5 +573,52 @@ class Runtime {
   }
 }
 
+// --- waiting -----------------------------------------------------------------------------------------
+
+// warmUp loads what functions commonly use, and loads a module of each kind: the first one takes Node.js
+// some milliseconds.
+async function warmUp() {
+  for (const name of ["assert", "async_hooks", "buffer", "crypto", "dns", "events", "fs/promises", "http", "https", "os",
+    "querystring", "stream", "stream/promises", "string_decoder", "timers/promises", "tls", "url", "zlib"]) {
+    require(`node:${name}`);
+  }
+  const file = path.join(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), "warm");
+  const warm = require(file + ".cjs");
+  delete require.cache[file + ".cjs"];
+  await import(file + ".mjs");
+  await warm.handler(JSON.parse(JSON.stringify({ a: [1] })), fillContext({}, {}));
+  util.format("%s", {});
+}
+
+// assignment waits for the environment that this program is to have, and takes it over.
+async function assignment() {
+  const control = new net.Socket({ fd: 3, readable: true, writable: true });
+  control.setEncoding("utf8");
+  control.write("\n");
+  const text = await new Promise((resolve) => {
+    let all = "";
+    control.on("data", (part) => {
+      all += part;
+      if (all.endsWith("\n")) resolve(all);
+    });
+    control.on("end", () => process.exit(0)); // it is needed no more
+    control.on("error", () => process.exit(0));
+  });
+  const closed = new Promise((resolve) => control.once("close", resolve));
+  control.removeAllListeners("end").destroy();
+  const { environment } = JSON.parse(text);
+  for (const name of Object.keys(env)) if (!(name in environment)) delete env[name];
+  for (const [name, value] of Object.entries(environment)) if (env[name] !== value) env[name] = value;
+  process.chdir(env.LAMBDA_TASK_ROOT);
+  await closed;
+}
+
+const api = new Api(env.AWS_LAMBDA_RUNTIME_API);
+if (process.argv[2] === "--wait") {
+  process.argv.pop();
+  await warmUp();
+  await assignment();
+}
 patchConsole();
-await new Runtime(new Api(env.AWS_LAMBDA_RUNTIME_API)).start();
+provideGlobals();
+await new Runtime(api).start();

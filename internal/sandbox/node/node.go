@@ -23,6 +23,14 @@ import (
 //go:embed bootstrap.mjs
 var bootstrap []byte
 
+// The modules that a waiting program loads.
+//
+//go:embed warm.cjs
+var warmCommon []byte
+
+//go:embed warm.mjs
+var warmModule []byte
+
 // Where things are inside. AWS keeps its node at the same place.
 const (
 	home     = "/var/lang"
@@ -91,8 +99,12 @@ func (n *Node) runtime(name string, major int, p program) (*family.Runtime, erro
 	if err := os.MkdirAll(boot, 0o755); err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(filepath.Join(boot, "index.mjs"), bootstrap, 0o644); err != nil {
-		return nil, err
+	for name, content := range map[string][]byte{
+		"index.mjs": bootstrap, "warm.cjs": warmCommon, "warm.mjs": warmModule,
+	} {
+		if err := os.WriteFile(filepath.Join(boot, name), content, 0o644); err != nil {
+			return nil, err
+		}
 	}
 	binds := append(family.System(), jail.Bind{Source: boot, Target: family.Home})
 	path := p.path
@@ -116,11 +128,24 @@ func (n *Node) runtime(name string, major int, p program) (*family.Runtime, erro
 		Env:     map[string]string{"NODE_PATH": strings.Join(modules, ":")},
 		Version: fmt.Sprintf("nodejs:%d.v%d", p.version[0], p.version[1]),
 	}
+	r.Ahead = &family.Program{
+		Name: r.Version + " " + strings.Join(modules, ":"), Path: path, Args: append(r.Args, "--wait"), Applied: applied,
+	}
 	if p.version[0] != major {
 		r.Warning = fmt.Sprintf("%s is not installed on this machine: the function runs on Node.js %d.%d.%d instead.",
 			name, p.version[0], p.version[1], p.version[2])
 	}
 	return r, nil
+}
+
+// applied says whether Node.js looks at a variable when it starts, and never again.
+// https://nodejs.org/api/cli.html#environment-variables
+func applied(name string) bool {
+	switch name {
+	case "SSL_CERT_FILE", "SSL_CERT_DIR", "UV_THREADPOOL_SIZE", "UV_USE_IO_URING", "NO_COLOR", "FORCE_COLOR":
+		return true
+	}
+	return strings.HasPrefix(name, "NODE_") && name != "NODE_ENV"
 }
 
 // programs lists the nodes of this machine.

@@ -4,6 +4,10 @@ It behaves as AWS's own runtime (https://docs.aws.amazon.com/lambda/latest/dg/py
 is written to start fast: it imports only what every function needs, and sets up logging when the
 function first imports it. A response and the request for the next invocation go out in one write.
 
+Told so by CIRRO_AHEAD, it starts before it is known for which function: "wait" loads what functions are
+likely to import and waits for its assignment at descriptor 3; "zygote" does that too, and then starts
+processes that wait by forking itself (see zygote.py).
+
 A log record that may span lines is written to standard output as one line that begins with the byte
 0xFF, which no UTF-8 text contains, and has NUL for each line break inside it.
 """
@@ -11,20 +15,33 @@ A log record that may span lines is written to standard output as one line that 
 import _json
 import _socket
 import importlib
+import importlib.machinery
 import os
 import sys
 import time
 
 _env = os.environ
-_JSON_LOG = _env.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
-_LOG_LEVEL = _env.get("AWS_LAMBDA_LOG_LEVEL", "").upper().replace("TRACE", "DEBUG")
-# Responses hold text as it is from Python 3.12 on, and escape what is not ASCII before.
-_ASCII = _env.get("AWS_EXECUTION_ENV", "") in (
-    "AWS_Lambda_python3.8", "AWS_Lambda_python3.9", "AWS_Lambda_python3.10", "AWS_Lambda_python3.11")
+_JSON_LOG = _ASCII = False
+_LOG_LEVEL = ""
 _NBSP = "\u00a0"
 
 _request_id = None
 _tenant_id = None
+
+
+def _configure():
+    """Reads what the environment says of this function."""
+    global _JSON_LOG, _LOG_LEVEL, _ASCII
+    _JSON_LOG = _env.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
+    _LOG_LEVEL = _env.get("AWS_LAMBDA_LOG_LEVEL", "").upper().replace("TRACE", "DEBUG")
+    # Responses hold text as it is from Python 3.12 on, and escape what is not ASCII before.
+    _ASCII = _env.get("AWS_EXECUTION_ENV", "") in (
+        "AWS_Lambda_python3.8", "AWS_Lambda_python3.9", "AWS_Lambda_python3.10", "AWS_Lambda_python3.11")
+    LambdaContext.function_name = _env.get("AWS_LAMBDA_FUNCTION_NAME")
+    LambdaContext.function_version = _env.get("AWS_LAMBDA_FUNCTION_VERSION")
+    LambdaContext.memory_limit_in_mb = _env.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+    LambdaContext.log_group_name = _env.get("AWS_LAMBDA_LOG_GROUP_NAME")
+    LambdaContext.log_stream_name = _env.get("AWS_LAMBDA_LOG_STREAM_NAME")
 
 
 class Fault(Exception):
@@ -103,7 +120,10 @@ class _LoggingHook:
         return spec
 
 
-def _set_up_logging(logging):
+def _make_log_handler(logging):
+    """Makes the handler of the root logger and its way to write JSON, once."""
+    global _log_handler, _JsonFormatter
+
     class LambdaLoggerHandler(logging.Handler):
         log_sink = None
 
@@ -147,19 +167,29 @@ def _set_up_logging(logging):
             import json
             return json.dumps(out, ensure_ascii=False, default=str)
 
-    logging.Formatter.converter = time.gmtime
-    root = logging.getLogger()
     handler = LambdaLoggerHandler()
     handler.log_sink = _Sink()
+    handler.addFilter(LambdaLoggerFilter())
+    _log_handler, _JsonFormatter = handler, JsonFormatter
+
+
+_log_handler = _JsonFormatter = None
+
+
+def _set_up_logging(logging):
+    if _log_handler is None:
+        _make_log_handler(logging)
+    logging.Formatter.converter = time.gmtime
+    root = logging.getLogger()
+    handler = _log_handler
     if _JSON_LOG:
-        handler.setFormatter(JsonFormatter())
+        handler.setFormatter(_JsonFormatter())
     else:
         handler.setFormatter(logging.Formatter(
             "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s\n",
             "%Y-%m-%dT%H:%M:%S"))
     if _LOG_LEVEL in logging._nameToLevel:
         root.setLevel(_LOG_LEVEL)
-    handler.addFilter(LambdaLoggerFilter())
     root.addHandler(handler)
 
 
@@ -317,12 +347,6 @@ def _filled(kind, values):
 
 class LambdaContext:
     """https://docs.aws.amazon.com/lambda/latest/dg/python-context.html"""
-
-    function_name = _env.get("AWS_LAMBDA_FUNCTION_NAME")
-    function_version = _env.get("AWS_LAMBDA_FUNCTION_VERSION")
-    memory_limit_in_mb = _env.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
-    log_group_name = _env.get("AWS_LAMBDA_LOG_GROUP_NAME")
-    log_stream_name = _env.get("AWS_LAMBDA_LOG_STREAM_NAME")
 
     def __init__(self, request_id, client_context, identity, deadline_ms, arn, tenant_id):
         self.aws_request_id = request_id
@@ -563,20 +587,59 @@ def _flush():
             pass
 
 
-def _set_up():
+def _set_up_streams():
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
-    # As on AWS: the function's code, its layers, the interpreter's own, boto3 before other packages.
-    layers, packages = sys.argv[1:]
-    del sys.argv[1:]
+
+
+def _set_up_path(packages):
+    """Puts boto3 before other packages that are installed, as on AWS."""
     own = os.path.dirname(os.path.abspath(__file__))
     path = [p for p in sys.path if p and p != own]
     at = next((i for i, p in enumerate(path) if p.endswith(("site-packages", "dist-packages"))), len(path))
     path.insert(at, packages)
-    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-    path[:0] = [_env["LAMBDA_TASK_ROOT"], f"{layers}/python/lib/{version}/site-packages", f"{layers}/python"]
     sys.path[:] = path
-    sys.meta_path.insert(0, _LoggingHook)
+
+
+def function_path(task, layers):
+    """Where a function's own modules lie, before all others: in its code and its layers."""
+    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    return [task, f"{layers}/python/lib/{version}/site-packages", f"{layers}/python"]
+
+
+def _rehearse():
+    """Does what every start of a function does: what has been done once is done faster."""
+    exec(compile("import os\n\n\ndef handler(event, context):\n    return event\n", "rehearsal", "exec"), {})
+    importlib.machinery.PathFinder.find_spec("a module that is not there")
+    event = from_json(b'{"a": [1, 2.5, "b", null]}')
+    to_json(event).encode("utf-8")
+    _context({"lambda-runtime-aws-request-id": "", "lambda-runtime-deadline-ms": "0"}).get_remaining_time_in_millis()
+    _timestamp()
+
+
+def _set_up():
+    layers, packages = sys.argv[1:]
+    ahead = _env.pop("CIRRO_AHEAD", None)
+    _set_up_path(packages)
+    if ahead is not None:
+        sys.path.append(os.path.dirname(os.path.abspath(__file__)))
+        import zygote
+        sys.path.pop()
+        zygote.load(packages, ahead == "zygote")
+        if "logging" in sys.modules:
+            _make_log_handler(sys.modules["logging"])
+        if zygote.serve() if ahead == "zygote" else not zygote.assigned():
+            _rehearse()
+        environment = zygote.await_assignment(from_json)
+        zygote.take(environment, function_path(environment["LAMBDA_TASK_ROOT"], layers))
+    del sys.argv[1:]
+    _configure()
+    _set_up_streams()
+    sys.path[:0] = function_path(_env["LAMBDA_TASK_ROOT"], layers)
+    if "logging" in sys.modules:
+        _set_up_logging(sys.modules["logging"])
+    else:
+        sys.meta_path.insert(0, _LoggingHook)
 
 
 def main():

@@ -1,7 +1,7 @@
 // Package python finds Python interpreters on the host and runs Lambda's python3.* runtimes on them.
 //
-// It owns the search and the bootstrap, the Python program that speaks with the Runtime API. It starts
-// no function.
+// It owns the search, the bootstrap, which is the Python program that speaks with the Runtime API, and
+// the zygote that such programs are forked from. It starts no function.
 package python
 
 import (
@@ -23,6 +23,9 @@ import (
 
 //go:embed bootstrap.py
 var bootstrap []byte
+
+//go:embed zygote.py
+var zygote []byte
 
 // Where things are inside. AWS keeps its interpreter at the same place.
 const (
@@ -113,6 +116,7 @@ func (p *Python) runtime(name string, want int, in *interpreter) *family.Runtime
 		Env:     map[string]string{"PYTHONPATH": family.Home},
 		Version: fmt.Sprintf("python:3.%d.v%d", in.Version[1], in.Version[2]),
 	}
+	r.Ahead = newAhead(in, r)
 	if in.Version[1] != want {
 		r.Warning = fmt.Sprintf("%s is not installed on this machine: the function runs on Python %d.%d.%d instead.",
 			name, in.Version[0], in.Version[1], in.Version[2])
@@ -126,6 +130,8 @@ import json, os, py_compile, sys
 if sys.argv[1]:
     py_compile.compile(sys.argv[1], cfile=sys.argv[2], dfile=sys.argv[3], doraise=True,
                        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+    py_compile.compile(sys.argv[4], dfile=sys.argv[5], doraise=True,
+                       invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
 print(json.dumps({"Path": os.path.realpath(sys.executable), "Prefix": os.path.realpath(sys.base_prefix),
                   "Version": list(sys.version_info[:3])}))
 `
@@ -136,7 +142,7 @@ func (p *Python) build(path string) (*interpreter, error) {
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d %d\n%s", path, st.Size(), st.ModTime().UnixNano(), bootstrap))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d %d\n%s\n%s", path, st.Size(), st.ModTime().UnixNano(), bootstrap, zygote))
 	boot := filepath.Join(p.dir, fmt.Sprintf("%x", sum[:8]))
 	known := filepath.Join(boot, "interpreter.json")
 	in := &interpreter{boot: boot}
@@ -150,7 +156,12 @@ func (p *Python) build(path string) (*interpreter, error) {
 	if err := os.WriteFile(source, bootstrap, 0o644); err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(path, "-I", "-c", probe, source, filepath.Join(boot, "bootstrap.pyc"), frameFile)
+	other := filepath.Join(boot, "zygote.py")
+	if err := os.WriteFile(other, zygote, 0o644); err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(path, "-I", "-c", probe, source, filepath.Join(boot, "bootstrap.pyc"), frameFile,
+		other, family.Home+"/zygote.py")
 	cmd.Env = []string{"PATH=/usr/bin:/bin"}
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

@@ -2,9 +2,11 @@ package runtimeapi
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Prefix is what the paths of this API begin with.
@@ -27,8 +29,10 @@ type Runtime struct {
 	closeOnce  sync.Once
 
 	lock    sync.Mutex
-	current *Call // handed out and not answered
-	begun   bool  // the runtime asked for an invocation at least once
+	current *Call   // handed out and not answered
+	begun   bool    // the runtime asked for an invocation at least once
+	parked  []*conn // that wait for an invocation; the last asked last
+	ended   bool    // Close was called
 }
 
 // New makes a Runtime of which nothing has been heard.
@@ -53,11 +57,82 @@ func (rt *Runtime) Send(c *Call) {
 	case <-rt.ready: // asked twice, as after a broken connection
 	default:
 	}
-	rt.work <- c
+	if to := rt.waiting(c); to != nil {
+		to.hand(c)
+	}
+}
+
+// Run does as Send, and may also wait for the answer, at most until a moment: that is quicker where
+// there is nothing else to wait for. The call is Done when the answer came.
+func (rt *Runtime) Run(c *Call, until time.Time) {
+	select {
+	case <-rt.ready:
+	default:
+	}
+	switch to := rt.waiting(c); {
+	case to == nil:
+	case to.watched || len(c.Payload) > maxAtOnce:
+		to.hand(c)
+	default:
+		to.exchange(c, until)
+	}
+}
+
+// waiting returns the connection that an invocation goes to. Where none of those served here waits, it
+// is left for a request that net/http serves.
+func (rt *Runtime) waiting(c *Call) *conn {
+	rt.lock.Lock()
+	defer rt.lock.Unlock()
+	last := len(rt.parked) - 1
+	if last < 0 {
+		rt.work <- c
+		return nil
+	}
+	to := rt.parked[last]
+	rt.parked = rt.parked[:last]
+	rt.current = c
+	return to
+}
+
+// park lets a connection wait for an invocation. It returns false where it need not wait or may not.
+func (rt *Runtime) park(c *conn) bool {
+	rt.lock.Lock()
+	defer rt.lock.Unlock()
+	if rt.current != nil || rt.ended || len(rt.work) > 0 {
+		return false
+	}
+	rt.begun = true
+	rt.parked = append(rt.parked, c)
+	select {
+	case rt.ready <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+// unpark forgets a connection that broke.
+func (rt *Runtime) unpark(c *conn) {
+	rt.lock.Lock()
+	defer rt.lock.Unlock()
+	if i := slices.Index(rt.parked, c); i >= 0 {
+		rt.parked = slices.Delete(rt.parked, i, i+1)
+		c.sent <- struct{}{}
+	}
 }
 
 // Close ends requests that wait.
-func (rt *Runtime) Close() { rt.closeOnce.Do(func() { close(rt.closed) }) }
+func (rt *Runtime) Close() {
+	rt.closeOnce.Do(func() {
+		rt.lock.Lock()
+		parked := rt.parked
+		rt.parked, rt.ended = nil, true
+		rt.lock.Unlock()
+		for _, c := range parked {
+			c.dismiss()
+		}
+		close(rt.closed)
+	})
+}
 
 // ServeHTTP answers one request of the runtime.
 func (rt *Runtime) ServeHTTP(w http.ResponseWriter, r *http.Request) {

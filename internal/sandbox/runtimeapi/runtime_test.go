@@ -17,8 +17,31 @@ import (
 
 const id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
 
-// server serves a Runtime, to which calls were sent.
-func server(t *testing.T) (*runtimeapi.Runtime, string) {
+// serving serves a Runtime; it returns the URL that the API's paths are appended to.
+type serving func(t *testing.T) (*runtimeapi.Runtime, string)
+
+// bothWays runs a test against the quick way of Server and against net/http alone: no difference may show.
+func bothWays(t *testing.T, test func(t *testing.T, server serving)) {
+	t.Run("quick", func(t *testing.T) { test(t, quick) })
+	t.Run("net/http", func(t *testing.T) { test(t, general) })
+}
+
+func quick(t *testing.T) (*runtimeapi.Runtime, string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rt := runtimeapi.New()
+	s := runtimeapi.NewServer(rt, rt, nil)
+	go s.Serve(l)
+	t.Cleanup(func() {
+		rt.Close()
+		s.Close()
+	})
+	return rt, "http://" + l.Addr().String() + runtimeapi.Prefix
+}
+
+func general(t *testing.T) (*runtimeapi.Runtime, string) {
 	rt := runtimeapi.New()
 	s := httptest.NewServer(rt)
 	t.Cleanup(func() {
@@ -67,7 +90,9 @@ func answered(t *testing.T, c *runtimeapi.Call) *runtimeapi.Outcome {
 	}
 }
 
-func TestNext(t *testing.T) {
+func TestNext(t *testing.T) { bothWays(t, testNext) }
+
+func testNext(t *testing.T, server serving) {
 	rt, url := server(t)
 	deadline := time.UnixMilli(1542409706888)
 	send(rt, runtimeapi.Invocation{
@@ -102,7 +127,9 @@ func TestNext(t *testing.T) {
 	}
 }
 
-func TestAnswers(t *testing.T) {
+func TestAnswers(t *testing.T) { bothWays(t, testAnswers) }
+
+func testAnswers(t *testing.T, server serving) {
 	big := strings.Repeat("x", runtimeapi.MaxResponse+1)
 	for _, c := range []struct {
 		name, path, body string
@@ -167,7 +194,9 @@ func raw(t *testing.T, url, text string) string {
 	return line
 }
 
-func TestStreams(t *testing.T) {
+func TestStreams(t *testing.T) { bothWays(t, testStreams) }
+
+func testStreams(t *testing.T, server serving) {
 	trailer := "Lambda-Runtime-Function-Error-Type: Mine\r\nLambda-Runtime-Function-Error-Body: " +
 		base64.StdEncoding.EncodeToString([]byte(`{"errorMessage":"m"}`)) + "\r\n"
 	for _, c := range []struct {
@@ -227,7 +256,9 @@ func TestStreams(t *testing.T) {
 	}
 }
 
-func TestDetachedStreamIsNotWrittenTo(t *testing.T) {
+func TestDetachedStreamIsNotWrittenTo(t *testing.T) { bothWays(t, testDetachedStreamIsNotWrittenTo) }
+
+func testDetachedStreamIsNotWrittenTo(t *testing.T, server serving) {
 	rt, url := server(t)
 	call := send(rt, runtimeapi.Invocation{Stream: func(string) io.Writer {
 		t.Error("the stream was opened")
@@ -241,7 +272,9 @@ func TestDetachedStreamIsNotWrittenTo(t *testing.T) {
 	answered(t, call)
 }
 
-func TestInitError(t *testing.T) {
+func TestInitError(t *testing.T) { bothWays(t, testInitError) }
+
+func testInitError(t *testing.T, server serving) {
 	rt, url := server(t)
 	if r, _ := request(t, "POST", url+"init/error", `{"errorType": "E"}`); r.StatusCode != 202 {
 		t.Errorf("%d", r.StatusCode)
@@ -257,7 +290,9 @@ func TestInitError(t *testing.T) {
 	}
 }
 
-func TestUnknownPathsAndMethods(t *testing.T) {
+func TestUnknownPathsAndMethods(t *testing.T) { bothWays(t, testUnknownPathsAndMethods) }
+
+func testUnknownPathsAndMethods(t *testing.T, server serving) {
 	_, url := server(t)
 	for _, c := range []struct {
 		method, path string

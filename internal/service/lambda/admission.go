@@ -41,64 +41,74 @@ func (u *usage) take(limit int64) bool {
 
 // functionLoad is what runs of one function.
 type functionLoad struct {
-	onDemand    usage
-	scaling     scaling
-	provisioned sync.Map // qualifier to *usage: what runs in environments kept ready
-	waiting     usage    // asynchronous invocations held back until there is room
+	running  usage // in all environments, of a function with reserved concurrency
+	onDemand usage
+	scaling  scaling
+	prepared sync.Map // qualifier to *preparedLoad
+	waiting  usage    // asynchronous invocations held back until there is room
 }
 
-func (l *functionLoad) provisionedOf(qualifier string) *usage {
-	if u, ok := l.provisioned.Load(qualifier); ok {
-		return u.(*usage)
+// preparedFor is what runs in the environments that are kept ready for a version or an alias.
+func (l *functionLoad) preparedFor(qualifier string) *preparedLoad {
+	if p, ok := l.prepared.Load(qualifier); ok {
+		return p.(*preparedLoad)
 	}
-	u, _ := l.provisioned.LoadOrStore(qualifier, &usage{})
-	return u.(*usage)
+	p, _ := l.prepared.LoadOrStore(qualifier, &preparedLoad{})
+	return p.(*preparedLoad)
 }
 
 // limits bound a function's concurrency. Those of a function with reserved concurrency are its own;
 // all others of an account share what is left.
 type limits struct {
-	reserved    bool
-	off         bool   // nothing is reserved: the function may not run
-	onDemand    int64  // of the function, where reserved
-	prepared    string // qualifier that environments are kept ready for, "" for none
-	provisioned int64  // how many of them
+	reserved bool
+	off      bool  // nothing is reserved: the function may not run
+	all      int64 // how many are reserved
+	onDemand int64 // how many of them may run in environments made on demand; those left are for what is ready
 }
 
 // permit is the right to run one invocation. It must be released once.
 type permit struct {
-	function, account *usage
-	// Prepared says that it runs in an environment kept ready.
-	Prepared bool
+	counted   [2]*usage  // what it is counted in, as far as it is
+	allotment *allotment // the environments kept ready that it runs in, nil for one made on demand
 }
 
 func (p permit) release() {
-	if p.account != nil {
-		p.account.Add(-1)
+	if p.allotment != nil {
+		p.allotment.leave()
 	}
-	p.function.Add(-1)
+	for _, u := range p.counted {
+		if u != nil {
+			u.Add(-1)
+		}
+	}
 }
 
 // admit lets an invocation run or says why it may not: an environment kept ready comes first, then one
 // made on demand within the function's reservation or what is left of the account's.
-func admit(l *functionLoad, lim *limits, account *usage, unreserved int64, now func() time.Time) (p permit, reason string) {
-	if lim.provisioned > 0 {
-		if u := l.provisionedOf(lim.prepared); u.take(lim.provisioned) {
-			return permit{function: u, Prepared: true}, ""
+func admit(l *functionLoad, lim *limits, ready *allotment, account *usage, unreserved int64, now func() time.Time) (p permit, reason string) {
+	if lim.reserved {
+		if !l.running.take(lim.all) {
+			return permit{}, api.ThrottleReasonReservedFunctionConcurrentInvocationLimitExceeded
 		}
+		p.counted[0] = &l.running
+	}
+	if ready != nil && ready.enter() {
+		p.allotment = ready
+		return p, ""
 	}
 	if lim.reserved {
 		if !l.onDemand.take(lim.onDemand) {
+			p.release()
 			return permit{}, api.ThrottleReasonReservedFunctionConcurrentInvocationLimitExceeded
 		}
-		p = permit{function: &l.onDemand}
 	} else {
 		if !account.take(unreserved) {
 			return permit{}, api.ThrottleReasonConcurrentInvocationLimitExceeded
 		}
 		l.onDemand.Add(1)
-		p = permit{function: &l.onDemand, account: account}
+		p.counted[0] = account
 	}
+	p.counted[1] = &l.onDemand
 	if !l.scaling.reach(l.onDemand.Load(), now) {
 		p.release()
 		return permit{}, api.ThrottleReasonFunctionInvocationRateLimitExceeded

@@ -173,11 +173,11 @@ func TestScalingRefusal(t *testing.T) {
 	var account usage
 	now := time.Now
 	load.scaling.tokens, load.scaling.at = 1, time.Now().Add(time.Hour)
-	first, reason := admit(&load, &limits{}, &account, 10, now)
+	first, reason := admit(&load, &limits{}, nil, &account, 10, now)
 	if reason != "" {
 		t.Fatal(reason)
 	}
-	if _, reason = admit(&load, &limits{}, &account, 10, now); reason != "FunctionInvocationRateLimitExceeded" {
+	if _, reason = admit(&load, &limits{}, nil, &account, 10, now); reason != "FunctionInvocationRateLimitExceeded" {
 		t.Errorf("reason %q", reason)
 	}
 	first.release()
@@ -191,12 +191,16 @@ func TestAdmissionHistories(t *testing.T) {
 	var account usage
 	var accountNow, accountMost atomic.Int64
 	type player struct {
-		load functionLoad
-		lim  limits
-		now  atomic.Int64
-		most atomic.Int64
+		load  functionLoad
+		lim   limits
+		ready *allotment
+		now   atomic.Int64
+		most  atomic.Int64
 	}
-	players := []*player{{}, {}, {lim: limits{reserved: true, onDemand: 3}}, {lim: limits{reserved: true, onDemand: 0, prepared: "1", provisioned: 2}}}
+	players := []*player{{}, {}, {lim: limits{reserved: true, all: 3, onDemand: 3}}, {lim: limits{reserved: true, all: 2, onDemand: 1}}}
+	last := players[len(players)-1]
+	kept := last.load.preparedFor("1")
+	last.ready = &allotment{load: kept, version: kept.version("1"), ready: 2, all: 2}
 	raise := func(now, most *atomic.Int64, by int64) {
 		n := now.Add(by)
 		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
@@ -209,18 +213,18 @@ func TestAdmissionHistories(t *testing.T) {
 			r := rand.New(rand.NewPCG(uint64(w), 1))
 			for range 3000 {
 				p := players[r.IntN(len(players))]
-				permit, reason := admit(&p.load, &p.lim, &account, unreserved, time.Now)
+				permit, reason := admit(&p.load, &p.lim, p.ready, &account, unreserved, time.Now)
 				if reason != "" {
 					continue
 				}
 				raise(&p.now, &p.most, 1)
-				if permit.account != nil {
+				if permit.counted[0] == &account {
 					raise(&accountNow, &accountMost, 1)
 				}
 				if r.IntN(4) == 0 {
 					time.Sleep(time.Microsecond)
 				}
-				if permit.account != nil {
+				if permit.counted[0] == &account {
 					accountNow.Add(-1)
 				}
 				p.now.Add(-1)
@@ -233,11 +237,11 @@ func TestAdmissionHistories(t *testing.T) {
 		t.Errorf("account: %d at most, %d left", accountMost.Load(), account.Load())
 	}
 	for i, p := range players {
-		most := p.lim.onDemand + p.lim.provisioned
+		most := p.lim.all
 		if !p.lim.reserved {
 			most = unreserved
 		}
-		if p.most.Load() > most || p.load.onDemand.Load() != 0 || p.load.provisionedOf("1").Load() != 0 {
+		if p.most.Load() > most || p.load.onDemand.Load()+p.load.running.Load() != 0 || p.load.preparedFor("1").running.Load() != 0 {
 			t.Errorf("function %d: %d at most, %d left", i, p.most.Load(), p.load.onDemand.Load())
 		}
 	}

@@ -164,7 +164,10 @@ func (s *Service) UpdateAlias(ctx context.Context, in *api.UpdateAliasRequest) (
 		set(&a.Description, in.Description)
 		a.RevisionID = uuid.NewString()
 		out = a.shown()
-		return store.SetRecord(tx, key, a)
+		if err := store.SetRecord(tx, key, a); err != nil || in.FunctionVersion == nil && in.RoutingConfig == nil {
+			return err
+		}
+		return s.follow(tx, &a)
 	})
 	if err != nil {
 		return nil, err

@@ -340,8 +340,11 @@ func TestDeliveryFailures(t *testing.T) {
 		return nil
 	}
 	s := newStage(t, echo, func(d *Deps) { d.Caller = board })
-	for name, target := range map[string]string{"q": queueARN, "t": topicARN, "l": "arn:aws:lambda:us-east-1:000000000000:function:t"} {
+	targets := map[string]string{"q": queueARN, "t": topicARN, "l": "arn:aws:lambda:us-east-1:000000000000:function:t"}
+	for name := range targets { // all of them first: one is another's destination
 		s.function(name)
+	}
+	for name, target := range targets {
 		s.onEvent(name, func(in *api.PutFunctionEventInvokeConfigRequest) { in.DestinationConfig = destinations(target, "") })
 		s.send(name, "{}")
 	}

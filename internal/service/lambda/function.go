@@ -54,6 +54,9 @@ func (s *Service) CreateFunction(ctx context.Context, in *api.CreateFunctionRequ
 		return nil, err
 	}
 	s.activate(out.scope, out.Function)
+	if s.Expect != nil {
+		s.Expect(string(out.Runtime))
+	}
 	return out.shown(ref.arn("function", ref.Name)), nil
 }
 

@@ -128,13 +128,13 @@ func (s *Service) run(ctx context.Context, r *route, e *executable, inv *sandbox
 	if err != nil {
 		return nil, err
 	}
-	p, reason := admit(r.load, &r.limits, &r.account.running, unreserved, s.Clock)
+	p, reason := admit(r.load, &r.limits, e.allotment, &r.account.running, unreserved, s.Clock)
 	if reason != "" {
 		return nil, throttled(reason)
 	}
 	defer p.release()
 	spec := e.onDemand
-	if p.Prepared {
+	if p.allotment != nil {
 		spec = e.prepared
 	}
 	res, err := s.Runner.Invoke(ctx, spec, inv)

@@ -33,7 +33,8 @@ type route struct {
 type executable struct {
 	*version
 	onDemand, prepared *sandbox.Spec
-	refused            error // why it cannot run now
+	allotment          *allotment // of environments kept ready, nil for none
+	refused            error      // why it cannot run now
 }
 
 // pick is the version that one invocation runs.
@@ -108,11 +109,13 @@ func (s *Service) newRoute(ctx context.Context, in scope, name, qualifier string
 	if r.main, err = s.executable(ctx, found.main); err != nil {
 		return nil, err
 	}
+	r.main.allotment = found.allotment(r.load, r.main.Number)
 	if found.other != nil {
 		r.weight = found.weight
 		if r.other, err = s.executable(ctx, found.other); err != nil {
 			return nil, err
 		}
+		r.other.allotment = found.allotment(r.load, r.other.Number)
 	}
 	return r, nil
 }
@@ -211,22 +214,33 @@ func orMissing(err, missing error) error {
 	return missing
 }
 
-// limits are those of the function's concurrency. What is kept ready is taken off a reservation.
+// limits are those of the function's concurrency. What is ready is taken off a reservation; what is not
+// ready yet, after a start for example, may run on demand until it is.
 func (rec *records) limits() limits {
 	var l limits
-	var total int64
+	var ready int64
 	for _, p := range rec.provisioned {
-		total += int64(p.Requested)
-		// Those of a version serve an alias too that has none of its own.
-		if p.Qualifier == rec.qualifier || p.Qualifier == rec.main.Number && l.provisioned == 0 {
-			l.prepared, l.provisioned = p.Qualifier, int64(p.Available)
-		}
+		ready += int64(p.Available)
 	}
 	if rec.function.Reserved != nil {
-		l.reserved, l.off = true, *rec.function.Reserved == 0
-		l.onDemand = max(0, int64(*rec.function.Reserved)-total)
+		l.reserved, l.off, l.all = true, *rec.function.Reserved == 0, int64(*rec.function.Reserved)
+		l.onDemand = max(0, l.all-ready)
 	}
 	return l
+}
+
+// allotment is what is ready of a version for those who come this way: what is kept for the name that
+// they use, or else for the version itself.
+func (rec *records) allotment(l *functionLoad, number string) *allotment {
+	for _, qualifier := range []string{rec.qualifier, number} {
+		for _, p := range rec.provisioned {
+			if ready := p.Ready[number]; p.Qualifier == qualifier && ready > 0 {
+				load := l.preparedFor(qualifier)
+				return &allotment{load: load, version: load.version(number), ready: int64(ready), all: int64(p.Available)}
+			}
+		}
+	}
+	return nil
 }
 
 // accountLoad is what runs of the functions of an account without reserved concurrency, and how much

@@ -12,6 +12,10 @@ import (
 	"github.com/google/uuid"
 )
 
+func unpublished() error {
+	return invalid("Provisioned Concurrency Configs cannot be applied to unpublished function versions.")
+}
+
 // PutProvisionedConcurrencyConfig keeps environments of a version ready.
 // https://docs.aws.amazon.com/lambda/latest/api/API_PutProvisionedConcurrencyConfig.html
 func (s *Service) PutProvisionedConcurrencyConfig(ctx context.Context, in *api.PutProvisionedConcurrencyConfigRequest) (
@@ -22,25 +26,64 @@ func (s *Service) PutProvisionedConcurrencyConfig(ctx context.Context, in *api.P
 		return nil, err
 	}
 	if ref.Qualifier == latest {
-		return nil, invalid("Provisioned Concurrency Configs cannot be applied to unpublished function versions.")
+		return nil, unpublished()
 	}
-	p := provisioned{scope: ref.scope, Function: ref.Name, Qualifier: ref.Qualifier, Status: api.ProvisionedConcurrencyStatusEnumInProgress,
-		Requested: int(*in.ProvisionedConcurrentExecutions), Modified: s.Clock(), Revision: uuid.NewString()}
+	var p provisioned
 	err = s.Store.Update(ctx, func(tx store.Tx) error {
-		f, err := provisionable(tx, ref)
+		if _, err := provisionable(tx, ref); err != nil {
+			return err
+		}
+		p, _, err = store.GetRecord[provisioned](tx, provisionedKey(ref.scope, ref.Name, ref.Qualifier))
 		if err != nil {
 			return err
 		}
-		if err := s.checkProvisioned(tx, f, &p); err != nil {
-			return err
-		}
-		return store.SetRecord(tx, provisionedKey(ref.scope, ref.Name, ref.Qualifier), p)
+		p.scope, p.Function, p.Qualifier = ref.scope, ref.Name, ref.Qualifier
+		p.Requested, p.Modified = int(*in.ProvisionedConcurrentExecutions), s.Clock()
+		return s.begin(tx, &p)
 	})
 	if err != nil {
 		return nil, err
 	}
 	s.provision(ref.scope, ref.Name)
 	return (*api.PutProvisionedConcurrencyConfigResponse)(p.shown()), nil
+}
+
+// begin checks and writes a configuration that is new or whose environments are others now. Those that
+// it has already stay in use.
+func (s *Service) begin(tx store.Tx, p *provisioned) error {
+	f, err := functionOf(tx, reference{scope: p.scope, Name: p.Function})
+	if err != nil {
+		return err
+	}
+	if err := s.checkProvisioned(tx, f, p); err != nil {
+		return err
+	}
+	targets, err := targetsOf(tx, p)
+	if err != nil {
+		return err
+	}
+	before := p.Ready
+	p.Status, p.Reason, p.Revision = api.ProvisionedConcurrencyStatusEnumInProgress, "", uuid.NewString()
+	p.Ready, p.Available = map[string]int{}, 0
+	for number, n := range targets {
+		p.have(number, min(n, before[number]))
+	}
+	return store.SetRecord(tx, provisionedKey(p.scope, p.Function, p.Qualifier), p)
+}
+
+// have notes how many environments of a version are ready.
+func (p *provisioned) have(number string, n int) {
+	p.Ready[number] = n
+	p.Available += n
+}
+
+// follow moves what is kept ready for an alias to the versions that it points at now.
+func (s *Service) follow(tx store.Tx, a *alias) error {
+	p, found, err := store.GetRecord[provisioned](tx, provisionedKey(a.scope, a.Function, a.Name))
+	if err != nil || !found {
+		return err
+	}
+	return s.begin(tx, &p)
 }
 
 // provisionable finds the version or the alias that environments are to be kept ready for.
@@ -58,6 +101,16 @@ func provisionable(r store.Reader, ref reference) (*function, error) {
 // checkProvisioned checks what is asked for against what there is of concurrency, and against the
 // function's other configurations: a version has one, its own or an alias's.
 func (s *Service) checkProvisioned(r store.Reader, f *function, p *provisioned) error {
+	targets, err := targetsOf(r, p)
+	if err != nil {
+		return err
+	}
+	if _, found := targets[latest]; found {
+		return unpublished()
+	}
+	if err := checkOverlap(r, p, targets); err != nil {
+		return err
+	}
 	use, err := concurrencyOf(r, f.scope)
 	if err != nil {
 		return err
@@ -77,11 +130,12 @@ func (s *Service) checkProvisioned(r store.Reader, f *function, p *provisioned) 
 		return invalid("Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below "+
 			"its minimum value of [%d].", minUnreserved)
 	}
-	targets, err := targetsOf(r, p)
-	if err != nil {
-		return err
-	}
-	for o, err := range store.Records[provisioned](r, store.Prefix("lambda", "provisioned", f.Account, f.Region, f.Name)) {
+	return nil
+}
+
+// checkOverlap refuses a configuration for a version that another one keeps environments of.
+func checkOverlap(r store.Reader, p *provisioned, targets map[string]int) error {
+	for o, err := range store.Records[provisioned](r, store.Prefix("lambda", "provisioned", p.Account, p.Region, p.Function)) {
 		if err != nil {
 			return err
 		}
@@ -244,7 +298,7 @@ func (s *Service) provisionAll(ctx context.Context) {
 		}
 		for _, p := range all {
 			functions[reference{scope: p.scope, Name: p.Function}] = true
-			p.Status, p.Reason, p.Available = api.ProvisionedConcurrencyStatusEnumInProgress, "", 0
+			p.Status, p.Reason, p.Available, p.Ready = api.ProvisionedConcurrencyStatusEnumInProgress, "", 0, nil
 			if err := store.SetRecord(tx, provisionedKey(p.scope, p.Function, p.Qualifier), p); err != nil {
 				return err
 			}
@@ -330,19 +384,20 @@ func (s *Service) prepareVersions(ctx context.Context, ref reference, wanted map
 		if v := versions[number]; v != nil {
 			if spec, err := s.spec(ctx, v, prepared); err == nil {
 				now[spec.ID] = spec
-				ready, err := s.Runner.Prepare(ctx, spec, n)
+				ready, err := s.prepare(ctx, spec, n)
 				result = readiness{wanted: n, ready: min(ready, n), failed: err != nil || ready < n}
+				if err != nil && ctx.Err() == nil {
+					s.Log.Warn("lambda: provisioned concurrency", "function", v.ARN(), "wanted", n, "ready", ready, "error", err)
+				}
 			}
 		}
 		results[number] = result
 	}
 	before, _ := s.kept.Load(ref)
 	specs, _ := before.(map[string]*sandbox.Spec)
-	for id, spec := range specs {
+	for id := range specs {
 		if now[id] == nil {
-			if _, err := s.Runner.Prepare(ctx, spec, 0); err != nil {
-				s.Log.Error("lambda: let environments go", "function", spec.ARN, "error", err)
-			}
+			s.Runner.Retire(id) // at once, but for those that are busy
 		}
 	}
 	if len(now) == 0 {
@@ -351,6 +406,19 @@ func (s *Service) prepareVersions(ctx context.Context, ref reference, wanted map
 		s.kept.Store(ref, now)
 	}
 	return results
+}
+
+// prepareTries is how often it is tried to make environments ready: once more than needed, as an
+// initialization that fails is also repeated before an invocation.
+const prepareTries = 2
+
+func (s *Service) prepare(ctx context.Context, spec *sandbox.Spec, n int) (ready int, err error) {
+	for range prepareTries {
+		if ready, err = s.Runner.Prepare(ctx, spec, n); err == nil && ready >= n || ctx.Err() != nil {
+			break
+		}
+	}
+	return ready, err
 }
 
 // recordReadiness writes how far the configurations have come, unless they changed meanwhile.
@@ -369,9 +437,9 @@ func (s *Service) recordReadiness(ctx context.Context, configs []provisioned, re
 			if err != nil {
 				return err
 			}
-			p.Available, p.Status, p.Reason = 0, api.ProvisionedConcurrencyStatusEnumReady, ""
+			p.Available, p.Ready, p.Status, p.Reason = 0, map[string]int{}, api.ProvisionedConcurrencyStatusEnumReady, ""
 			for number, n := range targets {
-				p.Available += min(n, results[number].ready)
+				p.have(number, min(n, results[number].ready))
 				if results[number].failed {
 					p.Status, p.Reason = api.ProvisionedConcurrencyStatusEnumFailed, "FUNCTION_ERROR_INIT_FAILURE"
 				}

@@ -164,6 +164,7 @@ type provisioned struct {
 	Qualifier string // a number or an alias
 	Requested int
 	Available int
+	Ready     map[string]int // Available by version
 	Status    string
 	Reason    string
 	Modified  time.Time

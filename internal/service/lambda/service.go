@@ -27,6 +27,8 @@ type Deps struct {
 	Clock  func() time.Time
 	Log    *slog.Logger
 
+	// Expect is told the runtime of every function that is made, so that it can be made ready; it may be nil.
+	Expect func(runtime string)
 	// Credentials issues those of a session of a role, which a function signs its own calls with.
 	Credentials func(ctx context.Context, account, roleARN, session string) sandbox.Credentials
 	// Authenticate finds out who signed a request to a function URL with AuthType AWS_IAM; nil refuses all.

@@ -52,7 +52,8 @@ func (c *testClock) Add(d time.Duration) {
 type fakeRunner struct {
 	sandbox.Runner
 	mu       sync.Mutex
-	prepared map[string]int // by the ARN of a version
+	prepared map[string]int    // by the ARN of a version
+	specs    map[string]string // the ARN by the Spec's ID
 	retired  []string
 	refuse   error
 }
@@ -63,11 +64,7 @@ func (r *fakeRunner) Prepare(_ context.Context, s *sandbox.Spec, n int) (int, er
 	if r.refuse != nil && n > 0 {
 		return 0, r.refuse
 	}
-	if n == 0 {
-		delete(r.prepared, s.ARN)
-	} else {
-		r.prepared[s.ARN] = n
-	}
+	r.prepared[s.ARN], r.specs[s.ID] = n, s.ARN
 	return n, nil
 }
 
@@ -75,6 +72,7 @@ func (r *fakeRunner) Retire(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.retired = append(r.retired, id)
+	delete(r.prepared, r.specs[id])
 }
 
 func (r *fakeRunner) ready(arn string) int {
@@ -101,7 +99,7 @@ func (r *rig) open() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.store, r.runner = st, &fakeRunner{prepared: map[string]int{}}
+	r.store, r.runner = st, &fakeRunner{prepared: map[string]int{}, specs: map[string]string{}}
 	r.Service, err = New(Deps{Store: st, Blobs: blobs, Dir: filepath.Join(r.path, "functions"), Runner: r.runner,
 		Clock: r.clock.Now, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {

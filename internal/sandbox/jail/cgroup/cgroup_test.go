@@ -19,12 +19,12 @@ type machine struct {
 	root string
 }
 
-// newMachine makes one from the text of mountinfo and of /proc/self/cgroup, and is its kernel: it puts
+// newMachine makes one from the text of mountinfo and of /proc/thread-self/cgroup, and is its kernel: it puts
 // the files into every new group.
 func newMachine(t *testing.T, mountinfo, memberships string) *machine {
 	m := &machine{t, t.TempDir()}
 	m.write("proc/self/mountinfo", mountinfo)
-	m.write("proc/self/cgroup", memberships)
+	m.write("proc/thread-self/cgroup", memberships)
 	mkdir = func(dir string, perm os.FileMode) error {
 		if err := os.Mkdir(dir, perm); err != nil {
 			return err

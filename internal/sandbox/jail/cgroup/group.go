@@ -17,19 +17,21 @@ type Group struct {
 	dirs       []string // of version 1, in the order of the manager's
 	unifiedDir string   // of version 2, "" for none
 	unified    int      // the same as a descriptor, -1 for none
-	base       int64    // bytes that the group used before it was limited
+	base       int64    // bytes that the group used when it was marked
+	tasks      int64    // processes and threads that it had then
+	marked     bool
 }
 
 // Limits bound what a group uses. 0 is no limit.
 type Limits struct {
-	Memory int64   // bytes over what the group uses already
+	Memory int64   // bytes over what the group used when it was marked
 	CPU    float64 // cores
-	Pids   int     // processes and threads over what the group has already
+	Pids   int     // processes and threads over what the group had then
 }
 
 // Usage is what a group has used.
 type Usage struct {
-	MemoryPeak int64 // bytes over what the group used when it was limited
+	MemoryPeak int64 // bytes over what the group used when it was marked
 	OOMKills   int
 	CPU        time.Duration
 }
@@ -71,6 +73,24 @@ func (g *Group) Bear(start func() (pid int, err error)) error {
 	return errors.Join(err, writeAll(g.manager.homes, "tasks", "0"))
 }
 
+// Tasks opens the files of version 1 that a process which is forked elsewhere enters the group by: it
+// writes 0 to each.
+func (g *Group) Tasks() ([]*os.File, error) {
+	name := "tasks" // as in Bear, for a process of one thread
+	if !g.manager.threads {
+		name = "cgroup.procs"
+	}
+	var files []*os.File
+	for _, d := range g.dirs {
+		f, err := os.OpenFile(filepath.Join(d, name), os.O_WRONLY, 0)
+		if err != nil {
+			return files, err
+		}
+		files = append(files, f)
+	}
+	return files, nil
+}
+
 func writeAll(dirs []string, file, value string) error {
 	for _, d := range dirs {
 		if err := write(d, file, value); err != nil {
@@ -80,16 +100,34 @@ func writeAll(dirs []string, file, value string) error {
 	return nil
 }
 
+// Mark says that what the group uses from now on counts, if that was not said before. Limit says it too.
+func (g *Group) Mark() {
+	if g.marked {
+		return
+	}
+	g.marked = true
+	if p, ok := g.place[memory]; ok {
+		name := "memory.usage_in_bytes"
+		if p.v2 {
+			name = "memory.current"
+		}
+		g.base, _ = number(p.dir, name)
+	}
+	if p, ok := g.place[pids]; ok {
+		g.tasks, _ = number(p.dir, "pids.current")
+	}
+}
+
 // Limit bounds the group.
 func (g *Group) Limit(l Limits) error {
+	g.Mark()
 	if p, ok := g.place[memory]; ok && l.Memory > 0 {
 		if err := g.limitMemory(p, l.Memory); err != nil {
 			return err
 		}
 	}
 	if p, ok := g.place[pids]; ok && l.Pids > 0 {
-		now, _ := number(p.dir, "pids.current")
-		if err := write(p.dir, "pids.max", strconv.FormatInt(now+int64(l.Pids), 10)); err != nil {
+		if err := write(p.dir, "pids.max", strconv.FormatInt(g.tasks+int64(l.Pids), 10)); err != nil {
 			return err
 		}
 	}
@@ -98,13 +136,11 @@ func (g *Group) Limit(l Limits) error {
 
 func (g *Group) limitMemory(p place, bytes int64) error {
 	if p.v2 {
-		g.base, _ = number(p.dir, "memory.current")
 		if err := write(p.dir, "memory.swap.max", "0"); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 		return write(p.dir, "memory.max", strconv.FormatInt(g.base+bytes, 10))
 	}
-	g.base, _ = number(p.dir, "memory.usage_in_bytes")
 	limit := strconv.FormatInt(g.base+bytes, 10)
 	if err := write(p.dir, "memory.limit_in_bytes", limit); err != nil {
 		return err

@@ -32,7 +32,9 @@ func hierarchies(root string) ([]hierarchy, error) {
 	if err != nil {
 		return nil, err
 	}
-	memberships, err := readLines(filepath.Join(root, "proc/self/cgroup"))
+	// The process's own would be its first thread's, which may be in a group for another host of this
+	// program at this moment: see Group.Bear.
+	memberships, err := readLines(filepath.Join(root, "proc/thread-self/cgroup"))
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +87,7 @@ func unescape(s string) string {
 	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
 }
 
-// parseMembership reads a line of /proc/self/cgroup: "4:memory:/group", or "0::/group" in version 2.
+// parseMembership reads a line of /proc/thread-self/cgroup: "4:memory:/group", or "0::/group" in version 2.
 func parseMembership(line string) (controllers []string, group string, ok bool) {
 	parts := strings.SplitN(line, ":", 3)
 	if len(parts) != 3 || !strings.HasPrefix(parts[2], "/") {

@@ -9,10 +9,10 @@ import (
 var examples = []Message{
 	&Build{
 		Hostname: "h", Targets: []string{"/usr", "/lib"}, Files: []File{{"/etc/hosts", "127.0.0.1 localhost\n"}},
-		Hide: []string{"/proc/kcore"}, Listeners: []string{"127.0.0.1:9001"},
+		Hide: []string{"/proc/kcore"}, Listeners: []string{"127.0.0.1:9001"}, Confine: Confine{UID: 1, GID: 2, Filter: []byte{3}},
 	},
 	&Built{},
-	&Assign{Targets: []string{"/var/task"}, Tmp: 512 << 20, Files: 1024, Data: 1, Tasks: 2, UID: 1 << 20, GID: -1, Filter: []byte{0, 1, 255}},
+	&Assign{Targets: []string{"/var/task"}, Data: 1, Tasks: 2, Confine: Confine{Tmp: 512 << 20, Files: 1024, UID: 1 << 20, GID: -1, Filter: []byte{0, 1, 255}}},
 	&Assigned{},
 	&Start{ID: 1, Path: "/bin/sh", Args: []string{"sh", "-c", "true"}, Env: []string{"A=b", ""}, Dir: "/"},
 	&Started{ID: 1 << 40},

@@ -14,6 +14,15 @@ type Build struct {
 	Files     []File   // to write
 	Hide      []string // files to cover with /dev/null
 	Listeners []string // IPv4 addresses and ports
+	Confine   Confine  // without a filter it comes with Assign
+}
+
+// Confine is what the thread becomes that starts programs. /tmp has to be there by then.
+type Confine struct {
+	Tmp      int64 // bytes of a /tmp in memory; 0 where /tmp is among the targets
+	Files    int64 // descriptors a process may open; 0 is no limit
+	UID, GID int64 // what programs run as; -1 to keep the supervisor's
+	Filter   []byte
 }
 
 // File is a file that the supervisor writes into the root before it becomes read-only.
@@ -24,19 +33,16 @@ type Built struct{}
 
 // Assign completes the jail. Beside it come detached mounts, in the order of Targets.
 type Assign struct {
-	Targets  []string
-	Tmp      int64 // bytes of a /tmp in memory; 0 where /tmp is among Targets
-	Files    int64 // descriptors a process may open; for this and the next two 0 is no limit
-	Data     int64 // bytes a process may have for its data
-	Tasks    int64 // processes and threads that the user may have in this namespace
-	UID, GID int64 // what programs run as; -1 to keep the supervisor's
-	Filter   []byte
+	Targets []string
+	Data    int64   // bytes a process may have for its data; for this and the next 0 is no limit
+	Tasks   int64   // processes and threads that the user may have in this namespace
+	Confine Confine // without a filter it came with Build
 }
 
 // Assigned answers Assign.
 type Assigned struct{}
 
-// Start runs a program. Beside it come its standard output and error.
+// Start runs a program. Beside it come its standard output and error, and its descriptor 3 if it has one.
 type Start struct {
 	ID   int64 // names the program in later messages
 	Path string
@@ -76,6 +82,15 @@ type Dial struct{ Address string }
 // Dialed answers Dial. Beside it comes the socket, which may still be connecting.
 type Dialed struct{}
 
+// Route asks for a network device inside that everything goes to which is not for the loopback one.
+type Route struct {
+	Address string // IPv4, of the device
+	MTU     int64
+}
+
+// Routed answers Route. Beside it comes the device.
+type Routed struct{}
+
 func (*Build) kind() byte    { return 1 }
 func (*Built) kind() byte    { return 2 }
 func (*Assign) kind() byte   { return 3 }
@@ -89,6 +104,9 @@ func (*Open) kind() byte     { return 10 }
 func (*Opened) kind() byte   { return 11 }
 func (*Dial) kind() byte     { return 12 }
 func (*Dialed) kind() byte   { return 13 }
+
+func (*Route) kind() byte  { return 20 }
+func (*Routed) kind() byte { return 21 }
 
 // blank makes an empty message of a kind, nil for an unknown one.
 func blank(kind byte) Message {
@@ -119,6 +137,10 @@ func blank(kind byte) Message {
 		return &Dial{}
 	case 13:
 		return &Dialed{}
+	case 20:
+		return &Route{}
+	case 21:
+		return &Routed{}
 	}
 	return nil
 }
@@ -136,19 +158,26 @@ func (m *Build) fields(c *coder) {
 	}
 	c.texts(&m.Hide)
 	c.texts(&m.Listeners)
+	m.Confine.fields(c)
 }
 
 func (m *Assign) fields(c *coder) {
 	c.texts(&m.Targets)
-	c.number(&m.Tmp)
-	c.number(&m.Files)
 	c.number(&m.Data)
 	c.number(&m.Tasks)
+	m.Confine.fields(c)
+}
+
+func (m *Confine) fields(c *coder) {
+	c.number(&m.Tmp)
+	c.number(&m.Files)
 	c.number(&m.UID)
 	c.number(&m.GID)
 	filter := string(m.Filter)
 	c.text(&filter)
-	m.Filter = []byte(filter)
+	if m.Filter = nil; filter != "" {
+		m.Filter = []byte(filter)
+	}
 }
 
 func (m *Start) fields(c *coder) {
@@ -180,6 +209,12 @@ func (m *Failed) fields(c *coder) {
 func (m *Open) fields(c *coder) { c.texts(&m.Paths) }
 func (m *Dial) fields(c *coder) { c.text(&m.Address) }
 
+func (m *Route) fields(c *coder) {
+	c.text(&m.Address)
+	c.number(&m.MTU)
+}
+
+func (*Routed) fields(*coder)   {}
 func (*Built) fields(*coder)    {}
 func (*Assigned) fields(*coder) {}
 func (*Opened) fields(*coder)   {}

@@ -10,7 +10,7 @@ import (
 // confine takes from the calling thread, and from all that it starts, every right that a program in a
 // jail has no need of. Identity, capabilities, landlock and seccomp are attributes of a thread: the
 // supervisor's other threads keep theirs.
-func confine(m *control.Assign) error {
+func confine(m *control.Confine) error {
 	// The view of the cgroup hierarchies begins where the jail is, not at the host's root.
 	if _, err := call(syscall.SYS_UNSHARE, newCgroup); err != nil && err != syscall.EINVAL {
 		return wrap("unshare the cgroup namespace", err)
@@ -82,14 +82,13 @@ func filterCalls(filter []byte) error {
 	return wrap("install the seccomp filter", prctl(prSetSeccomp, seccompFilter, uintptr(unsafe.Pointer(&program))))
 }
 
-// limitProcesses bounds what each process may use, this one and all it starts, and forbids core dumps.
-func limitProcesses(m *control.Assign) error {
+// limitProcesses bounds what each process may use: this one, those that run and all that come.
+func limitProcesses(m *control.Assign, running []int) error {
 	for _, l := range []struct {
 		what     string
 		resource int
 		most     int64
 	}{
-		{"descriptors", syscall.RLIMIT_NOFILE, m.Files},
 		{"data", syscall.RLIMIT_DATA, m.Data},
 		{"processes", limitNumberOfProcesses, m.Tasks},
 	} {
@@ -97,9 +96,31 @@ func limitProcesses(m *control.Assign) error {
 			continue
 		}
 		limit := syscall.Rlimit{Cur: uint64(l.most), Max: uint64(l.most)}
-		if err := syscall.Setrlimit(l.resource, &limit); err != nil {
-			return wrap("limit "+l.what, err)
+		for _, pid := range append(running, 0) {
+			if err := limitProcess(pid, l.resource, &limit); err != nil && err != syscall.ESRCH {
+				return wrap("limit "+l.what, err)
+			}
 		}
 	}
-	return wrap("forbid core dumps", syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{}))
+	return nil
+}
+
+// limitProcess sets a limit of a process; 0 is this one.
+func limitProcess(pid, resource int, limit *syscall.Rlimit) error {
+	_, err := call(syscall.SYS_PRLIMIT64, uintptr(pid), uintptr(resource), uintptr(unsafe.Pointer(limit)), 0)
+	return err
+}
+
+// limitFiles bounds how many descriptors this process and all that it starts may open; 0 is no bound.
+func limitFiles(most int64) error {
+	if most <= 0 {
+		return nil
+	}
+	limit := syscall.Rlimit{Cur: uint64(most), Max: uint64(most)}
+	return wrap("limit descriptors", limitProcess(0, syscall.RLIMIT_NOFILE, &limit))
+}
+
+// forbidDumps keeps this process, and all that it starts, from leaving its memory in a file.
+func forbidDumps() error {
+	return wrap("forbid core dumps", limitProcess(0, syscall.RLIMIT_CORE, &syscall.Rlimit{}))
 }

@@ -9,10 +9,11 @@ package entry
 // Marker is the environment variable that tells a program what to become.
 const Marker = "CIRRO_JAIL"
 
-// What a program can become: the supervisor of a jail, or the broker that opens mounts for a host
-// whose own user may not.
+// What a program can become: the supervisor of a jail; the zygote that programs are forked from into
+// jails; or the broker that opens mounts for a host whose own user may not.
 const (
 	Supervisor = "supervisor"
+	Zygote     = "zygote"
 	Broker     = "broker"
 )
 

@@ -30,6 +30,8 @@ func init() {
 	switch role {
 	case Supervisor:
 		supervise(conn)
+	case Zygote:
+		hatch(conn)
 	case Broker:
 		openForever(conn)
 	}

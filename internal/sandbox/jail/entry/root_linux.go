@@ -158,17 +158,20 @@ func writeFile(at, content string) error {
 	return nil
 }
 
-// complete adds what the jail was assigned, and makes its root read-only.
-func complete(m *control.Assign, mounts []int) error {
-	if err := attach(m.Targets, mounts); err != nil {
-		return err
+// bytesPerInode is what a file system on disk has by default.
+const bytesPerInode = 16 << 10
+
+// mountTmp makes a /tmp in memory.
+func mountTmp(size int64) error {
+	if size <= 0 {
+		return nil
 	}
-	if m.Tmp > 0 {
-		options := "mode=1777,size=" + decimal(m.Tmp)
-		if err := syscall.Mount("tmp", "/tmp", "tmpfs", syscall.MS_NOSUID|syscall.MS_NODEV, options); err != nil {
-			return wrap("mount /tmp", err)
-		}
-	}
+	options := "mode=1777,size=" + decimal(size) + ",nr_inodes=" + decimal(size/bytesPerInode+64)
+	return wrap("mount /tmp", syscall.Mount("tmp", "/tmp", "tmpfs", syscall.MS_NOSUID|syscall.MS_NODEV, options))
+}
+
+// seal makes the root read-only, once all is in it.
+func seal() error {
 	cwd := atFDCWD
 	return wrap("make the root read-only", restrict(cwd, "/", 0, attrReadOnly))
 }

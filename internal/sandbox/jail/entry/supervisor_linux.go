@@ -13,18 +13,18 @@ import (
 // one, confined like the programs, starts them, and one waits for their ends.
 type supervisor struct {
 	conn   *control.Conn
-	null   int                  // /dev/null, the programs' standard input
-	assign chan *control.Assign // to the confined thread, once
-	start  chan request         // to the confined thread
-	answer chan error           // its answer
-	begun  chan struct{}        // tells the waiting thread that there is something to wait for
+	null   int                   // /dev/null, the programs' standard input
+	become chan *control.Confine // to the thread to be confined, once
+	start  chan request          // to the confined thread
+	answer chan error            // its answer
+	begun  chan struct{}         // tells the waiting thread that there is something to wait for
 
 	lock sync.Mutex
 	pids map[int64]int
 	ids  map[int]int64
 }
 
-// request is a program to start, with its standard output and error.
+// request is a program to start, with its descriptors from 1 on.
 type request struct {
 	program *control.Start
 	files   []int
@@ -33,7 +33,7 @@ type request struct {
 // supervise serves a jail until the host lets go of it.
 func supervise(conn *control.Conn) {
 	s := &supervisor{
-		conn: conn, assign: make(chan *control.Assign), start: make(chan request), answer: make(chan error),
+		conn: conn, become: make(chan *control.Confine), start: make(chan request), answer: make(chan error),
 		begun: make(chan struct{}, 1), pids: map[int64]int{}, ids: map[int]int64{},
 	}
 	go s.launch()
@@ -72,6 +72,9 @@ func (s *supervisor) serve(m control.Message, files []int) {
 	switch m := m.(type) {
 	case *control.Build:
 		sockets, err := build(m, files)
+		if err == nil {
+			err = s.confine(&m.Confine)
+		}
 		if err != nil {
 			s.conn.Send(failed(err))
 			return
@@ -80,6 +83,8 @@ func (s *supervisor) serve(m control.Message, files []int) {
 		for _, fd := range sockets {
 			syscall.Close(fd)
 		}
+	case *control.Route:
+		s.route(m)
 	case *control.Assign:
 		if err := s.complete(m, files); err != nil {
 			s.conn.Send(failed(err))
@@ -122,28 +127,59 @@ func (s *supervisor) signal(id int64, n syscall.Signal) {
 
 // complete adds what the jail was assigned, and gives up the rights that it took to build it.
 func (s *supervisor) complete(m *control.Assign, mounts []int) error {
-	if err := complete(m, mounts); err != nil {
+	if err := attach(m.Targets, mounts); err != nil {
 		return err
 	}
-	if err := limitProcesses(m); err != nil {
+	if err := limitProcesses(m, s.running()); err != nil {
 		return err
 	}
-	var err error
-	if s.null, err = syscall.Open("/dev/null", syscall.O_RDWR|syscall.O_CLOEXEC, 0); err != nil {
-		return wrap("open /dev/null", err)
+	if err := s.confine(&m.Confine); err != nil {
+		return err
 	}
-	s.assign <- m
-	if err := <-s.answer; err != nil {
+	if err := seal(); err != nil {
 		return err
 	}
 	const kill = 1 << 5 // to pass on the host's signals
 	return keepCapabilities(kill)
 }
 
+// confine makes the thread ready that starts programs. Without a filter it is another message's to do.
+func (s *supervisor) confine(c *control.Confine) error {
+	if len(c.Filter) == 0 {
+		return nil
+	}
+	if err := mountTmp(c.Tmp); err != nil {
+		return err
+	}
+	if err := limitFiles(c.Files); err != nil {
+		return err
+	}
+	if err := forbidDumps(); err != nil {
+		return err
+	}
+	var err error
+	if s.null, err = syscall.Open("/dev/null", syscall.O_RDWR|syscall.O_CLOEXEC, 0); err != nil {
+		return wrap("open /dev/null", err)
+	}
+	s.become <- c
+	return <-s.answer
+}
+
+// running lists the programs that run.
+func (s *supervisor) running() []int {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	var pids []int
+	for _, pid := range s.pids {
+		pids = append(pids, pid)
+	}
+	return pids
+}
+
 // launch starts programs from a thread that is confined as they are to be.
 func (s *supervisor) launch() {
 	runtime.LockOSThread()
-	err := confine(<-s.assign)
+	err := confine(<-s.become)
 	s.answer <- err
 	if err != nil {
 		return
@@ -154,15 +190,19 @@ func (s *supervisor) launch() {
 }
 
 func (s *supervisor) exec(r request) error {
-	if len(r.files) != 2 {
+	if len(r.files) < 2 || len(r.files) > 3 {
 		return &fault{"count descriptors", syscall.EBADMSG}
+	}
+	descriptors := []uintptr{uintptr(s.null)}
+	for _, fd := range r.files {
+		descriptors = append(descriptors, uintptr(fd))
 	}
 	// Held until the program is known, so that its end is not reported before its start.
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	pid, err := syscall.ForkExec(r.program.Path, r.program.Args, &syscall.ProcAttr{
 		Dir: r.program.Dir, Env: r.program.Env,
-		Files: []uintptr{uintptr(s.null), uintptr(r.files[0]), uintptr(r.files[1])},
+		Files: descriptors,
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {

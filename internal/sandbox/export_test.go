@@ -1,0 +1,48 @@
+package sandbox
+
+import "os"
+
+// SetMemory makes a fleet believe that the machine has so much memory.
+func (f *Fleet) SetMemory(total, available int64) {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	f.memory = func() memoryState { return memoryState{total, available} }
+}
+
+// Reclaim ends what is idle if memory is short.
+func (f *Fleet) Reclaim() { f.reclaim() }
+
+// Live is how many environments there are.
+func (f *Fleet) Live() int {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	return len(f.live)
+}
+
+// Waiting is how many blanks there are of a runtime; ahead says whether those with a program.
+func (f *Fleet) Waiting(runtime string, ahead bool) int {
+	p := f.poolOf(runtime, ahead)
+	return p.size()
+}
+
+// KillWaiting ends the programs that wait, but not their jails.
+func (f *Fleet) KillWaiting(runtime string) {
+	p := f.poolOf(runtime, true)
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	for _, b := range p.ready {
+		b.process.Signal(os.Kill)
+		<-b.exited
+	}
+}
+
+func (f *Fleet) poolOf(name string, ahead bool) *pool {
+	r, err := f.runtime(name)
+	if err != nil {
+		panic(err)
+	}
+	if !ahead {
+		return f.nursery.pool(r, nil)
+	}
+	return f.nursery.pool(r, r.Ahead)
+}

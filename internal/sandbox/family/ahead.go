@@ -1,0 +1,65 @@
+package family
+
+import (
+	"context"
+
+	"cirro/internal/sandbox/jail"
+)
+
+// Ahead makes programs of a runtime that are started in a jail before it is known which function they
+// will run, and wait.
+//
+// A program that waits has descriptor 3, a stream socket. It writes one byte to it when it has loaded
+// all that it can, and reads an Assignment as one line of JSON. By then the function's code and layers
+// are mounted and the jail's limits hold. It makes the variables its environment, exactly; goes into the
+// directory Task; closes descriptor 3; and goes on as a program does that was just started. At the end
+// of the socket without an Assignment it ends.
+type Ahead interface {
+	// Key names what waits: runtimes with equal keys and binds share it.
+	Key() string
+	// Fits says whether a waiting program can become one with a function's own variables: some are
+	// looked at when a program starts, and never again.
+	Fits(variables map[string]string) bool
+	// Wait starts a program that waits. Of the command, the outputs, Control and Env are set; the
+	// directory Task is still empty.
+	Wait(ctx context.Context, j jail.Jail, c jail.Command) (jail.Process, error)
+}
+
+// Forker is an Ahead that can make a program that waits in less time than one is started in. It is asked
+// when one is needed at once. Where it cannot, its error is jail.ErrNoZygote.
+type Forker interface {
+	Ahead
+	Fork(ctx context.Context, j jail.Jail, c jail.Command) (jail.Process, error)
+}
+
+// Assignment tells a waiting program what it is to be.
+type Assignment struct {
+	Environment map[string]string `json:"environment"`
+}
+
+// Program is an Ahead that starts a program as any other.
+type Program struct {
+	Name    string
+	Path    string // inside
+	Args    []string
+	Applied func(name string) bool // whether a variable counts only when a program starts
+}
+
+// Key implements Ahead.
+func (p *Program) Key() string { return p.Name }
+
+// Fits implements Ahead.
+func (p *Program) Fits(variables map[string]string) bool {
+	for name := range variables {
+		if AtExec(name) || p.Applied(name) {
+			return false
+		}
+	}
+	return true
+}
+
+// Wait implements Ahead.
+func (p *Program) Wait(_ context.Context, j jail.Jail, c jail.Command) (jail.Process, error) {
+	c.Path, c.Args, c.Dir = p.Path, p.Args, "/"
+	return j.Start(c)
+}
