@@ -61,7 +61,7 @@ func hasStatusCode(payload []byte) bool {
 	var object struct {
 		StatusCode json.RawMessage `json:"statusCode"`
 	}
-	return len(payload) > 0 && bytes.TrimLeft(payload, " \t\r\n")[0] == '{' &&
+	return bytes.HasPrefix(bytes.TrimLeft(payload, " \t\r\n"), []byte("{")) &&
 		json.Unmarshal(payload, &object) == nil && object.StatusCode != nil
 }
 

@@ -359,7 +359,7 @@ func TestURLStreamBreaks(t *testing.T) {
 }
 
 func FuzzParseAnswer(f *testing.F) {
-	for _, seed := range []string{`{"statusCode":200,"headers":{"a":"b"},"cookies":["c"],"body":"eA==","isBase64Encoded":true}`, `"x"`, `null`, ` {"statusCode":"1"}`, ``, `[`} {
+	for _, seed := range []string{`{"statusCode":200,"headers":{"a":"b"},"cookies":["c"],"body":"eA==","isBase64Encoded":true}`, `"x"`, `null`, ` {"statusCode":"1"}`, ``, ` `, `[`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
