@@ -203,7 +203,7 @@ func (p *spawned) load(t *Template, targets []string, mounts []int) error {
 	// The dynamic loader remembers which directories are not there, and what forks from it would not look
 	// into a function's.
 	var files []control.File
-	for _, dir := range []string{"/var/task/lib", "/opt/lib", "/opt/python", "/var/runtime/lib"} {
+	for _, dir := range []string{"/var/task/lib", "/opt/lib", "/opt/python"} {
 		files = append(files, control.File{Path: dir + "/.none"})
 	}
 	if err := p.tell(&control.Build{Hostname: "zygote", Targets: targets, Files: files, Hide: hidden}, mounts); err != nil {
