@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -44,4 +45,36 @@ func Records[T any](r Reader, over Range) iter.Seq2[T, error] {
 			}
 		}
 	}
+}
+
+// After is what remains of a range beyond a key, in the range's direction.
+func (r Range) After(key []byte) Range {
+	if r.Reverse {
+		r.End = key
+	} else {
+		r.Start = append(bytes.Clone(key), 0)
+	}
+	return r
+}
+
+// Page returns up to limit of the JSON records of a range that keep wants; a nil keep wants all. last is
+// the key of the last one where more remain, to go on After, and nil where none do.
+func Page[T any](r Reader, over Range, limit int, keep func(*T) bool) (records []T, last []byte, err error) {
+	for kv, err := range r.Range(over) {
+		if err != nil {
+			return nil, nil, err
+		}
+		var record T
+		if err := json.Unmarshal(kv.Value, &record); err != nil {
+			return nil, nil, fmt.Errorf("store: record %q: %w", kv.Key, err)
+		}
+		if keep != nil && !keep(&record) {
+			continue
+		}
+		if len(records) == limit {
+			return records, last, nil
+		}
+		records, last = append(records, record), append(last[:0], kv.Key...)
+	}
+	return records, nil, nil
 }

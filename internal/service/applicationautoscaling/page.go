@@ -3,8 +3,6 @@ package applicationautoscaling
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/json"
-	"fmt"
 	"strings"
 
 	api "cirro/internal/awsapi/applicationautoscaling"
@@ -33,30 +31,13 @@ func page[T any](r store.Reader, kind string, over store.Range, token *string, s
 		if err != nil {
 			return nil, nil, err
 		}
-		if over.Reverse {
-			over.End = after
-		} else {
-			over.Start = append(after, 0)
-		}
+		over = over.After(after)
 	}
-	var last []byte
-	for kv, err := range r.Range(over) {
-		if err != nil {
-			return nil, nil, err
-		}
-		var item T
-		if err := json.Unmarshal(kv.Value, &item); err != nil {
-			return nil, nil, fmt.Errorf("applicationautoscaling: record %q: %w", kv.Key, err)
-		}
-		if !keep(&item) {
-			continue
-		}
-		if len(items) == limit {
-			return items, new(newToken(kind, last)), nil
-		}
-		items, last = append(items, item), append(last[:0], kv.Key...)
+	items, last, err := store.Page(r, over, limit, keep)
+	if last != nil {
+		next = new(newToken(kind, last))
 	}
-	return items, nil, nil
+	return items, next, err
 }
 
 func newToken(kind string, after []byte) string {

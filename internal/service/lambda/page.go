@@ -25,11 +25,7 @@ func page[T any](r store.Reader, over store.Range, marker *string, max *int32, k
 		if err != nil || bytes.Compare(after, over.Start) < 0 || bytes.Compare(after, over.End) >= 0 {
 			return nil, nil, invalid("Invalid Marker: %s", *marker)
 		}
-		if over.Reverse {
-			over.End = after
-		} else {
-			over.Start = append(after, 0)
-		}
+		over = over.After(after)
 	}
 	var last []byte
 	for kv, err := range r.Range(over) {

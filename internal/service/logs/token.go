@@ -2,8 +2,6 @@ package logs
 
 import (
 	"encoding/base64"
-	"encoding/json"
-	"fmt"
 	"hash/crc32"
 	"strings"
 
@@ -45,29 +43,11 @@ func page[T any](r store.Reader, kind string, over store.Range, token *string, l
 		if err != nil {
 			return nil, nil, err
 		}
-		if over.Reverse {
-			over.End = after
-		} else {
-			over.Start = append(after, 0)
-		}
+		over = over.After(after)
 	}
-	var last []byte
-	for kv, err := range r.Range(over) {
-		if err != nil {
-			return nil, nil, err
-		}
-		var record T
-		if err := json.Unmarshal(kv.Value, &record); err != nil {
-			return nil, nil, fmt.Errorf("logs: record %q: %w", kv.Key, err)
-		}
-		if keep != nil && !keep(&record) {
-			continue
-		}
-		if len(records) == limit {
-			return records, pageToken(kind, last), nil
-		}
-		records = append(records, record)
-		last = append(last[:0], kv.Key...)
+	records, last, err := store.Page(r, over, limit, keep)
+	if last != nil {
+		next = pageToken(kind, last)
 	}
-	return records, nil, nil
+	return records, next, err
 }
