@@ -243,9 +243,8 @@ def test_subscription(logs, client, function, group, stream):
     described, = logs.describe_subscription_filters(logGroupName=group)["subscriptionFilters"]
     assert described.pop("creationTime") and described == {
         "filterName": "errors", "logGroupName": group, "filterPattern": "ERROR", "destinationArn": arn, "distribution": "ByLogStream"}
+    logs.create_log_group(logGroupName=f"/aws/lambda/{sink}")  # so that it can be read before the function has run and made it
     put(logs, group, stream, "ERROR one", "INFO two", "ERROR three")
-
-    logs.create_log_group(logGroupName=f"/aws/lambda/{sink}")  # or it is there only once the function has run
 
     def delivered():
         lines = messages(logs, f"/aws/lambda/{sink}", filterPattern='"sink got"')
