@@ -47,6 +47,7 @@ type environment struct {
 	frozen   bool
 
 	initTook  time.Duration // until an invocation's REPORT has told it
+	restored  bool          // from a snapshot of the initialised function: initTook is what that took
 	idleSince time.Time
 	expires   time.Time // of its credentials; 0 for never
 	stopOnce  sync.Once

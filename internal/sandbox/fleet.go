@@ -44,7 +44,7 @@ type Fleet struct {
 	live   map[*environment]struct{}
 }
 
-var _ Runner = (*Fleet)(nil)
+var _ Snapshotter = (*Fleet)(nil)
 
 // New makes a Fleet. It starts nothing but the reaper of idle environments; Close ends it. Options.Jail
 // stays its owner's.
@@ -181,7 +181,7 @@ func (f *Fleet) prepareOne(ctx context.Context, s *Spec, sh *shelf) error {
 	}
 	if failed != nil {
 		failed.journal.close()
-		return fmt.Errorf("initialization failed: %s: %s", failed.Type, failed.Body)
+		return &InitError{Type: failed.Type, Body: failed.body("")}
 	}
 	e.initTook = 0 // no invocation waited for it
 	sh.put(e)

@@ -42,6 +42,9 @@ type Spec struct {
 	Tracing             string // "Active" or "PassThrough"
 	InitializationType  string // "on-demand" or "provisioned-concurrency"
 	Tenant              string // of a function isolated by tenant, "" else
+	// SnapStart says that environments start from a snapshot of the initialised function, which Snapshot
+	// takes. Where there is none they start as any other.
+	SnapStart bool
 
 	// Credentials are asked for whenever an environment starts.
 	Credentials func() Credentials
@@ -80,6 +83,7 @@ type Result struct {
 	Duration      time.Duration
 	Billed        time.Duration
 	Init          time.Duration // 0 when the environment was warm
+	Restore       time.Duration // what restoring the environment from a snapshot took; 0 where it was warm or initialised
 	MemoryUsed    int           // MB, the environment's peak
 	TraceID       string
 	// StreamError is set where the response broke off after its first byte.
@@ -116,6 +120,28 @@ type Runner interface {
 	Retire(id string)
 	// Close ends them all: extensions get their SHUTDOWN event and its time.
 	Close() error
+}
+
+// Snapshotter is a Runner that can start functions from snapshots of them, initialised. *Fleet is the one of
+// this package.
+// https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html
+type Snapshotter interface {
+	Runner
+	// Snapshot initialises a function of a Spec with SnapStart, with its hooks, and keeps it as it is then:
+	// environments of the Spec start from that. An *InitError is the function's own failure. What cannot be
+	// kept (the log says why) is no error: environments then start as any other. Retire forgets the
+	// snapshot. So does the end of this program: Invoke takes one anew, in the background.
+	Snapshot(ctx context.Context, s *Spec) error
+}
+
+// InitError is how the initialisation of a function failed.
+type InitError struct {
+	Type string // "Runtime.ImportModuleError", …
+	Body []byte // what an invocation would have been answered with, JSON
+}
+
+func (e *InitError) Error() string {
+	return "initialization failed: " + e.Type + ": " + string(e.Body)
 }
 
 // Options are what a Fleet is made with.

@@ -1,0 +1,26 @@
+package sandbox
+
+import "context"
+
+// Snapshot implements Snapshotter.
+func (f *Fleet) Snapshot(ctx context.Context, s *Spec) error {
+	if !f.enter() {
+		return errClosed
+	}
+	defer f.running.Done()
+	place, err := f.starts.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer place.leave()
+	e, failed, err := f.open(ctx, s, place, nil, phaseInit, f.options.InitLimit)
+	if err != nil {
+		return err
+	}
+	if failed != nil {
+		failed.journal.close()
+		return &InitError{Type: failed.Type, Body: failed.body("")}
+	}
+	e.shutDown(spindown)
+	return nil
+}
