@@ -448,14 +448,25 @@ class Api:
             self.connect()
             self.ask_next()
 
-    def fail_init(self, error, cause=None):
-        self.sock.sendall(self.request("init/error", to_json(error).encode("utf-8", "backslashreplace"),
-                                       self.error_headers(error, cause)))
+    def fail_init(self, error, kind=None):
+        self.post_error("init/error", error, kind)
+
+    def post_error(self, path, error, kind=None):
+        self.sock.sendall(self.request(path, to_json(error).encode("utf-8", "backslashreplace"),
+                                       self.error_headers(error, None, kind)))
         self.read()
 
-    def error_headers(self, error, cause):
+    def await_restore(self):
+        """Waits where a snapshot of this function is restored."""
+        self.sock.sendall(f"GET {self.prefix}restore/next HTTP/1.1\r\nHost: {self.address}\r\n"
+                          "User-Agent: cirro-python\r\n\r\n".encode())
+        self.read()
+        self.sock.close()  # a new connection is served faster than one that this was asked on
+        self.connect()
+
+    def error_headers(self, error, cause, kind=None):
         headers = ("Content-Type: application/vnd.aws.lambda.error+json\r\n"
-                   f"Lambda-Runtime-Function-Error-Type: {error['errorType']}\r\n")
+                   f"Lambda-Runtime-Function-Error-Type: {kind or error['errorType']}\r\n")
         if cause is not None and len(cause) < 1 << 16:
             headers += f"Lambda-Runtime-Function-XRay-Error-Cause: {cause}\r\n"
         return headers
@@ -579,6 +590,40 @@ def _init_failed(api, error):
     sys.exit(1)
 
 
+def _pause(api):
+    """Does what lies between the initialisation of a function with SnapStart and its first invocation: runs
+    its hooks, and in between waits to be restored.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks-python.html
+    """
+    hooks = sys.modules.get("snapshot_restore_py")  # AWS's library, where the function imported it
+    try:
+        before = hooks.get_before_snapshot() if hooks else []
+        while before:
+            hook, args, kwargs = before.pop()
+            hook(*args, **kwargs)
+    except BaseException:
+        error = _hook_failed()
+        api.fail_init(error, "Runtime.BeforeSnapshotError")
+        sys.exit(64)
+    _flush()
+    api.await_restore()
+    try:
+        for hook, args, kwargs in hooks.get_after_restore() if hooks else []:
+            hook(*args, **kwargs)
+    except BaseException:
+        error = _hook_failed()
+        api.post_error("restore/error", error, "Runtime.AfterRestoreError")
+        sys.exit(65)
+
+
+def _hook_failed():
+    error, _ = _exception_error(None)
+    _log_error(error)
+    _flush()
+    return error
+
+
 def _flush():
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -654,6 +699,9 @@ def main():
         error, _ = _exception_error(None)
         _init_failed(api, error)
     _flush()
+    if _env.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+        _pause(api)
+        _flush()
     api.ask_next()
     while True:
         _, head, body = api.read()
