@@ -33,6 +33,7 @@ type environment struct {
 	entry       string // of a custom runtime: its program, inside
 	entryErr    error
 	runtime     *runtimeapi.Runtime
+	pause       *pause       // nil without SnapStart
 	process     jail.Process // the runtime's
 	exited      chan struct{}
 	printing    []*output // of the runtime, and of each extension
@@ -47,7 +48,7 @@ type environment struct {
 	frozen   bool
 
 	initTook  time.Duration // until an invocation's REPORT has told it
-	restored  bool          // from a snapshot of the initialised function: initTook is what that took
+	restored  bool          // from a snapshot of memory: another environment was initialised
 	idleSince time.Time
 	expires   time.Time // of its credentials; 0 for never
 	stopOnce  sync.Once
@@ -87,6 +88,9 @@ func (f *Fleet) place(ctx context.Context, s *Spec, custom bool, b *blank, log *
 
 		extensions: newExtensions(s, log, opt, dialer(j)),
 	}
+	if s.SnapStart {
+		e.pause = newPause(f.shelf(s.ID).token())
+	}
 	if custom {
 		e.entry, e.entryErr = provided.Entrypoint(s.Code, opt)
 	}
@@ -118,6 +122,10 @@ const openFiles = 1024
 func (e *environment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
 	switch {
+	case e.pause != nil && (path == runtimeapi.RestoreNext || path == runtimeapi.RestoreError):
+		e.pause.ServeHTTP(w, r)
+	case e.pause != nil && path == runtimeapi.CredentialsPath:
+		runtimeapi.ServeCredentials(w, r, e.pause.token, e.issue)
 	case strings.HasPrefix(path, runtimeapi.Prefix):
 		e.runtime.ServeHTTP(w, r)
 	case strings.HasPrefix(path, extensionsapi.Prefix):

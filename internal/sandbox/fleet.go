@@ -175,7 +175,7 @@ func (f *Fleet) prepareOne(ctx context.Context, s *Spec, sh *shelf) error {
 		return err
 	}
 	defer place.leave()
-	e, failed, err := f.open(ctx, s, place, nil, phaseInit, f.options.InitLimit)
+	e, failed, err := f.start(ctx, sh, s, place, nil, phaseInit, f.options.InitLimit)
 	if err != nil {
 		return err
 	}
@@ -194,7 +194,7 @@ func (f *Fleet) Retire(id string) {
 	if !ok {
 		return
 	}
-	for _, e := range v.(*shelf).retire() {
+	for _, e := range append(v.(*shelf).retire(), v.(*shelf).held.close()...) {
 		f.end(e, spindown)
 	}
 }

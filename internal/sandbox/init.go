@@ -21,7 +21,14 @@ const defaultInit = 10 * time.Second
 const (
 	phaseInit   = "init"
 	phaseInvoke = "invoke"
+	// phaseSnapshot is ahead of all invocations, for a snapshot of the function.
+	phaseSnapshot = "snap-start"
 )
+
+// snapshotInit is how long an initialization for a snapshot may take, or the function's timeout if that is
+// more.
+// https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks-python.html
+const snapshotInit = 130 * time.Second
 
 // initFailure is how an initialization failed.
 type initFailure struct {
@@ -79,7 +86,7 @@ func (f *Fleet) open(ctx context.Context, s *Spec, place *start, log *journal, p
 func (e *environment) initialize(r *family.Runtime, limit time.Duration) *initFailure {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
-	env := variables(e.spec, r, e.journal.name, e.credentials())
+	env := e.variables(r)
 	if failed := e.startExtensions(extensionVariables(env), limit, timer.C); failed != nil {
 		return failed
 	}
@@ -105,10 +112,13 @@ func (e *environment) initialize(r *family.Runtime, limit time.Duration) *initFa
 	return nil
 }
 
-// awaitRuntime waits until the runtime asks for its first invocation.
+// awaitRuntime waits until the runtime asks for its first invocation, or pauses before it.
 func (e *environment) awaitRuntime(limit time.Duration, over <-chan time.Time) *initFailure {
 	select {
+	case <-e.paused():
+		return nil
 	case <-e.runtime.Ready():
+		e.pause.skip()
 		return nil
 	case f := <-e.runtime.InitFailed():
 		e.awaitExit()
@@ -187,7 +197,7 @@ func (e *environment) logInitStart(version, warning, phase string) {
 	s := e.spec
 	arn := "arn:aws:lambda:" + s.Region + "::runtime:" + version
 	var text func() string
-	if phase == phaseInit {
+	if phase != phaseInvoke {
 		text = func() string {
 			return "INIT_START Runtime Version: " + version + "\tRuntime Version ARN: " + arn
 		}
@@ -210,6 +220,14 @@ func (e *environment) logInitDone(phase string, failed *initFailure) {
 	record := telemetryapi.InitDoneRecord{InitializationType: e.initType(), Phase: phase, Status: "success"}
 	level, took := "DEBUG", e.initTook
 	var text func() string
+	report := func(suffix string) func() string {
+		return func() string {
+			return fmt.Sprintf("INIT_REPORT Init Duration: %.2f ms\tPhase: %s", telemetryapi.Millis(took), phase) + suffix
+		}
+	}
+	if phase == phaseSnapshot {
+		text = report("") // no invocation will tell of it
+	}
 	if failed != nil {
 		level, took = "WARN", failed.took
 		record.Status, record.ErrorType = "error", failed.Type
@@ -218,9 +236,7 @@ func (e *environment) logInitDone(phase string, failed *initFailure) {
 			record.Status = "timeout"
 			suffix = "\tStatus: timeout"
 		}
-		text = func() string {
-			return fmt.Sprintf("INIT_REPORT Init Duration: %.2f ms\tPhase: %s%s", telemetryapi.Millis(took), phase, suffix)
-		}
+		text = report(suffix)
 	}
 	e.journal.event(telemetryapi.InitRuntimeDone, level, func() any { return record }, nil)
 	if failed == nil && e.initType() != "on-demand" {

@@ -47,13 +47,13 @@ func (f *Fleet) coldInvoke(ctx context.Context, sh *shelf, s *Spec, inv *Invocat
 	}
 	defer f.nursery.started()()
 	alone := context.WithoutCancel(ctx) // a new environment serves others if this caller goes away
-	e, failed, err := f.open(alone, s, place, nil, phaseInit, f.options.InitLimit)
+	e, failed, err := f.start(alone, sh, s, place, nil, phaseInit, f.options.InitLimit)
 	if err != nil {
 		return nil, err
 	}
 	if failed != nil {
 		log := failed.journal
-		if e, failed, err = f.open(alone, s, place, log, phaseInvoke, s.Timeout); err != nil {
+		if e, failed, err = f.start(alone, sh, s, place, log, phaseInvoke, s.Timeout); err != nil {
 			log.close()
 			return nil, err
 		}
@@ -327,7 +327,8 @@ func (r *round) measure(now time.Time) {
 	}
 	r.result.Duration = d
 	r.result.Init = r.env.initTook
-	r.result.Billed = roundUp(d + r.env.initTook)
+	r.result.Restore = r.env.pause.took()
+	r.result.Billed = roundUp(d+r.env.initTook) + r.env.pause.billed()
 }
 
 // closedChannel is one that can always be received from.

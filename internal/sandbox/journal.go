@@ -35,6 +35,17 @@ func newJournal(s *Spec, log Log) *journal {
 	return j
 }
 
+// restart goes on in another log stream: the environment begins anew there.
+func (j *journal) restart(log Log) {
+	j.lock.Lock()
+	defer j.lock.Unlock()
+	j.name = streamName(j.spec)
+	if j.stream != nil {
+		j.stream.Close()
+		j.stream = log.Stream(j.spec, j.name)
+	}
+}
+
 // streamName names an environment's log stream as Lambda does: 2026/11/24/[$LATEST]0123….
 func streamName(s *Spec) string {
 	return fmt.Sprintf("%s[%s]%s", time.Now().UTC().Format("2006/01/02/"), s.Version, hexID(16))

@@ -11,8 +11,8 @@ const scarce = 10
 // watchEvery is how often the fleet looks at the memory, and for what has grown old.
 const watchEvery = time.Second
 
-// reclaim ends what is idle where memory runs short: at first what was made ahead, then environments,
-// the one used longest ago first. What is kept as provisioned stays.
+// reclaim ends what is idle where memory runs short: at first what was made ahead of functions, then what
+// waits to be restored, then environments, the one used longest ago first. What is kept as provisioned stays.
 func (f *Fleet) reclaim() {
 	f.lock.Lock()
 	read := f.memory
@@ -21,7 +21,7 @@ func (f *Fleet) reclaim() {
 	missing := m.total/scarce - m.available
 	short := m.total > 0 && missing > 0
 	f.nursery.short.Store(short)
-	if !short || f.nursery.shrink() > 0 {
+	if !short || f.nursery.shrink() > 0 || f.release() > 0 {
 		return
 	}
 	for _, e := range f.idle() {

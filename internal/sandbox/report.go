@@ -36,6 +36,7 @@ func (r *round) logEnd() {
 	}
 	r.logDone(reportLine(r))
 	e.initTook = 0
+	e.pause.told()
 }
 
 // logDone writes the events of an invocation's end; report is the last line of the text format.
@@ -66,6 +67,9 @@ func (r *round) logDone(report func() string) {
 		}
 		if r.result.Init > 0 {
 			d.Metrics.InitDurationMs = new(telemetryapi.Millis(r.result.Init))
+		}
+		if r.result.Restore > 0 {
+			d.Metrics.RestoreDurationMs = new(telemetryapi.Millis(r.result.Restore))
 		}
 		return d
 	}, report)
@@ -100,6 +104,10 @@ func reportLine(r *round) func() string {
 			r.env.spec.Memory, r.result.MemoryUsed)
 		if r.result.Init > 0 {
 			fmt.Fprintf(&b, "Init Duration: %.2f ms\t", telemetryapi.Millis(r.result.Init))
+		}
+		if r.result.Restore > 0 {
+			fmt.Fprintf(&b, "Restore Duration: %.2f ms\tBilled Restore Duration: %d ms\t",
+				telemetryapi.Millis(r.result.Restore), r.env.pause.billed().Milliseconds())
 		}
 		switch r.status {
 		case "timeout":

@@ -40,7 +40,7 @@ type Spec struct {
 	SystemLogLevel      string
 	LogGroup            string
 	Tracing             string // "Active" or "PassThrough"
-	InitializationType  string // "on-demand" or "provisioned-concurrency"
+	InitializationType  string // "on-demand", "provisioned-concurrency" or "snap-start"
 	Tenant              string // of a function isolated by tenant, "" else
 	// SnapStart says that environments start from a snapshot of the initialised function, which Snapshot
 	// takes. Where there is none they start as any other.
@@ -138,6 +138,8 @@ type Snapshotter interface {
 type InitError struct {
 	Type string // "Runtime.ImportModuleError", …
 	Body []byte // what an invocation would have been answered with, JSON
+	// Timeout says that it took too long.
+	Timeout bool
 }
 
 func (e *InitError) Error() string {

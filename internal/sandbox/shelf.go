@@ -16,6 +16,9 @@ type shelf struct {
 	all     int            // idle and busy
 	least   int            // that many are kept although idle
 	retired bool
+
+	held   held // with SnapStart
+	secret secret
 }
 
 // take returns an idle environment, or nil.

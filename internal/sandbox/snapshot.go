@@ -13,14 +13,14 @@ func (f *Fleet) Snapshot(ctx context.Context, s *Spec) error {
 		return err
 	}
 	defer place.leave()
-	e, failed, err := f.open(ctx, s, place, nil, phaseInit, f.options.InitLimit)
+	e, failed, err := f.open(ctx, s, place, nil, phaseSnapshot, max(snapshotInit, s.Timeout))
 	if err != nil {
 		return err
 	}
 	if failed != nil {
 		failed.journal.close()
-		return &InitError{Type: failed.Type, Body: failed.body("")}
+		return &InitError{Type: failed.Type, Body: failed.body(""), Timeout: failed.timeout}
 	}
-	e.shutDown(spindown)
+	f.hold(f.shelf(s.ID), e)
 	return nil
 }

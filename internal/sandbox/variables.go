@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"cirro/internal/sandbox/family"
+	"cirro/internal/sandbox/runtimeapi"
 )
 
 // Addresses that an environment's processes find the platform at.
@@ -64,6 +65,26 @@ func variables(s *Spec, r *family.Runtime, logStream string, c Credentials) []st
 			v["AWS_SESSION_TOKEN"] = c.SessionToken
 		}
 	}
+	return asList(v)
+}
+
+// variables are those of the environment.
+func (e *environment) variables(r *family.Runtime) []string {
+	if e.pause == nil {
+		return variables(e.spec, r, e.journal.name, e.credentials())
+	}
+	return snapStartVariables(e.spec, r, e.pause.token)
+}
+
+// snapStartVariables are those of a function with SnapStart. They outlive the environment that they were made
+// for: there are no credentials in them, and no log stream.
+// https://docs.aws.amazon.com/lambda/latest/dg/snapstart-monitoring.html
+func snapStartVariables(s *Spec, r *family.Runtime, token string) []string {
+	v := asMap(variables(s, r, "", Credentials{}))
+	delete(v, "AWS_LAMBDA_LOG_GROUP_NAME")
+	delete(v, "AWS_LAMBDA_LOG_STREAM_NAME")
+	v["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = "http://" + runtimeAddress + runtimeapi.CredentialsPath
+	v["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = token
 	return asList(v)
 }
 

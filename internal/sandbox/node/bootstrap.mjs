@@ -247,8 +247,22 @@ class Api {
   }
 
   next(callback) {
-    this.socket.write(`GET ${prefix}invocation/next HTTP/1.1\r\nHost: ${this.address}\r\nUser-Agent: cirro-node\r\n\r\n`);
+    this.get("invocation/next", callback);
+  }
+
+  get(path, callback) {
+    this.socket.write(`GET ${prefix}${path} HTTP/1.1\r\nHost: ${this.address}\r\nUser-Agent: cirro-node\r\n\r\n`);
     this.await(callback);
+  }
+
+  // pause waits, with SnapStart, until the environment is restored.
+  pause(callback) {
+    this.get("restore/next", () => {
+      // A new connection is served faster than one that this was asked on.
+      this.socket.removeAllListeners().destroy();
+      this.connect();
+      callback();
+    });
   }
 
   fail(id, error, done) {
@@ -478,7 +492,8 @@ class Runtime {
   async start() {
     this.handler = await load(env.LAMBDA_TASK_ROOT, env._HANDLER ?? "");
     this.handle = this.handler[streamingKey] ? this.stream : this.invoke;
-    this.next();
+    if (env.AWS_LAMBDA_INITIALIZATION_TYPE === "snap-start") this.api.pause(() => this.next());
+    else this.next();
   }
 
   next() {

@@ -19,6 +19,9 @@ const (
 	InitStart             = "platform.initStart"
 	InitRuntimeDone       = "platform.initRuntimeDone"
 	InitReport            = "platform.initReport"
+	RestoreStart          = "platform.restoreStart"
+	RestoreRuntimeDone    = "platform.restoreRuntimeDone"
+	RestoreReport         = "platform.restoreReport"
 	Start                 = "platform.start"
 	RuntimeDone           = "platform.runtimeDone"
 	Report                = "platform.report"
@@ -70,6 +73,23 @@ type InitDoneRecord struct {
 	Metrics            *Metrics `json:"metrics,omitempty"`
 }
 
+// RestoreStartRecord says that an environment began to be made from a snapshot.
+type RestoreStartRecord struct {
+	FunctionName      string `json:"functionName"`
+	FunctionVersion   string `json:"functionVersion"`
+	InstanceID        string `json:"instanceId"`
+	InstanceMaxMemory int    `json:"instanceMaxMemory"`
+	RuntimeVersion    string `json:"runtimeVersion,omitempty"`
+	RuntimeVersionARN string `json:"runtimeVersionArn,omitempty"`
+}
+
+// RestoreDoneRecord says how that ended, in RestoreRuntimeDone and RestoreReport.
+type RestoreDoneRecord struct {
+	Status    string   `json:"status"`
+	ErrorType string   `json:"errorType,omitempty"`
+	Metrics   *Metrics `json:"metrics,omitempty"`
+}
+
 // Tracing is the trace that an invocation is part of.
 type Tracing struct {
 	SpanID string `json:"spanId,omitempty"`
@@ -110,12 +130,13 @@ func NewSpan(name string, from, to time.Time) Span {
 
 // Metrics are an event's numbers; those that do not belong to the event are nil.
 type Metrics struct {
-	DurationMs       float64  `json:"durationMs"`
-	BilledDurationMs *int64   `json:"billedDurationMs,omitempty"`
-	MemorySizeMB     *int     `json:"memorySizeMB,omitempty"`
-	MaxMemoryUsedMB  *int     `json:"maxMemoryUsedMB,omitempty"`
-	InitDurationMs   *float64 `json:"initDurationMs,omitempty"`
-	ProducedBytes    *int     `json:"producedBytes,omitempty"`
+	DurationMs        float64  `json:"durationMs"`
+	BilledDurationMs  *int64   `json:"billedDurationMs,omitempty"`
+	MemorySizeMB      *int     `json:"memorySizeMB,omitempty"`
+	MaxMemoryUsedMB   *int     `json:"maxMemoryUsedMB,omitempty"`
+	InitDurationMs    *float64 `json:"initDurationMs,omitempty"`
+	RestoreDurationMs *float64 `json:"restoreDurationMs,omitempty"`
+	ProducedBytes     *int     `json:"producedBytes,omitempty"`
 }
 
 // Millis is a duration as this API writes it: milliseconds with three digits after the point.

@@ -2,7 +2,6 @@ package lambda
 
 import (
 	"regexp"
-	"slices"
 	"strings"
 
 	"cirro/internal/awsapi"
@@ -42,6 +41,9 @@ func (c *settings) apply(v *version) error {
 		if err := step(v); err != nil {
 			return err
 		}
+	}
+	if err := v.checkSnapStart(); err != nil {
+		return err
 	}
 	set(&v.Description, c.Description)
 	set(&v.Handler, c.Handler)
@@ -174,13 +176,9 @@ func (c *settings) applyDeadLetter(v *version) error {
 }
 
 func (c *settings) applySnapStart(v *version) error {
-	if c.SnapStart == nil || c.SnapStart.ApplyOn == nil {
-		return nil
+	if c.SnapStart != nil {
+		set(&v.SnapStart, c.SnapStart.ApplyOn)
 	}
-	if *c.SnapStart.ApplyOn != api.SnapStartApplyOnNone && !slices.Contains(snapStartRuntimes, v.Runtime) {
-		return invalid("%s is not supported for SnapStart enabled functions.", v.Runtime)
-	}
-	v.SnapStart = *c.SnapStart.ApplyOn
 	return nil
 }
 

@@ -222,9 +222,15 @@ func TestCreateFunctionRefuses(t *testing.T) {
 		"dead letters": {func(in *api.CreateFunctionRequest) {
 			in.DeadLetterConfig = &api.DeadLetterConfig{TargetArn: new("arn:aws:lambda:us-east-1:000000000000:function:f")}
 		}, api.InvalidParameterValueException, "The provided dead letter target ARN …"},
+		"SnapStart of a custom runtime": {func(in *api.CreateFunctionRequest) {
+			in.Runtime, in.SnapStart = new("provided.al2023"), &api.SnapStart{ApplyOn: new("PublishedVersions")}
+		}, api.InvalidParameterValueException, "provided.al2023 is not supported for SnapStart enabled functions."},
+		"SnapStart with much of /tmp": {func(in *api.CreateFunctionRequest) {
+			in.EphemeralStorage, in.SnapStart = &api.EphemeralStorage{Size: new(int32(513))}, &api.SnapStart{ApplyOn: new("PublishedVersions")}
+		}, api.InvalidParameterValueException, "EphemeralStorage greater than 512 MB is not supported for SnapStart enabled functions."},
 		"SnapStart": {func(in *api.CreateFunctionRequest) {
-			in.Runtime, in.SnapStart = new("python3.9"), &api.SnapStart{ApplyOn: new("PublishedVersions")}
-		}, api.InvalidParameterValueException, "python3.9 is not supported for SnapStart enabled functions."},
+			in.Runtime, in.SnapStart = new("ruby3.3"), &api.SnapStart{ApplyOn: new("PublishedVersions")}
+		}, api.InvalidParameterValueException, "ruby3.3 is not supported for SnapStart enabled functions."},
 		"log levels": {func(in *api.CreateFunctionRequest) {
 			in.LoggingConfig = &api.LoggingConfig{SystemLogLevel: new("INFO")}
 		},

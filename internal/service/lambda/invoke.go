@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -138,6 +139,10 @@ func (s *Service) run(ctx context.Context, r *route, e *executable, inv *sandbox
 		spec = e.prepared
 	}
 	res, err := s.Runner.Invoke(ctx, spec, inv)
+	var restore *sandbox.RestoreError
+	if errors.As(err, &restore) {
+		return nil, restoreFailed(restore)
+	}
 	if err != nil {
 		s.Log.Error("lambda: invoke", "function", spec.ARN, "request", inv.RequestID, "error", err)
 		return nil, api.ServiceException.New("The AWS Lambda service encountered an internal error.").With("Type", "Service")

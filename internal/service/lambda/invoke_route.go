@@ -137,8 +137,12 @@ func (s *Service) executable(ctx context.Context, v *version) (*executable, erro
 			"The function is currently in the following state: %s", v.State)
 		return e, nil
 	}
+	kind := onDemand
+	if v.snapStarts() {
+		kind = snapStart
+	}
 	var err error
-	if e.onDemand, err = s.spec(ctx, v, onDemand); err != nil {
+	if e.onDemand, err = s.spec(ctx, v, kind); err != nil {
 		return nil, err
 	}
 	if e.prepared, err = s.spec(ctx, v, prepared); err != nil {

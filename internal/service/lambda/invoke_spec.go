@@ -13,6 +13,8 @@ type initialization string
 const (
 	onDemand initialization = "on-demand"
 	prepared initialization = "provisioned-concurrency"
+	// snapStart is of versions alone that have it, and of all their environments.
+	snapStart initialization = "snap-start"
 )
 
 // spec describes the environments of a version. Those kept ready are not interchangeable with those
@@ -51,6 +53,7 @@ func (s *Service) spec(ctx context.Context, v *version, kind initialization) (*s
 		LogGroup:            v.LogGroup(),
 		Tracing:             v.Tracing,
 		InitializationType:  string(kind),
+		SnapStart:           kind == snapStart,
 		Credentials:         s.credentialsOf(v),
 	}, nil
 }

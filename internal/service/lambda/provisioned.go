@@ -108,6 +108,9 @@ func (s *Service) checkProvisioned(r store.Reader, f *function, p *provisioned) 
 	if _, found := targets[latest]; found {
 		return unpublished()
 	}
+	if err := checkNoSnapStart(r, p, targets); err != nil {
+		return err
+	}
 	if err := checkOverlap(r, p, targets); err != nil {
 		return err
 	}

@@ -74,6 +74,7 @@ func (s *Service) publish(tx store.Tx, f *function, v *version, description *str
 		p.StateReason, p.StateCode = p.UpdateReason, p.UpdateCode
 		p.UpdateReason, p.UpdateCode = "", ""
 	}
+	p.beginSnapshot()
 	v.RevisionID = uuid.NewString()
 	return &p, errors.Join(setVersion(tx, v), s.addVersion(tx, &p))
 }

@@ -74,13 +74,12 @@ type version struct {
 	UpdateRuntime  string // when the runtime's own version changes: "Auto", "Manual" or "FunctionUpdate"
 	VPC            *vpc
 
-	State         string // "Pending", "Active", "Inactive" or "Failed"
-	StateReason   string
-	StateCode     string
-	Update        string // LastUpdateStatus; "" before the first answer after creation
-	UpdateReason  string
-	UpdateCode    string
-	OptimisedSnap bool
+	State        string // "Pending", "Active", "Inactive" or "Failed"
+	StateReason  string
+	StateCode    string
+	Update       string // LastUpdateStatus; "" before the first answer after creation
+	UpdateReason string
+	UpdateCode   string
 }
 
 // ARN is the version's, always with its number.

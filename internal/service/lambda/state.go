@@ -52,10 +52,19 @@ func (s *Service) activateRange(ctx context.Context, over store.Range) {
 		return nil
 	})
 	for i := range waiting {
-		if err == nil {
-			err = s.activateVersion(ctx, &waiting[i])
+		v := &waiting[i]
+		switch {
+		case err != nil:
+		case v.snapStarts(): // that takes its time, and the others need not wait
+			s.background(func(ctx context.Context) { s.logActivation(ctx, s.activateVersion(ctx, v)) })
+		default:
+			err = s.activateVersion(ctx, v)
 		}
 	}
+	s.logActivation(ctx, err)
+}
+
+func (s *Service) logActivation(ctx context.Context, err error) {
 	if err != nil && ctx.Err() == nil {
 		s.Log.Error("lambda: activate functions", "error", err)
 	}
@@ -66,6 +75,9 @@ func (s *Service) activateVersion(ctx context.Context, v *version) error {
 	_, failure := s.codeDir(ctx, v.Code)
 	if failure == nil {
 		_, failure = s.layerDirs(ctx, v)
+	}
+	if failure == nil {
+		failure = s.snapshot(ctx, v)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -98,10 +110,10 @@ func (v *version) arrive(failure error) {
 	v.RevisionID = uuid.NewString()
 	created := v.State == api.StatePending
 	if failure != nil {
-		reason := "An internal error prevented the function from being made ready."
-		v.Update, v.UpdateReason, v.UpdateCode = api.LastUpdateStatusFailed, reason, api.LastUpdateStatusReasonCodeInternalError
+		reason, code := failed(failure)
+		v.Update, v.UpdateReason, v.UpdateCode = api.LastUpdateStatusFailed, reason, code
 		if created {
-			v.State, v.StateReason, v.StateCode = api.StateFailed, reason, api.StateReasonCodeInternalError
+			v.State, v.StateReason, v.StateCode = api.StateFailed, reason, code
 		}
 		return
 	}

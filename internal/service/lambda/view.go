@@ -40,9 +40,8 @@ func (v *version) listed(arn string) api.FunctionConfiguration {
 		PackageType:      new(api.PackageTypeZip),
 		Architectures:    []string{v.Architecture},
 		EphemeralStorage: &api.EphemeralStorage{Size: new(int32(v.Tmp))},
-		// Snapshots are not made, so that their optimisation is off whatever was asked for.
-		SnapStart:     &api.SnapStartResponse{ApplyOn: &v.SnapStart, OptimizationStatus: new(api.SnapStartOptimizationStatusOff)},
-		LoggingConfig: v.loggingConfig(),
+		SnapStart:        v.snapStartResponse(),
+		LoggingConfig:    v.loggingConfig(),
 	}
 	if v.HasEnvironment {
 		variables := v.Environment
@@ -69,6 +68,14 @@ func (v *version) shown(arn string) *api.FunctionConfiguration {
 	c.LastUpdateStatusReason, c.LastUpdateStatusReasonCode = text(v.UpdateReason), text(v.UpdateCode)
 	c.RuntimeVersionConfig = &api.RuntimeVersionConfig{RuntimeVersionArn: text(v.RuntimeVersion)}
 	return &c
+}
+
+func (v *version) snapStartResponse() *api.SnapStartResponse {
+	status := api.SnapStartOptimizationStatusOff
+	if v.snapStarts() {
+		status = api.SnapStartOptimizationStatusOn
+	}
+	return &api.SnapStartResponse{ApplyOn: &v.SnapStart, OptimizationStatus: &status}
 }
 
 func (v *version) loggingConfig() *api.LoggingConfig {
