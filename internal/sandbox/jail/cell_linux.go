@@ -25,10 +25,8 @@ func (h *walledHost) raise() (*cell, error) {
 	if c.group, err = h.groups.New(strconv.FormatInt(h.serial.Add(1), 10)); err != nil {
 		return nil, err
 	}
-	born := <-h.spawner.begin(entry.Supervisor, h.birth(c.group.Descriptor()), c.group)
-	c.process = born.spawned
-	if born.err != nil {
-		return nil, errors.Join(born.err, c.destroy())
+	if c.process, err = h.bearer.bear(entry.Supervisor, c.group); err != nil {
+		return nil, errors.Join(err, c.destroy())
 	}
 	if h.gate != nil {
 		if err := c.requestRoute(); err != nil {
@@ -42,7 +40,7 @@ func (h *walledHost) raise() (*cell, error) {
 func (c *cell) destroy() error {
 	if c.process != nil {
 		// The kernel ends all others with the first process, and this one when they are gone.
-		c.process.process.Kill()
+		c.process.kill()
 		c.group.Freeze(false) // the frozen do not die in version 1
 		select {
 		case <-c.process.done:
@@ -55,14 +53,7 @@ func (c *cell) destroy() error {
 }
 
 // alive tells whether a cell's process still runs.
-func (c *cell) alive() bool {
-	select {
-	case <-c.process.done:
-		return false
-	default:
-		return true
-	}
-}
+func (c *cell) alive() bool { return !c.process.ended() }
 
 // stock keeps cells ready.
 type stock struct {

@@ -28,6 +28,7 @@ type walledJail struct {
 	link      *link       // nil until then
 	listeners []net.Listener
 	files     int // descriptors that a process may open
+	forks     forks
 	closing   sync.Once
 	closed    error
 }
@@ -108,8 +109,12 @@ func (j *walledJail) assign(ctx context.Context, l Limits, binds []Bind) error {
 	if !j.confined {
 		mounts, m.Targets = j.confine(&m.Confine, l.Tmp, l.Files, mounts, m.Targets)
 	}
-	h.limitEach(m, l)
+	each := h.limitEach(l)
+	m.Data, m.Tasks = each.data, each.tasks
 	if _, _, err := j.link.ask(ctx, m, mounts); err != nil {
+		return err
+	}
+	if err := j.forks.limit(each); err != nil {
 		return err
 	}
 	memory := l.Memory
@@ -153,15 +158,16 @@ func (h *walledHost) volume(size int64) int {
 
 // limitEach bounds single processes where the machine does not bound them together. It is coarse: a
 // process reserves more data than it uses, and the supervisor's threads count.
-func (h *walledHost) limitEach(m *control.Assign, l Limits) {
+func (h *walledHost) limitEach(l Limits) (e eachLimits) {
 	const reserve, threads = 256 << 20, 10 // of the supervisor
 	missing := h.groups.Missing()
 	if slices.Contains(missing, "memory") && l.Memory > 0 {
-		m.Data = l.Memory + reserve
+		e.data = l.Memory + reserve
 	}
 	if slices.Contains(missing, "pids") && l.Pids > 0 && h.mode == Rootless && countsByNamespace() {
-		m.Tasks = int64(l.Pids + threads)
+		e.tasks = int64(l.Pids + threads)
 	}
+	return e
 }
 
 // countsByNamespace tells whether the kernel counts a user's processes in each user namespace apart, as

@@ -13,7 +13,7 @@ import (
 	"cirro/internal/sandbox/jail/control"
 )
 
-// link is the connection to a supervisor or a broker: questions one at a time, and news of programs
+// link is the connection to a supervisor or the keeper: questions one at a time, and news of programs
 // that ended between the answers.
 type link struct {
 	conn    *net.UnixConn

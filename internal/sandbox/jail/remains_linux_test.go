@@ -8,7 +8,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -86,6 +88,10 @@ func TestNothingIsLeft(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	started := family(t, os.Getpid())
+	if len(started) < 2 {
+		t.Errorf("of two jails there are the processes %v", started)
+	}
 	if err := j.Close(); err != nil {
 		t.Error(err)
 	}
@@ -99,19 +105,34 @@ func TestNothingIsLeft(t *testing.T) {
 		t.Error("a closed host made a jail")
 	}
 	gone(t, "after Close", func() []string { return remains(t, dir) })
-	gone(t, "after Close", func() []string { return supervisors(os.Getpid()) })
+	gone(t, "after Close", func() []string { return alive(started) })
 }
 
-// supervisors are the processes that a host started and that have not ended.
-func supervisors(parent int) []string {
+// family are the processes that a process started, and those that they did.
+func family(t *testing.T, of int) []*os.Process {
+	t.Helper()
+	var found []*os.Process
+	children, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", of))
+	for _, c := range children {
+		b, _ := os.ReadFile(c)
+		for _, f := range strings.Fields(string(b)) {
+			pid, _ := strconv.Atoi(f)
+			p, err := os.FindProcess(pid)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found = append(append(found, p), family(t, pid)...)
+		}
+	}
+	return found
+}
+
+// alive are those of processes that have not ended.
+func alive(all []*os.Process) []string {
 	var found []string
-	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
-	for _, s := range stats {
-		b, _ := os.ReadFile(s)
-		var pid, ppid int
-		var name, state string
-		if n, _ := fmt.Sscanf(string(b), "%d %s %s %d", &pid, &name, &state, &ppid); n == 4 && ppid == parent && name == "(cirro-jail)" {
-			found = append(found, string(b))
+	for _, p := range all {
+		if p.Signal(syscall.Signal(0)) == nil {
+			found = append(found, strconv.Itoa(p.Pid))
 		}
 	}
 	return found

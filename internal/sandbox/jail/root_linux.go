@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"cirro/internal/sandbox/jail/control"
+	"cirro/internal/sandbox/jail/entry"
 )
 
 // firstUser is the first of the uids, and gids, that jails made as root have, each its own. No system
@@ -35,7 +36,7 @@ var rootBinds = sync.OnceValue(func() []Bind {
 
 // etc is what a jail has in /etc of its own. The user's name is AWS Lambda's.
 func (j *walledJail) etc(hostname string) []control.File {
-	user := insideUser
+	user := entry.InsideUser
 	if j.host.mode == AsRoot {
 		user = firstUser + j.user
 	}

@@ -12,15 +12,18 @@ import (
 	"cirro/internal/sandbox/jail/entry"
 )
 
-// spawner starts supervisors from a thread of its own: the kernel ends a process whose parent's thread
+// bearer starts this program again in a role, in a group unless that is nil.
+type bearer interface {
+	bear(role string, g *cgroup.Group) (*spawned, error)
+}
+
+// spawner starts processes from a thread of its own: the kernel ends a process whose parent's thread
 // ends, and this one does not while the program runs.
 type spawner struct{ births chan birth }
 
 type birth struct {
-	role       string
-	attributes *syscall.SysProcAttr
-	group      *cgroup.Group // nil for none
-	done       chan<- born
+	bear func() (*spawned, error)
+	done chan<- born
 }
 
 type born struct {
@@ -28,133 +31,159 @@ type born struct {
 	err     error
 }
 
-// spawned is a supervisor or a broker.
-type spawned struct {
-	process *os.Process
-	conn    *net.UnixConn
-	done    chan struct{} // closed at its end
-}
-
 func startSpawner() *spawner {
 	s := &spawner{births: make(chan birth)}
 	go func() {
 		runtime.LockOSThread()
 		for b := range s.births {
-			b.done <- b.bear()
+			p, err := b.bear()
+			b.done <- born{p, err}
 		}
 	}()
 	return s
 }
 
-// begin starts a process soon.
-func (s *spawner) begin(role string, a *syscall.SysProcAttr, g *cgroup.Group) <-chan born {
+// do bears on the spawner's thread.
+func (s *spawner) do(bear func() (*spawned, error)) (*spawned, error) {
 	done := make(chan born, 1)
-	s.births <- birth{role, a, g, done}
-	return done
+	s.births <- birth{bear, done}
+	b := <-done
+	return b.spawned, b.err
 }
 
-func (b birth) bear() (p born) {
-	if b.group == nil {
-		p.spawned, p.err = spawn(b.role, b.attributes)
-		return p
-	}
-	p.err = b.group.Bear(func() (int, error) {
-		var err error
-		if p.spawned, err = spawn(b.role, b.attributes); err != nil {
-			return 0, err
+// bear starts a supervisor or a zygote by root's rights: in namespaces of its own, in a group of version 2
+// where there is one.
+func (s *spawner) bear(role string, g *cgroup.Group) (*spawned, error) {
+	a := &syscall.SysProcAttr{Cloneflags: entry.Namespaces(role), Setsid: true}
+	return s.do(func() (*spawned, error) {
+		if g == nil {
+			return spawn(role, a)
 		}
-		return p.spawned.process.Pid, nil
+		if g.Descriptor() >= 0 {
+			a.UseCgroupFD, a.CgroupFD = true, g.Descriptor()
+		}
+		var p *spawned
+		err := g.Bear(func() (pid int, err error) {
+			if p, err = spawn(role, a); err != nil {
+				return 0, err
+			}
+			return p.pid, nil
+		})
+		return p, err
 	})
-	return p
 }
 
 func (s *spawner) close() { close(s.births) }
 
-// birth is how the first process of a jail is made: in namespaces of its own, in a group of version 2
-// where there is one. The namespace of control groups comes later, from inside, once the process is in
-// all its groups.
-func (h *walledHost) birth(group int) *syscall.SysProcAttr {
-	a := &syscall.SysProcAttr{
-		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS,
-		Setsid:     true, Pdeathsig: syscall.SIGKILL,
-	}
-	if group >= 0 {
-		a.UseCgroupFD, a.CgroupFD = true, group
-	}
-	if h.mode == Rootless {
-		inUserNamespace(a)
-	}
-	return a
-}
-
-// insideUser is the user and the group that a program sees itself as where only one can be had.
-const insideUser = 993
-
-// inUserNamespace gives a process all rights inside a namespace, of which the host knows only that it is
-// this user's.
-func inUserNamespace(a *syscall.SysProcAttr) {
-	a.Cloneflags |= unix.CLONE_NEWUSER
-	a.UidMappings = []syscall.SysProcIDMap{{ContainerID: insideUser, HostID: os.Geteuid(), Size: 1}}
-	a.GidMappings = []syscall.SysProcIDMap{{ContainerID: insideUser, HostID: os.Getegid(), Size: 1}}
-	a.AmbientCaps = []uintptr{
-		unix.CAP_SYS_ADMIN, unix.CAP_NET_ADMIN, unix.CAP_NET_BIND_SERVICE, unix.CAP_SETPCAP, unix.CAP_KILL,
-	}
+// spawned is a process that was started for this one: a supervisor, a zygote or the keeper. This one need
+// not be its parent.
+type spawned struct {
+	pid    int
+	handle *os.File // its pidfd, until it has ended
+	conn   *net.UnixConn
+	done   chan struct{} // closed at its end
 }
 
 // spawn starts this program again in a role, with a connection to it.
 func spawn(role string, a *syscall.SysProcAttr) (*spawned, error) {
-	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_SEQPACKET|syscall.SOCK_CLOEXEC, 0)
+	conn, theirs, err := connection()
 	if err != nil {
 		return nil, err
 	}
-	ours, theirs := os.NewFile(uintptr(pair[0]), "jail"), os.NewFile(uintptr(pair[1]), "jail")
-	defer ours.Close()
 	defer theirs.Close()
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer null.Close()
-	conn, err := net.FileConn(ours)
-	if err != nil {
-		return nil, err
-	}
-	process, err := os.StartProcess("/proc/self/exe", []string{"cirro-" + role}, &os.ProcAttr{
-		Dir: "/",
-		// Small and single: it mostly waits. Nothing is ever garbage enough to collect.
-		Env:   []string{entry.Marker + "=" + role, "GOGC=off", "GOMAXPROCS=1", "GOTRACEBACK=none"},
-		Files: []*os.File{null, null, os.Stderr, theirs},
-		Sys:   a,
-	})
 	if err != nil {
 		conn.Close()
 		return nil, err
 	}
-	p := &spawned{process: process, conn: conn.(*net.UnixConn), done: make(chan struct{})}
+	defer null.Close()
+	process := -1
+	a.PidFD = &process
+	pid, err := syscall.ForkExec(entry.Self, entry.Arguments(role), &syscall.ProcAttr{
+		Dir: "/", Env: entry.Environment(role),
+		Files: []uintptr{null.Fd(), null.Fd(), os.Stderr.Fd(), theirs.Fd()},
+		Sys:   a,
+	})
+	if err != nil {
+		conn.Close()
+		return nil, os.NewSyscallError("start a "+role, err)
+	}
+	return attend(pid, process, conn), nil
+}
+
+// connection makes the two ends of a connection to a process: this one's and its.
+func connection() (*net.UnixConn, *os.File, error) {
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_SEQPACKET|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	ours, theirs := os.NewFile(uintptr(pair[0]), "jail"), os.NewFile(uintptr(pair[1]), "jail")
+	defer ours.Close()
+	conn, err := net.FileConn(ours)
+	if err != nil {
+		theirs.Close()
+		return nil, nil, err
+	}
+	return conn.(*net.UnixConn), theirs, nil
+}
+
+// attend follows a process until its end.
+func attend(pid, process int, conn *net.UnixConn) *spawned {
+	syscall.SetNonblock(process, true)
+	p := &spawned{pid: pid, handle: os.NewFile(uintptr(process), "process"), conn: conn, done: make(chan struct{})}
 	go func() {
-		awaitEnd(process)
-		process.Wait()
-		close(p.done)
+		defer close(p.done)
+		defer p.handle.Close()
+		p.awaitEnd()
 	}()
-	return p, nil
+	return p
 }
 
 // awaitEnd waits for a process's end without a thread of its own, of which hundreds of jails would need
-// hundreds. Where the kernel cannot tell so (before Linux 5.10) it returns at once.
-func awaitEnd(p *os.Process) {
-	fd, err := unix.PidfdOpen(p.Pid, unix.PIDFD_NONBLOCK)
-	if err != nil {
-		return
-	}
-	f := os.NewFile(uintptr(fd), "process")
-	defer f.Close()
-	conn, err := f.SyscallConn()
+// hundreds, and takes it away where it is this one's child.
+func (p *spawned) awaitEnd() {
+	conn, err := p.handle.SyscallConn()
 	if err != nil {
 		return
 	}
 	conn.Read(func(fd uintptr) bool {
-		var ended unix.Siginfo
-		err := unix.Waitid(unix.P_PIDFD, int(fd), &ended, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
-		return err != nil || ended.Signo != 0
+		ready := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		n, err := unix.Poll(ready, 0)
+		if err == unix.EINTR || err == nil && n == 0 {
+			return false
+		}
+		unix.Waitid(unix.P_PIDFD, int(fd), nil, unix.WEXITED|unix.WNOHANG, nil)
+		return true
 	})
+}
+
+// withHandle lends the descriptor of a process that has not ended.
+func (p *spawned) withHandle(f func(process uintptr)) error {
+	conn, err := p.handle.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return conn.Control(f)
+}
+
+// kill kills a process. One that has ended is no error.
+func (p *spawned) kill() {
+	p.withHandle(func(process uintptr) { unix.PidfdSendSignal(int(process), unix.SIGKILL, nil, 0) })
+}
+
+// ended tells whether a process has ended.
+func (p *spawned) ended() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// end ends a process.
+func (p *spawned) end() {
+	p.kill()
+	<-p.done
+	p.conn.Close()
 }

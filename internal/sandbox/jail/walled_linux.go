@@ -27,6 +27,7 @@ type walledHost struct {
 	mounts   opener
 	volumes  *volumes // nil without
 	spawner  *spawner
+	bearer   bearer
 	cells    *stock
 	zygotes  zygotes
 	filter   []byte
@@ -83,10 +84,12 @@ func (h *walledHost) open(dir string) (err error) {
 	h.spawner = startSpawner()
 	h.cells = &stock{raise: h.raise}
 	if h.mode == AsRoot {
-		h.mounts = localOpener{}
+		h.mounts, h.bearer = localOpener{}, h.spawner
 		h.volumes, err = openVolumes(dir)
+	} else if k, err := startKeeper(h.spawner); err != nil {
+		return err
 	} else {
-		h.mounts, err = startBroker(h.spawner)
+		h.mounts, h.bearer = k, k
 	}
 	if errors.Is(err, errNoVolumes) {
 		h.warnings = append(h.warnings, "Files in /tmp take memory, "+err.Error()+".")

@@ -696,7 +696,7 @@ print('tried')
 func TestTheSupervisorNeedsNoMoreThreads(t *testing.T) {
 	j := made(t, openFor(t, mode()), usual)
 	threads := func() int {
-		list, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", j.(*walledJail).process.process.Pid))
+		list, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", j.(*walledJail).process.pid))
 		if err != nil {
 			t.Fatal(err)
 		}

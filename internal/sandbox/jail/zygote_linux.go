@@ -12,8 +12,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"cirro/internal/sandbox/jail/control"
 	"cirro/internal/sandbox/jail/entry"
 )
@@ -43,7 +41,7 @@ const (
 
 // forkRequest is what a zygote is asked.
 type forkRequest struct {
-	UID    int64  `json:"uid"`
+	UID    int64  `json:"uid"` // -1 where the jail has a user namespace
 	GID    int64  `json:"gid"`
 	Files  int    `json:"files"`  // descriptors it may open
 	Group  bool   `json:"group"`  // a descriptor of a control group comes along
@@ -61,9 +59,7 @@ type forkAnswer struct {
 // Fork implements Forker.
 func (j *walledJail) Fork(t *Template, c Command) (Process, error) {
 	h := j.host
-	// In a user namespace of its own a zygote could enter no other, and outside of one it could not have
-	// the jails' root.
-	if h.mode != AsRoot || !j.confined {
+	if !j.confined {
 		return nil, ErrNoZygote
 	}
 	z, p, _ := h.zygotes.take(h, t)
@@ -75,14 +71,15 @@ func (j *walledJail) Fork(t *Template, c Command) (Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("fork a zygote: %w", err)
 	}
+	if err := j.forks.add(f); err != nil {
+		f.Signal(syscall.SIGKILL)
+		return nil, err
+	}
 	return f, nil
 }
 
 // Hatch implements Forker.
 func (j *walledJail) Hatch(ctx context.Context, t *Template) error {
-	if j.host.mode != AsRoot {
-		return ErrNoZygote
-	}
 	_, p, starting := j.host.zygotes.take(j.host, t)
 	if p == nil && starting != nil {
 		select {
@@ -155,40 +152,22 @@ func (zs *zygotes) close() {
 	zs.starting.Wait()
 }
 
-// ended tells whether a process has ended.
-func (p *spawned) ended() bool {
-	select {
-	case <-p.done:
-		return true
-	default:
-		return false
-	}
-}
-
-// end ends a process.
-func (p *spawned) end() {
-	p.process.Kill()
-	<-p.done
-	p.conn.Close()
-}
-
 // hatch starts a zygote and waits until it has loaded.
 func (h *walledHost) hatch(t *Template) (*spawned, error) {
 	binds := append(rootBinds(), t.Binds...)
+	if h.mode == Rootless {
+		// The kernel makes one for a new namespace of processes only, and it has none.
+		binds = append(binds, Bind{Source: "/proc", Target: "/proc"})
+	}
 	mounts, err := h.mounts.open(sources(binds))
 	defer closeAll(mounts)
 	if err != nil {
 		return nil, err
 	}
-	born := <-h.spawner.begin(entry.Zygote, &syscall.SysProcAttr{
-		// Not in a namespace of processes: it can enter only those that are under its own.
-		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS,
-		Setsid:     true, Pdeathsig: syscall.SIGKILL,
-	}, nil)
-	if born.err != nil {
-		return nil, born.err
+	p, err := h.bearer.bear(entry.Zygote, nil)
+	if err != nil {
+		return nil, err
 	}
-	p := born.spawned
 	if err := p.load(t, targets(binds), mounts); err != nil {
 		p.end()
 		return nil, err
@@ -275,14 +254,17 @@ func (z *zygote) fork(p *spawned, j *walledJail, c Command) (*forked, error) {
 	if c.Control == nil {
 		return nil, syscall.EINVAL
 	}
-	user := int64(firstUser + j.user)
+	user := int64(-1)
+	if j.host.mode == AsRoot {
+		user = int64(firstUser + j.user)
+	}
 	r := forkRequest{UID: user, GID: user, Files: j.files, Group: j.group.Descriptor() >= 0, Filter: hex.EncodeToString(j.host.filter), Words: c.Args}
 	message, err := json.Marshal(r)
 	if err != nil {
 		return nil, err
 	}
 	var a forkAnswer
-	broken := j.process.process.WithHandle(func(first uintptr) {
+	broken := j.process.withHandle(func(first uintptr) {
 		files := []int{int(first)}
 		if r.Group {
 			files = append(files, j.group.Descriptor())
@@ -305,88 +287,14 @@ func (z *zygote) ask(p *spawned, message []byte, files []int) (forkAnswer, error
 	p.conn.SetDeadline(time.Now().Add(zygoteAnswers))
 	_, _, err := p.conn.WriteMsgUnix(message, syscall.UnixRights(files...), nil)
 	if err != nil {
-		p.process.Kill()
+		p.kill()
 		return forkAnswer{}, err
 	}
 	a, err := p.hear()
 	if err != nil && a.Errno == 0 {
-		p.process.Kill()
+		p.kill()
 	}
 	return a, err
-}
-
-// forked is a program that was forked into a jail. It is a child of this process.
-type forked struct {
-	pid  int
-	file *os.File // a pidfd
-	done chan struct{}
-	exit Exit
-
-	lock   sync.Mutex // held while the number is in use
-	reaped bool
-}
-
-// follow follows a child until its end.
-func follow(pid int) (*forked, error) {
-	fd, err := unix.PidfdOpen(pid, unix.PIDFD_NONBLOCK)
-	if err != nil {
-		return nil, fmt.Errorf("follow process %d: %w", pid, err)
-	}
-	f := &forked{pid: pid, file: os.NewFile(uintptr(fd), "pidfd"), done: make(chan struct{})}
-	go f.reap()
-	return f, nil
-}
-
-// reap waits without holding a thread.
-func (f *forked) reap() {
-	defer close(f.done)
-	defer f.file.Close()
-	f.exit = Exit{Code: -1, Signal: syscall.SIGKILL.String()}
-	conn, err := f.file.SyscallConn()
-	if err != nil {
-		return
-	}
-	conn.Read(func(uintptr) bool {
-		f.lock.Lock()
-		defer f.lock.Unlock()
-		var status syscall.WaitStatus
-		pid, err := syscall.Wait4(f.pid, &status, syscall.WNOHANG, nil)
-		if err == syscall.EINTR || err == nil && pid == 0 {
-			return false
-		}
-		f.reaped = true
-		if err == nil {
-			f.exit = ending(status)
-		}
-		return true
-	})
-}
-
-func ending(status syscall.WaitStatus) Exit {
-	if status.Signaled() {
-		return Exit{Code: -1, Signal: status.Signal().String()}
-	}
-	return Exit{Code: status.ExitStatus()}
-}
-
-// Wait implements Process.
-func (f *forked) Wait() Exit {
-	<-f.done
-	return f.exit
-}
-
-// Signal implements Process.
-func (f *forked) Signal(s os.Signal) error {
-	n, ok := s.(syscall.Signal)
-	if !ok {
-		return syscall.EINVAL
-	}
-	f.lock.Lock()
-	defer f.lock.Unlock()
-	if f.reaped {
-		return nil
-	}
-	return syscall.Kill(f.pid, n)
 }
 
 var _ Forker = (*walledJail)(nil)

@@ -320,7 +320,7 @@ def _lies_in(module, directory):
 _PIDFD_OPEN, _CLONE3, _CLOSE_RANGE = 434, 435, 436
 _LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_RESTRICT = 444, 445, 446
 _CAPSET = {"x86_64": 126, "aarch64": 91}
-_NEWNS, _NEWCGROUP, _NEWUTS, _NEWIPC, _NEWPID, _NEWNET = 0x20000, 0x2000000, 0x4000000, 0x8000000, 0x20000000, 0x40000000
+_NEWNS, _NEWCGROUP, _NEWUTS, _NEWIPC, _NEWUSER, _NEWPID, _NEWNET = 0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000
 _CLONE_PARENT, _CHILD_CLEARTID, _CHILD_SETTID, _INTO_CGROUP = 0x8000, 0x200000, 0x1000000, 0x200000000
 _DUMPABLE, _SECCOMP, _CAPBSET_DROP, _NO_NEW_PRIVS, _CAP_AMBIENT = 4, 22, 24, 38, 47
 
@@ -435,10 +435,10 @@ class _Kernel:
         self.setns = ctypes.CDLL(None, use_errno=True).setns
         self.unshare = ctypes.CDLL(None, use_errno=True).unshare
         import resource  # loaded here, as a child has rights while it uses it
-        self.home = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self.capset = _CAPSET[os.uname().machine]
         self.known = self._thread_number()
         self.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0)
+        self.prctl(_DUMPABLE, 0, 0, 0, 0)  # a child that still has rights is read and traced by nobody
 
     def call(self, function, *arguments):
         r = function(*(self.ctypes.c_ulong(a) if isinstance(a, int) else a for a in arguments))
@@ -473,7 +473,10 @@ class _Kernel:
         return base + 4 * places[0]
 
     def fork(self, jail, group):
-        """Forks into a jail's processes and a control group. The child's parent is this one's parent."""
+        """Forks into a jail's processes and a control group. The child's parent is this one's parent.
+
+        Where children are born to is not set back: it is set before each, and without root it cannot be.
+        """
         c, python = self.ctypes, self.held
         flags = _CLONE_PARENT | _CHILD_SETTID | _CHILD_CLEARTID | (_INTO_CGROUP if group >= 0 else 0)
         arguments = (c.c_uint64 * 11)(flags, 0, self.known, 0, 0, 0, 0, 0, 0, 0, max(group, 0))
@@ -485,7 +488,6 @@ class _Kernel:
             return 0
         errno = c.get_errno()
         python.PyOS_AfterFork_Parent()
-        self.call(self.setns, self.home, _NEWPID)
         if pid < 0:
             raise OSError(errno, os.strerror(errno))
         return pid
@@ -495,8 +497,9 @@ class _Kernel:
         for fd in tasks:
             os.write(fd, b"0")
         os.setsid()
+        nested = request.uid < 0
+        self.call(self.setns, jail, _NEWNS | _NEWUTS | _NEWIPC | _NEWNET | (_NEWUSER if nested else 0))
         self.call(self.unshare, _NEWCGROUP)
-        self.call(self.setns, jail, _NEWNS | _NEWUTS | _NEWIPC | _NEWNET)
         self._descriptors(outputs)
         for n in range(64):
             if self.prctl(_CAPBSET_DROP, self.ctypes.c_ulong(n), 0, 0, 0) < 0:
@@ -504,9 +507,10 @@ class _Kernel:
         if request.open_files:
             import resource
             resource.setrlimit(resource.RLIMIT_NOFILE, (request.open_files, request.open_files))
-        os.setgroups([])
-        os.setresgid(request.gid, request.gid, request.gid)
-        os.setresuid(request.uid, request.uid, request.uid)
+        if not nested:
+            os.setgroups([])
+            os.setresgid(request.gid, request.gid, request.gid)
+            os.setresuid(request.uid, request.uid, request.uid)
         self.call(self.prctl, _CAP_AMBIENT, 4, 0, 0, 0)
         self._drop_capabilities()
         self.call(self.prctl, _NO_NEW_PRIVS, 1, 0, 0, 0)

@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -40,9 +42,7 @@ func packages(t testing.TB) string {
 	return ""
 }
 
-func newNest(t testing.TB, m jail.Mode) *nest { return newNestOf(t, m, "python3.11", "") }
-
-func newNestOf(t testing.TB, m jail.Mode, name, packages string) *nest {
+func newNest(t testing.TB, m jail.Mode, name, packages string) *nest {
 	t.Helper()
 	dir := t.TempDir()
 	host, err := jail.Open(filepath.Join(dir, "jail"), jail.Options{Mode: m})
@@ -181,16 +181,41 @@ func (n *nest) hatch() {
 	}
 }
 
-// nests are the ways that an interpreter comes to wait: forked by root, started anew without.
+// nests are the jails that an interpreter is forked into.
 func nests(t *testing.T, packages string, test func(t *testing.T, n *nest)) {
 	for _, m := range []jail.Mode{jail.AsRoot, jail.Rootless} {
 		t.Run(string(m), func(t *testing.T) {
-			n := newNestOf(t, m, "python3.11", packages)
-			if m == jail.AsRoot {
-				n.hatch()
-			}
+			n := newNest(t, m, "python3.11", packages)
+			n.hatch()
 			test(t, n)
 		})
+	}
+}
+
+// An unprivileged user's interpreters are forked too, and as well walled in.
+func TestAsNobody(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("this is nobody already")
+	}
+	dir, err := os.MkdirTemp("", "python")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	program, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	self := filepath.Join(dir, "python.test")
+	if err := errors.Join(os.Chmod(dir, 0o777), os.WriteFile(self, program, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	const few = "WalledIn|JustStarted/rootless/(parent|descriptors|threads)|RandomnessIsNotShared|CanBeKilled"
+	c := exec.Command(self, "-test.v", "-test.timeout=60s", "-test.run="+few)
+	c.Dir, c.Env = dir, []string{"TMPDIR=" + dir, "PATH=" + os.Getenv("PATH"), "HOME=" + dir}
+	c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 
@@ -248,41 +273,38 @@ print([n for n in os.listdir("/proc") if n.isdigit() and n not in ("1", str(os.g
 // A forked program is walled in as one that the first process of its jail starts: told apart by nothing
 // that either can see or do.
 func TestAForkedInterpreterIsWalledInAsAnother(t *testing.T) {
-	n := newNest(t, jail.AsRoot)
-	n.hatch()
-	e := n.egg()
-	if _, pid := children(t)["zygote"]; !pid {
-		t.Fatal("there is no zygote")
-	}
-	forked := e.run(wall, nil)
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	env := []string{"LD_LIBRARY_PATH=/var/lang/lib"}
-	p, err := e.jail.Start(jail.Command{Path: n.runtime.Path, Args: []string{"-B", "-c", wall}, Env: env, Dir: family.Task, Stdout: w, Stderr: w})
-	w.Close()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := io.ReadAll(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.Wait()
-	started := strings.TrimSpace(string(out))
-	if forked != started {
-		a, b := strings.Split(forked, "\n"), strings.Split(started, "\n")
-		for i := range min(len(a), len(b)) {
-			if a[i] != b[i] {
-				t.Errorf("forked:  %s\nstarted: %s", a[i], b[i])
+	nests(t, "", func(t *testing.T, n *nest) {
+		e := n.egg()
+		forked := e.run(wall, nil)
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		env := []string{"LD_LIBRARY_PATH=/var/lang/lib"}
+		p, err := e.jail.Start(jail.Command{Path: n.runtime.Path, Args: []string{"-B", "-c", wall}, Env: env, Dir: family.Task, Stdout: w, Stderr: w})
+		w.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Wait()
+		started := strings.TrimSpace(string(out))
+		if forked != started {
+			a, b := strings.Split(forked, "\n"), strings.Split(started, "\n")
+			for i := range min(len(a), len(b)) {
+				if a[i] != b[i] {
+					t.Errorf("forked:  %s\nstarted: %s", a[i], b[i])
+				}
+			}
+			if len(a) != len(b) {
+				t.Errorf("forked:\n%s\n\nstarted:\n%s", forked, started)
 			}
 		}
-		if len(a) != len(b) {
-			t.Errorf("forked:\n%s\n\nstarted:\n%s", forked, started)
-		}
-	}
+	})
 }
 
 // children are the processes of this one, by their mode.
@@ -330,6 +352,7 @@ print(got)`, "[1]"},
 			{"standard streams", `print(sys.stdin.read() == "", sys.stdout.name, sys.stdout.encoding, sys.stdout.line_buffering, sys.stderr.name, sys.stdout is sys.__stdout__, sys.stdout.seekable())`,
 				"True <stdout> utf-8 True <stderr> True False"},
 			{"descriptors, the last the connection to the platform", `print(sorted(int(f) for f in os.listdir("/proc/self/fd"))[:-1])`, "[0, 1, 2, 3]"},
+			{"parent, which is outside", `print(os.getppid())`, "0"},
 			{"umask", `print(oct(os.umask(0)))`, "0o22"},
 			{"logging", `import logging; r = logging.getLogger(); print(len(r.handlers), type(r.handlers[0]).__name__, r.level, logging.root.manager.disable)`, "1 LambdaLoggerHandler 30 0"},
 			{"logging's clock", `import logging, time; print(abs(time.time() - logging._startTime) < 30)`, "True"},
@@ -359,24 +382,24 @@ print(asyncio.run(f()))`, "[1, 2]"},
 
 // What two interpreters draw is never the same.
 func TestRandomnessIsNotShared(t *testing.T) {
-	n := newNest(t, jail.AsRoot)
-	n.hatch()
-	seen := map[string]bool{}
-	for range 3 {
-		out := n.egg().run(`
+	nests(t, "", func(t *testing.T, n *nest) {
+		seen := map[string]bool{}
+		for range 3 {
+			out := n.egg().run(`
 import random, uuid, secrets, ssl, tempfile, os
 for x in random.random(), random.Random().random(), random.SystemRandom().random(), uuid.uuid4(), uuid.uuid1(), secrets.token_hex(), ssl.RAND_bytes(16).hex(), os.urandom(8).hex(), next(tempfile._get_candidate_names()): print(x)
 `, nil)
-		for _, line := range strings.Split(out, "\n") {
-			if seen[line] {
-				t.Errorf("%s was drawn twice", line)
+			for _, line := range strings.Split(out, "\n") {
+				if seen[line] {
+					t.Errorf("%s was drawn twice", line)
+				}
+				seen[line] = true
 			}
-			seen[line] = true
 		}
-	}
-	if len(seen) != 27 {
-		t.Errorf("%d draws", len(seen))
-	}
+		if len(seen) != 27 {
+			t.Errorf("%d draws", len(seen))
+		}
+	})
 }
 
 // A module of the function's own comes before one of the same name that was loaded ahead.
@@ -455,7 +478,7 @@ print(boto3.__file__, botocore.__file__, botocore.session.Session().create_clien
 func TestEveryInterpreterForks(t *testing.T) {
 	found := map[string]bool{}
 	for _, name := range []string{"python3.10", "python3.11", "python3.12", "python3.13"} {
-		n := newNestOf(t, jail.AsRoot, name, packages(t))
+		n := newNest(t, jail.AsRoot, name, packages(t))
 		if found[n.runtime.Version] {
 			continue
 		}
@@ -483,69 +506,69 @@ print(len(c.generate_presigned_url("get_object", {"Bucket": "b", "Key": "k"})) >
 }
 
 func TestForkedInterpretersOutliveTheirZygote(t *testing.T) {
-	n := newNest(t, jail.AsRoot)
-	n.hatch()
-	before := n.egg()
-	pid := children(t)["zygote"]
-	if pid == 0 {
-		t.Fatal("there is no zygote")
-	}
-	syscall.Kill(pid, syscall.SIGKILL)
-	// What is asked for meanwhile is started without.
-	if got := n.egg().run("print('without')", nil); got != "without" {
-		t.Error(got)
-	}
-	if got := before.run("print('from before')", nil); got != "from before" {
-		t.Error(got)
-	}
-	n.hatch()
-	if again := children(t)["zygote"]; again == 0 || again == pid {
-		t.Errorf("the zygote is process %d after %d", again, pid)
-	}
-	if got := n.egg().run("print('from the next')", nil); got != "from the next" {
-		t.Error(got)
-	}
+	nests(t, "", func(t *testing.T, n *nest) {
+		before := n.egg()
+		pid := children(t)["zygote"]
+		if pid == 0 {
+			t.Fatal("there is no zygote")
+		}
+		syscall.Kill(pid, syscall.SIGKILL)
+		// What is asked for meanwhile is started without.
+		if got := n.egg().run("print('without')", nil); got != "without" {
+			t.Error(got)
+		}
+		if got := before.run("print('from before')", nil); got != "from before" {
+			t.Error(got)
+		}
+		n.hatch()
+		if again := children(t)["zygote"]; again == 0 || again == pid {
+			t.Errorf("the zygote is process %d after %d", again, pid)
+		}
+		if got := n.egg().run("print('from the next')", nil); got != "from the next" {
+			t.Error(got)
+		}
+	})
 }
 
 func TestForkedInterpretersCanBeKilled(t *testing.T) {
-	n := newNest(t, jail.AsRoot)
-	n.hatch()
-	e := n.egg()
-	if err := e.process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if x := e.process.Wait(); x.Signal != syscall.SIGTERM.String() {
-		t.Errorf("ended with %+v", x)
-	}
-	if err := e.process.Signal(syscall.SIGTERM); err != nil {
-		t.Errorf("a signal to the dead: %v", err)
-	}
-	e = n.egg()
-	e.ready()
-	if err := e.jail.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if x := e.process.Wait(); x.Signal != syscall.SIGKILL.String() {
-		t.Errorf("ended with %+v with its jail", x)
-	}
-	e = n.egg()
-	e.control.Close() // never assigned
-	if x := e.process.Wait(); x.Code != 0 || x.Signal != "" {
-		t.Errorf("ended with %+v when it was not wanted", x)
-	}
+	nests(t, "", func(t *testing.T, n *nest) {
+		e := n.egg()
+		if err := e.process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		if x := e.process.Wait(); x.Signal != syscall.SIGTERM.String() {
+			t.Errorf("ended with %+v", x)
+		}
+		if err := e.process.Signal(syscall.SIGTERM); err != nil {
+			t.Errorf("a signal to the dead: %v", err)
+		}
+		e = n.egg()
+		e.ready()
+		if err := e.jail.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if x := e.process.Wait(); x.Signal != syscall.SIGKILL.String() {
+			t.Errorf("ended with %+v with its jail", x)
+		}
+		e = n.egg()
+		e.control.Close() // never assigned
+		if x := e.process.Wait(); x.Code != 0 || x.Signal != "" {
+			t.Errorf("ended with %+v when it was not wanted", x)
+		}
+	})
 }
 
 func TestManyForksAtOnce(t *testing.T) {
-	n := newNest(t, jail.AsRoot)
-	n.hatch()
-	var all sync.WaitGroup
-	for i := range 100 {
-		e := n.egg()
-		all.Go(func() {
-			if got := e.run("import os; print(os.environ['N'])", map[string]string{"N": strconv.Itoa(i)}); got != strconv.Itoa(i) {
-				t.Errorf("%d printed %s", i, got)
-			}
-		})
-	}
-	all.Wait()
+	nests(t, "", func(t *testing.T, n *nest) {
+		var all sync.WaitGroup
+		for i := range 100 {
+			e := n.egg()
+			all.Go(func() {
+				if got := e.run("import os; print(os.environ['N'])", map[string]string{"N": strconv.Itoa(i)}); got != strconv.Itoa(i) {
+					t.Errorf("%d printed %s", i, got)
+				}
+			})
+		}
+		all.Wait()
+	})
 }

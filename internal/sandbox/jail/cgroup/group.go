@@ -64,7 +64,7 @@ func (g *Group) Bear(start func() (pid int, err error)) error {
 		if err != nil {
 			return err
 		}
-		return writeAll(g.dirs, "cgroup.procs", strconv.Itoa(pid))
+		return g.Admit(pid)
 	}
 	err := writeAll(g.dirs, "tasks", "0")
 	if err == nil {
@@ -72,6 +72,9 @@ func (g *Group) Bear(start func() (pid int, err error)) error {
 	}
 	return errors.Join(err, writeAll(g.manager.homes, "tasks", "0"))
 }
+
+// Admit moves a process into the group, but for version 2, where it is to be born in it.
+func (g *Group) Admit(pid int) error { return writeAll(g.dirs, "cgroup.procs", strconv.Itoa(pid)) }
 
 // Tasks opens the files of version 1 that a process which is forked elsewhere enters the group by: it
 // writes 0 to each.

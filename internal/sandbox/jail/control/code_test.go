@@ -21,6 +21,8 @@ var examples = []Message{
 	&Failed{What: "mount /proc", Errno: 1},
 	&Open{Paths: []string{"/usr"}},
 	&Opened{},
+	&Bear{Role: "zygote"},
+	&Born{PID: 12},
 }
 
 func TestEveryMessageComesBack(t *testing.T) {

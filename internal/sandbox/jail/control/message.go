@@ -69,12 +69,19 @@ type Failed struct {
 	Errno int64
 }
 
-// Open asks a broker for detached, read-only copies of what lies at the paths. The descriptors come
+// Open asks a keeper for detached, read-only copies of what lies at the paths. The descriptors come
 // with Opened.
 type Open struct{ Paths []string }
 
 // Opened answers Open.
 type Opened struct{}
+
+// Bear asks a keeper for a process in a role. Beside it come the process's connection to the host, and
+// where it is to be born in one the descriptor of a control group.
+type Bear struct{ Role string }
+
+// Born answers Bear. Beside it comes a descriptor of the process.
+type Born struct{ PID int64 }
 
 // Dial connects to an IPv4 address and port inside.
 type Dial struct{ Address string }
@@ -107,6 +114,9 @@ func (*Dialed) kind() byte   { return 13 }
 
 func (*Route) kind() byte  { return 20 }
 func (*Routed) kind() byte { return 21 }
+
+func (*Bear) kind() byte { return 30 }
+func (*Born) kind() byte { return 31 }
 
 // blank makes an empty message of a kind, nil for an unknown one.
 func blank(kind byte) Message {
@@ -141,6 +151,10 @@ func blank(kind byte) Message {
 		return &Route{}
 	case 21:
 		return &Routed{}
+	case 30:
+		return &Bear{}
+	case 31:
+		return &Born{}
 	}
 	return nil
 }
@@ -208,6 +222,8 @@ func (m *Failed) fields(c *coder) {
 
 func (m *Open) fields(c *coder) { c.texts(&m.Paths) }
 func (m *Dial) fields(c *coder) { c.text(&m.Address) }
+func (m *Bear) fields(c *coder) { c.text(&m.Role) }
+func (m *Born) fields(c *coder) { c.number(&m.PID) }
 
 func (m *Route) fields(c *coder) {
 	c.text(&m.Address)

@@ -60,12 +60,18 @@ func become(uid, gid int) error {
 }
 
 // keepCapabilities leaves this thread the capabilities of a bit set of the first 32, and no others.
-func keepCapabilities(set uint32) error {
+func keepCapabilities(set uint32) error { return setCapabilities(set, 0) }
+
+// handOnCapabilities leaves them to the programs that it executes too: to root's by what root is, to
+// others' where they are ambient.
+func handOnCapabilities(set uint32) error { return setCapabilities(set, set) }
+
+func setCapabilities(set, inheritable uint32) error {
 	header := struct {
 		version uint32
 		pid     int32
 	}{version: 0x20080522}
-	data := [2]struct{ effective, permitted, inheritable uint32 }{{set, set, 0}}
+	data := [2]struct{ effective, permitted, inheritable uint32 }{{set, set, inheritable}}
 	_, err := call(syscall.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&data)))
 	return wrap("drop capabilities", err)
 }

@@ -10,11 +10,13 @@ package entry
 const Marker = "CIRRO_JAIL"
 
 // What a program can become: the supervisor of a jail; the zygote that programs are forked from into
-// jails; or the broker that opens mounts for a host whose own user may not.
+// jails; or the keeper of a user namespace in which a host may do what its own user may not.
 const (
 	Supervisor = "supervisor"
 	Zygote     = "zygote"
-	Broker     = "broker"
+	Keeper     = "keeper"
+
+	underKeeper = "supervisor-under-keeper"
 )
 
 // ControlFD is the descriptor at which a started program finds its connection to the host.

@@ -18,6 +18,16 @@ func init() {
 	runtime.LockOSThread()
 	takeDefaultSignals()
 	prctl(prSetName, uintptr(unsafe.Pointer(path("cirro-jail"))), 0)
+	// Whoever ended before this says so by the end of the connection.
+	if err := prctl(prSetParentDeathSignal, uintptr(syscall.SIGKILL), 0); err != nil {
+		syscall.Exit(126)
+	}
+	if role == underKeeper {
+		if err := nameUser(); err != nil {
+			syscall.Exit(126)
+		}
+		role = Supervisor
+	}
 	if err := undumpable(); err != nil {
 		syscall.Exit(126)
 	}
@@ -32,8 +42,8 @@ func init() {
 		supervise(conn)
 	case Zygote:
 		hatch(conn)
-	case Broker:
-		openForever(conn)
+	case Keeper:
+		keep(conn)
 	}
 	syscall.Exit(0)
 }
@@ -45,6 +55,13 @@ func takeDefaultSignals() {
 		var action [4]uint64 // SIG_DFL, no flags, an empty mask
 		call(syscall.SYS_RT_SIGACTION, uintptr(n), uintptr(unsafe.Pointer(&action)), 0, 8)
 	}
+}
+
+// ignore has the kernel drop a signal.
+func ignore(n syscall.Signal) error {
+	action := [4]uint64{1} // SIG_IGN
+	_, err := call(syscall.SYS_RT_SIGACTION, uintptr(n), uintptr(unsafe.Pointer(&action)), 0, 8)
+	return err
 }
 
 // fault is what could not be done, and why.

@@ -26,6 +26,8 @@ const (
 	attrNoDev    = 4
 	attrNoExec   = 8
 
+	prSetParentDeathSignal = 1
+
 	prSetDumpable   = 4
 	prSetName       = 15
 	prSetSeccomp    = 22
@@ -35,6 +37,7 @@ const (
 	ambientClearAll = 4
 	seccompFilter   = 2
 	newCgroup       = 0x02000000
+	cloneParent     = 0x8000
 
 	limitNumberOfProcesses = 6
 

@@ -8,7 +8,7 @@ import (
 
 // build makes the jail from what a new process inherits, and returns the listening sockets.
 func build(m *control.Build, mounts []int) ([]int, error) {
-	if err := enterRoot(); err != nil {
+	if err := enterRoot(!contains(m.Targets, "/proc")); err != nil {
 		return nil, err
 	}
 	if err := attach(m.Targets, mounts); err != nil {
@@ -23,9 +23,9 @@ func build(m *control.Build, mounts []int) ([]int, error) {
 	return listen(m.Listeners)
 }
 
-// enterRoot makes an empty file system the root, with a /proc of this namespace, and lets go of the
-// host's.
-func enterRoot() error {
+// enterRoot makes an empty file system the root, with a /proc of this namespace if asked, and lets go of
+// the host's.
+func enterRoot(proc bool) error {
 	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
 		return wrap("make mounts private", err)
 	}
@@ -41,9 +41,11 @@ func enterRoot() error {
 	if err := syscall.Mkdir("proc", 0o555); err != nil {
 		return wrap("make /proc", err)
 	}
-	err = syscall.Mount("proc", "proc", "proc", syscall.MS_NOSUID|syscall.MS_NODEV|syscall.MS_NOEXEC, "hidepid=2")
-	if err != nil {
-		return wrap("mount /proc", err)
+	if proc {
+		err = syscall.Mount("proc", "proc", "proc", syscall.MS_NOSUID|syscall.MS_NODEV|syscall.MS_NOEXEC, "hidepid=2")
+		if err != nil {
+			return wrap("mount /proc", err)
+		}
 	}
 	if err := syscall.PivotRoot(".", "."); err != nil {
 		return wrap("pivot_root", err)
@@ -52,6 +54,15 @@ func enterRoot() error {
 		return wrap("let go of the host's root", err)
 	}
 	return wrap("enter the root", syscall.Chdir("/"))
+}
+
+func contains(all []string, one string) bool {
+	for _, s := range all {
+		if s == one {
+			return true
+		}
+	}
+	return false
 }
 
 // attach puts detached mounts at their targets, making what they are mounted on.

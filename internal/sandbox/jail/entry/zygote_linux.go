@@ -6,9 +6,6 @@ import (
 	"cirro/internal/sandbox/jail/control"
 )
 
-// The capabilities that a zygote needs to enter jails and to give up all there.
-const zygoteRights = 1<<6 | 1<<7 | 1<<8 | 1<<18 | 1<<19 | 1<<21 // SETGID, SETUID, SETPCAP, SYS_CHROOT, SYS_PTRACE, SYS_ADMIN
-
 // hatch builds a root as that of the jails and becomes the program that jails' programs are forked from.
 // The program inherits the connection to the host.
 func hatch(conn *control.Conn) {
@@ -44,7 +41,7 @@ func turnInto(m *control.Start, files []int) {
 			return
 		}
 	}
-	if keepCapabilities(zygoteRights) != nil || prctl(prSetNoNewPrivs, 1, 0) != nil {
+	if handOnCapabilities(zygoteRights) != nil || prctl(prSetNoNewPrivs, 1, 0) != nil {
 		return
 	}
 	if _, err := call(syscall.SYS_FCNTL, ControlFD, syscall.F_SETFD, 0); err != nil {
