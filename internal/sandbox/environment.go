@@ -89,7 +89,7 @@ func (f *Fleet) place(ctx context.Context, s *Spec, custom bool, b *blank, log *
 		extensions: newExtensions(s, log, opt, dialer(j)),
 	}
 	if s.SnapStart {
-		e.pause = newPause(f.shelf(s.ID).token())
+		e.pause = newPause(f.token(s))
 	}
 	if custom {
 		e.entry, e.entryErr = provided.Entrypoint(s.Code, opt)

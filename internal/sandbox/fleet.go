@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -31,6 +32,7 @@ type Fleet struct {
 	endpoint *http.Server // answers inside every environment, nil for none
 
 	shelves sync.Map // of *shelf, by Spec.ID
+	secret  [32]byte // that tokens are made of
 	starts  admission
 	nursery *nursery
 	memory  func() memoryState
@@ -94,6 +96,7 @@ func New(o Options) (*Fleet, error) {
 	if o.Endpoint != nil {
 		f.endpoint = &http.Server{Handler: o.Endpoint}
 	}
+	rand.Read(f.secret[:])
 	f.nursery = newNursery(f, o.PoolMemory)
 	f.running.Add(1)
 	go f.reap()

@@ -116,7 +116,7 @@ func (f *Fleet) start(ctx context.Context, sh *shelf, s *Spec, place *start, log
 	default:
 		var failed *initFailure
 		var err error
-		if e, failed, err = f.open(ctx, s, place, log, phase, limit); err != nil || failed != nil {
+		if e, failed, err = f.open(ctx, s, place, log, phase, max(limit, snapshotInit, s.Timeout)); err != nil || failed != nil {
 			return nil, failed, err
 		}
 		if !e.restored {
@@ -154,7 +154,7 @@ func (f *Fleet) refill(s *Spec, sh *shelf) {
 		defer f.running.Done()
 		defer sh.held.end()
 		if f.nursery.rest() {
-			f.Snapshot(context.Background(), s) // where it fails the log says why, and a start makes its own
+			f.snapshot(context.Background(), s, sh) // where it fails the log says why, and a start makes its own
 		}
 	}()
 }

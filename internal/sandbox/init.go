@@ -78,6 +78,9 @@ func (f *Fleet) open(ctx context.Context, s *Spec, place *start, log *journal, p
 		return nil, failed, nil
 	}
 	e.initTook = time.Since(began)
+	if e.pause != nil {
+		e.drain() // what it prints later belongs to the restore
+	}
 	e.logInitDone(phase, nil)
 	return e, nil, nil
 }

@@ -1,10 +1,10 @@
 package sandbox
 
 import (
-	"crypto/rand"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -175,18 +175,10 @@ func (e *environment) issue() runtimeapi.Credentials {
 		SessionToken: c.SessionToken, Expiration: c.Expires}
 }
 
-// secret is what the environments of one Spec know, and nobody else.
-type secret struct {
-	once sync.Once
-	text string
-}
-
-// token is the shelf's secret.
-func (s *shelf) token() string {
-	s.secret.once.Do(func() {
-		b := make([]byte, 32)
-		rand.Read(b)
-		s.secret.text = hex.EncodeToString(b)
-	})
-	return s.secret.text
+// token is what the environments of one Spec get their credentials with. It is the same for all of them, as a
+// snapshot has it in its memory.
+func (f *Fleet) token(s *Spec) string {
+	mac := hmac.New(sha256.New, f.secret[:])
+	mac.Write([]byte(s.ID))
+	return hex.EncodeToString(mac.Sum(nil))
 }

@@ -17,8 +17,7 @@ type shelf struct {
 	least   int            // that many are kept although idle
 	retired bool
 
-	held   held // with SnapStart
-	secret secret
+	held held // with SnapStart
 }
 
 // take returns an idle environment, or nil.

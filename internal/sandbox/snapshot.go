@@ -8,6 +8,10 @@ func (f *Fleet) Snapshot(ctx context.Context, s *Spec) error {
 		return errClosed
 	}
 	defer f.running.Done()
+	return f.snapshot(ctx, s, f.shelf(s.ID))
+}
+
+func (f *Fleet) snapshot(ctx context.Context, s *Spec, sh *shelf) error {
 	place, err := f.starts.enter(ctx)
 	if err != nil {
 		return err
@@ -21,6 +25,6 @@ func (f *Fleet) Snapshot(ctx context.Context, s *Spec) error {
 		failed.journal.close()
 		return &InitError{Type: failed.Type, Body: failed.body(""), Timeout: failed.timeout}
 	}
-	f.hold(f.shelf(s.ID), e)
+	f.hold(sh, e)
 	return nil
 }

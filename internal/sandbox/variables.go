@@ -83,6 +83,7 @@ func snapStartVariables(s *Spec, r *family.Runtime, token string) []string {
 	v := asMap(variables(s, r, "", Credentials{}))
 	delete(v, "AWS_LAMBDA_LOG_GROUP_NAME")
 	delete(v, "AWS_LAMBDA_LOG_STREAM_NAME")
+	v["AWS_LAMBDA_INITIALIZATION_TYPE"] = "snap-start"
 	v["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = "http://" + runtimeAddress + runtimeapi.CredentialsPath
 	v["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = token
 	return asList(v)

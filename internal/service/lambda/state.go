@@ -85,10 +85,16 @@ func (s *Service) activateVersion(ctx context.Context, v *version) error {
 	if failure != nil {
 		s.Log.Error("lambda: a function cannot be made ready", "function", v.ARN(), "error", failure)
 	}
+	gone := false
+	defer func() {
+		if gone && v.snapStarts() {
+			s.retire(v.SpecID) // its snapshot may have been made after its deletion
+		}
+	}()
 	return s.Store.Update(ctx, func(tx store.Tx) error {
 		key := versionKey(v.scope, v.Function, v.Number)
 		now, found, err := store.GetRecord[version](tx, key)
-		if err != nil || !found || now.SpecID != v.SpecID {
+		if gone = err == nil && (!found || now.SpecID != v.SpecID); err != nil || gone {
 			return err // deleted, or changed: that change has its own activation
 		}
 		mark := activationKey(v.scope, v.Function, v.Number)
