@@ -21,6 +21,7 @@ import (
 	stsapi "cirro/internal/awsapi/sts"
 	"cirro/internal/blob/dir"
 	"cirro/internal/endpoint"
+	"cirro/internal/endpoint/express"
 	"cirro/internal/identity"
 	"cirro/internal/sandbox"
 	"cirro/internal/sandbox/jail"
@@ -56,7 +57,7 @@ type Options struct {
 // Platform is a running platform.
 type Platform struct {
 	listener net.Listener
-	server   *http.Server
+	server   *express.Server
 	failed   chan error
 	jails    jail.Host
 	closers  []func() error // in the order of starting
@@ -86,11 +87,15 @@ func Start(ctx context.Context, o Options) (_ *Platform, err error) {
 	if err != nil {
 		return nil, err
 	}
-	p.server = &http.Server{Handler: front, ReadHeaderTimeout: 30 * time.Second, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
-		ConnContext: headercase.ConnContext}
+	p.server = &express.Server{
+		HTTP: &http.Server{Handler: front, ReadHeaderTimeout: 30 * time.Second, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
+			ConnContext: headercase.ConnContext},
+		Takes: lambda.Invokes,
+		Wrap:  headercase.Listener,
+	}
 	p.onClose(p.shutdown)
 	go func() {
-		if err := p.server.Serve(headercase.Listener(p.listener)); !errors.Is(err, http.ErrServerClosed) {
+		if err := p.server.Serve(p.listener); !errors.Is(err, http.ErrServerClosed) {
 			p.failed <- err
 		}
 	}()
