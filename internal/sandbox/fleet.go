@@ -63,6 +63,9 @@ func New(o Options) (*Fleet, error) {
 	if o.InitLimit <= 0 {
 		o.InitLimit = defaultInit
 	}
+	if o.RestoreLimit <= 0 {
+		o.RestoreLimit = defaultRestore
+	}
 	if o.PoolMemory == 0 {
 		o.PoolMemory = defaultPoolMemory()
 	}

@@ -12,9 +12,9 @@ import (
 	"cirro/internal/sandbox/telemetryapi"
 )
 
-// restoreLimit is how long a function may take from the pause to its first invocation.
+// defaultRestore is how long a function may take from the pause to its first invocation.
 // https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks-python.html
-const restoreLimit = 10 * time.Second
+const defaultRestore = 10 * time.Second
 
 // pause is where an environment of a function with SnapStart stands between its initialisation and its
 // first invocation, and what the way on took. A nil pause is that of a function without.
@@ -94,7 +94,7 @@ func (e *environment) resume(began time.Time) *RestoreError {
 
 // awaitResumed waits until the runtime asks for its first invocation.
 func (e *environment) awaitResumed() *RestoreError {
-	timer := time.NewTimer(restoreLimit)
+	timer := time.NewTimer(e.fleet.options.RestoreLimit)
 	defer timer.Stop()
 	select {
 	case <-e.runtime.Ready():
@@ -112,7 +112,7 @@ func (e *environment) awaitResumed() *RestoreError {
 		}
 	case <-timer.C:
 		return &RestoreError{Type: "Sandbox.Timedout", Timeout: true,
-			Message: fmt.Sprintf("the restore took more than %v", restoreLimit)}
+			Message: fmt.Sprintf("the restore took more than %v", e.fleet.options.RestoreLimit)}
 	}
 }
 

@@ -159,6 +159,8 @@ type Options struct {
 	// that wait in them. 0 is a sixteenth of this machine's memory, less than 0 is for nothing ahead.
 	PoolMemory int64
 	InitLimit  time.Duration // of an initialization ahead of an invocation; 0 for AWS's 10 seconds
-	Runtimes   string        // directory with what managed runtimes carry: a directory of packages for each of "python3.12", …; "" to look beside the program
-	Jail       jail.Host     // makes the jails; it is not closed with the Fleet
+	// RestoreLimit is of the way from a snapshot to the first invocation; 0 for AWS's 10 seconds.
+	RestoreLimit time.Duration
+	Runtimes     string    // directory with what managed runtimes carry: a directory of packages for each of "python3.12", …; "" to look beside the program
+	Jail         jail.Host // makes the jails; it is not closed with the Fleet
 }

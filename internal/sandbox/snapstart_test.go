@@ -131,6 +131,18 @@ func TestSnapStartWithoutASnapshot(t *testing.T) {
 	}
 }
 
+func TestSnapStartTakesTooLong(t *testing.T) {
+	b := newBench(t, "", func(o *sandbox.Options) { o.RestoreLimit = 100 * time.Millisecond })
+	s := b.snapStart("import time\nfrom snapshot_restore_py import *\nregister_after_restore(time.sleep, 60)\ndef handler(e, c): pass\n")
+	b.fill(s)
+	_, err := b.fleet.Invoke(t.Context(), s, &sandbox.Invocation{RequestID: "r"})
+	var restore *sandbox.RestoreError
+	if !errors.As(err, &restore) || !restore.Timeout {
+		t.Fatalf("got %v", err)
+	}
+	b.log.await(t, "\tStatus: timeout", 1)
+}
+
 func TestSnapStartFailures(t *testing.T) {
 	b := newBench(t, "")
 	for name, c := range map[string]struct{ code, init, restore, log string }{
