@@ -160,7 +160,9 @@ func TestSnapshotOfADeletedVersion(t *testing.T) {
 
 func TestRestoreFailures(t *testing.T) {
 	var failure *sandbox.RestoreError
-	s := newStage(t, func(context.Context, *sandbox.Spec, *sandbox.Invocation) (*sandbox.Result, error) { return nil, failure })
+	s := newStage(t, func(context.Context, *sandbox.Spec, *sandbox.Invocation) (*sandbox.Result, error) {
+		return nil, failure
+	})
 	s.function("f")
 	failure = &sandbox.RestoreError{Type: "Sandbox.Timedout", Timeout: true}
 	_, err := s.invoke("f", "{}")
