@@ -673,7 +673,9 @@ def _set_up():
         zygote.load(packages, ahead == "zygote")
         if "logging" in sys.modules:
             _make_log_handler(sys.modules["logging"])
-        if zygote.serve() if ahead == "zygote" else not zygote.assigned():
+        if ahead == "zygote":
+            zygote.serve(_rehearse)
+        elif not zygote.assigned():
             _rehearse()
         environment = zygote.await_assignment(from_json)
         zygote.take(environment, function_path(environment["LAMBDA_TASK_ROOT"], layers))

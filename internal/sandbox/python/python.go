@@ -7,10 +7,11 @@ package python
 import (
 	"bytes"
 	"crypto/sha256"
-	_ "embed"
+	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,17 +22,15 @@ import (
 	"cirro/internal/sandbox/jail"
 )
 
-//go:embed bootstrap.py
-var bootstrap []byte
-
-//go:embed zygote.py
-var zygote []byte
+// programs are the bootstrap and the modules that it imports.
+//
+//go:embed *.py
+var programs embed.FS
 
 // Where things are inside. AWS keeps its interpreter at the same place.
 const (
-	home      = "/var/lang"
-	packages  = "/var/packages"
-	frameFile = family.Home + "/bootstrap.py"
+	home     = "/var/lang"
+	packages = "/var/packages"
 )
 
 // Python is the family of the python3.* runtimes.
@@ -127,11 +126,10 @@ func (p *Python) runtime(name string, want int, in *interpreter) *family.Runtime
 // probe prints what an interpreter is, and compiles the bootstrap for it.
 const probe = `
 import json, os, py_compile, sys
-if sys.argv[1]:
-    py_compile.compile(sys.argv[1], cfile=sys.argv[2], dfile=sys.argv[3], doraise=True,
-                       invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
-    py_compile.compile(sys.argv[4], dfile=sys.argv[5], doraise=True,
-                       invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+boot, home = sys.argv[1:]
+for name in os.listdir(boot):
+    py_compile.compile(f"{boot}/{name}", cfile=f"{boot}/{name}c" if name == "bootstrap.py" else None, dfile=f"{home}/{name}",
+                       doraise=True, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
 print(json.dumps({"Path": os.path.realpath(sys.executable), "Prefix": os.path.realpath(sys.base_prefix),
                   "Version": list(sys.version_info[:3])}))
 `
@@ -142,26 +140,20 @@ func (p *Python) build(path string) (*interpreter, error) {
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d %d\n%s\n%s", path, st.Size(), st.ModTime().UnixNano(), bootstrap, zygote))
-	boot := filepath.Join(p.dir, fmt.Sprintf("%x", sum[:8]))
+	boot := filepath.Join(p.dir, digest(path, st))
 	known := filepath.Join(boot, "interpreter.json")
 	in := &interpreter{boot: boot}
 	if b, err := os.ReadFile(known); err == nil && json.Unmarshal(b, in) == nil {
 		return in, nil
 	}
-	if err := os.MkdirAll(boot, 0o755); err != nil {
+	// From before, and not to the end.
+	if err := os.RemoveAll(boot); err != nil {
 		return nil, err
 	}
-	source := filepath.Join(boot, "bootstrap.py")
-	if err := os.WriteFile(source, bootstrap, 0o644); err != nil {
+	if err := os.CopyFS(boot, programs); err != nil {
 		return nil, err
 	}
-	other := filepath.Join(boot, "zygote.py")
-	if err := os.WriteFile(other, zygote, 0o644); err != nil {
-		return nil, err
-	}
-	cmd := exec.Command(path, "-I", "-c", probe, source, filepath.Join(boot, "bootstrap.pyc"), frameFile,
-		other, family.Home+"/zygote.py")
+	cmd := exec.Command(path, "-I", "-c", probe, boot, family.Home)
 	cmd.Env = []string{"PATH=/usr/bin:/bin"}
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -177,6 +169,18 @@ func (p *Python) build(path string) (*interpreter, error) {
 		return nil, err
 	}
 	return in, os.Rename(known+".new", known)
+}
+
+// digest names what a directory of boot files is made of.
+func digest(path string, st os.FileInfo) string {
+	sum := sha256.New()
+	fmt.Fprintf(sum, "%s %d %d\n", path, st.Size(), st.ModTime().UnixNano())
+	files, _ := fs.Glob(programs, "*")
+	for _, name := range files {
+		b, _ := fs.ReadFile(programs, name)
+		fmt.Fprintf(sum, "%s %d\n%s\n", name, len(b), b)
+	}
+	return fmt.Sprintf("%x", sum.Sum(nil)[:8])
 }
 
 func isDir(path string) bool {

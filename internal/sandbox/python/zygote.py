@@ -156,9 +156,22 @@ class _Stock:
         is that. What it needs has so been copied when the function comes.
         """
         import gc
-        with _NobodysSettings():
-            boto3.session.Session().client("s3")
+        self.start_as_functions(boto3, "s3")
         gc.collect()
+
+    def practise(self, boto3):
+        """Makes clients as functions do, before the first fork, and what they took anew."""
+        kept = self.sessions, self.contexts
+        self.sessions, self.contexts = [], []
+        for n in range(_PRACTICE):
+            self.start_as_functions(boto3, ("s3", "dynamodb", "sqs")[n % 3])
+        self.sessions, self.contexts = kept
+
+    @staticmethod
+    def start_as_functions(boto3, service):
+        with _NobodysSettings():
+            exec(compile(f"import boto3\nclient = boto3.client({service!r})\n", "rehearsal", "exec"), {})
+        boto3.DEFAULT_SESSION = None
 
     def give_up(self):
         """Makes all as it was."""
@@ -185,42 +198,6 @@ class _NobodysSettings:
 
 
 _stock = None
-
-
-def _fill_gaps():
-    """Takes the free places between the objects of the interpreter.
-
-    What a child makes would lie there, each on another page that is shared until then: it is to lie
-    together, on pages of its own.
-    """
-    if not hasattr(sys, "_debugmallocstats"):
-        return
-    for _ in range(2):  # as the list of what was taken takes places too
-        sizes = _free_places()
-        for size, free in sizes:
-            if size == 16:
-                _gaps.append([object() for _ in range(free)])
-            elif size >= 48:
-                _gaps.append([bytes(size - 33) for _ in range(free)])
-
-
-_gaps = []
-
-
-def _free_places():
-    """The sizes of small objects, and how many of each would find a place, as the interpreter prints it."""
-    saved, memory = os.dup(2), os.memfd_create("statistics")
-    os.dup2(memory, 2)
-    try:
-        sys._debugmallocstats()
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-    os.lseek(memory, 0, os.SEEK_SET)
-    text = os.read(memory, 1 << 20).decode()
-    os.close(memory)
-    rows = [line.split() for line in text.splitlines()]
-    return [(int(row[1]), int(row[4])) for row in rows if len(row) == 5 and all(word.isdigit() for word in row)]
 
 
 # --- waiting -----------------------------------------------------------------------------------------
@@ -325,15 +302,16 @@ _CLONE_PARENT, _CHILD_CLEARTID, _CHILD_SETTID, _INTO_CGROUP = 0x8000, 0x200000, 
 _DUMPABLE, _SECCOMP, _CAPBSET_DROP, _NO_NEW_PRIVS, _CAP_AMBIENT = 4, 22, 24, 38, 47
 
 
-def serve():
-    """Forks a child for each request; returns in the child, and whether that has time to rehearse."""
-    import gc
+def serve(rehearse):
+    """Forks a child for each request; returns in the child, which has rehearsed if it has time to."""
     kernel = _Kernel()
     socket = _Requests()
     _note_loaded()
-    gc.collect()
-    _fill_gaps()
-    gc.freeze()
+    for _ in range(_PRACTICE):
+        rehearse()
+    if _stock is not None:
+        _stock.practise(sys.modules["boto3"])
+    _settle()
     socket.ready()
     while True:
         request = socket.next()
@@ -350,17 +328,33 @@ def serve():
                 try:
                     kernel.become(request, jail, tasks, outputs)
                     _renew_streams()
-                    if _stock is not None and request.rehearse:
-                        _stock.rehearse(sys.modules["boto3"])
+                    if request.rehearse:
+                        rehearse()
+                        if _stock is not None:
+                            _stock.rehearse(sys.modules["boto3"])
                 except ProcessLookupError:
                     os._exit(0)  # the jail is gone already
                 except BaseException as e:
                     os.write(2, f"cirro: a forked Python cannot be walled in: {e!r}\n".encode())
                     os._exit(126)
-                return request.rehearse
+                return
             socket.answer({"pid": pid})
         for fd in files:
             os.close(fd)
+
+
+# How often the zygote does itself what its children will do: the interpreter writes into code until it knows
+# how that is used, and fills its caches.
+_PRACTICE = 24
+
+
+def _settle():
+    """Sees that what is in memory stays shared. A function may have a module of the other's name."""
+    sys.path.append(os.path.dirname(os.path.abspath(__file__)))
+    import sharing
+    sys.path.pop()
+    del sys.modules["sharing"]
+    sharing.settle()
 
 
 def _renew_streams():
