@@ -45,6 +45,7 @@ type environment struct {
 
 	freezing sync.Mutex // held while processes are stopped or let go
 	freezer  *time.Timer
+	timed    bool // the freezer runs
 	frozen   bool
 
 	initTook  time.Duration // until an invocation's REPORT has told it
@@ -194,9 +195,21 @@ func (e *environment) drain() {
 	}
 }
 
-// memoryEvery is how often a busy environment's use of memory is read: that costs as much as a small
-// invocation. It is the environment's peak, and only ever grows.
-const memoryEvery = 100 * time.Millisecond
+// A busy environment's use of memory is read every memoryEvery, and after an invocation that took as long
+// as memoryTakes: reading costs as much as a small invocation, in which it hardly grows. It is the
+// environment's peak.
+const (
+	memoryEvery = time.Second
+	memoryTakes = 10 * time.Millisecond
+)
+
+// memoryAfter is the most memory that the environment used, in MB, after an invocation.
+func (e *environment) memoryAfter(took time.Duration, now time.Time) int {
+	if took >= memoryTakes {
+		e.memoryRead = time.Time{}
+	}
+	return e.memory(now)
+}
 
 // memory is the most memory that the environment used, in MB, as of at most memoryEvery ago.
 func (e *environment) memory(now time.Time) int {

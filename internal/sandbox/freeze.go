@@ -15,18 +15,33 @@ func (e *environment) rest() {
 	}
 	e.freezing.Lock()
 	defer e.freezing.Unlock()
-	if e.freezer == nil {
-		e.freezer = time.AfterFunc(e.fleet.options.FreezeAfter, e.freeze)
-		return
+	if !e.timed {
+		e.freezeAfter(e.fleet.options.FreezeAfter)
 	}
-	e.freezer.Reset(e.fleet.options.FreezeAfter)
 }
 
-// freeze stops an environment's processes, if it is still idle.
+// freezeAfter sets the timer. One that runs already is left alone: it looks how long the environment was
+// idle when it fires, so that a busy one does not set it for every invocation.
+func (e *environment) freezeAfter(d time.Duration) {
+	e.timed = true
+	if e.freezer == nil {
+		e.freezer = time.AfterFunc(d, e.freeze)
+		return
+	}
+	e.freezer.Reset(d)
+}
+
+// freeze stops an environment's processes, if it was idle for long enough.
 func (e *environment) freeze() {
 	e.freezing.Lock()
 	defer e.freezing.Unlock()
-	if e.frozen || !e.shelf.holds(e) {
+	e.timed = false
+	since, idle := e.shelf.idles(e)
+	if e.frozen || !idle {
+		return
+	}
+	if left := e.fleet.options.FreezeAfter - time.Since(since); left > 0 {
+		e.freezeAfter(left)
 		return
 	}
 	// Taken in the meantime, it is thawed by who took it, as soon as this is done.
@@ -37,9 +52,6 @@ func (e *environment) freeze() {
 func (e *environment) wake() error {
 	e.freezing.Lock()
 	defer e.freezing.Unlock()
-	if e.freezer != nil {
-		e.freezer.Stop()
-	}
 	if !e.frozen {
 		return nil
 	}

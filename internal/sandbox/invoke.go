@@ -22,7 +22,8 @@ type round struct {
 	call  *runtimeapi.Call
 	trace string
 	began time.Time
-	timer *time.Timer
+	until time.Time   // when it has taken too long
+	timer *time.Timer // of that, once it is waited for
 
 	extended     bool   // there are extensions
 	runtimeRests bool   // the runtime asked for its next invocation
@@ -83,6 +84,10 @@ func (e *environment) invoke(ctx context.Context, inv *Invocation) (*Result, err
 		r.close()
 		return &r.result, nil
 	}
+	if r.atRest() {
+		r.close()
+		return &r.result, nil
+	}
 	late := time.NewTimer(linger)
 	defer late.Stop()
 	if !r.rested(late.C) {
@@ -111,23 +116,30 @@ func (e *environment) begin(inv *Invocation, cancellable bool) *round {
 		payload = []byte("{}") // what AWS makes of none
 	}
 	r.began = time.Now()
-	deadline := r.began.Add(e.spec.Timeout)
+	r.until = r.began.Add(e.spec.Timeout)
 	r.call = runtimeapi.NewCall(runtimeapi.Invocation{
 		RequestID: inv.RequestID, FunctionARN: inv.InvokedARN, TraceID: r.trace,
 		ClientContext: inv.ClientContext, Identity: inv.Identity, Tenant: inv.Tenant,
-		Deadline: deadline, Payload: payload, Stream: inv.Stream,
+		Deadline: r.until, Payload: payload, Stream: inv.Stream,
 	})
-	r.timer = time.NewTimer(e.spec.Timeout)
 	if r.extended = !e.extensions.registry.Empty(); r.extended {
 		e.extensions.registry.Send(extensionsapi.Invoke,
-			extensionsapi.InvokeEvent(inv.RequestID, inv.InvokedARN, r.trace, deadline))
+			extensionsapi.InvokeEvent(inv.RequestID, inv.InvokedARN, r.trace, r.until))
 	}
 	if r.extended || cancellable {
 		e.runtime.Send(r.call)
 	} else {
-		e.runtime.Run(r.call, deadline)
+		e.runtime.Run(r.call, r.until)
 	}
 	return r
+}
+
+// over is sent to when the invocation has taken too long. Most answer before anybody has to wait.
+func (r *round) over() <-chan time.Time {
+	if r.timer == nil {
+		r.timer = time.NewTimer(time.Until(r.until))
+	}
+	return r.timer.C
 }
 
 // answered waits for the response, a crash or the timeout, and fills in the result. It returns false if
@@ -137,11 +149,19 @@ func (r *round) answered(cancel <-chan struct{}) bool {
 	select {
 	case <-r.call.Done():
 		r.responded()
+		r.result.TraceID = r.trace
+		r.measure(time.Now())
+		return true
+	default:
+	}
+	select {
+	case <-r.call.Done():
+		r.responded()
 	case <-e.exited:
 		r.crashed("Runtime.ExitError", exitMessage(e.blank.exit))
 	case f := <-e.extensions.registry.Failed():
 		r.crashed(f.Type, extensionMessage(f))
-	case <-r.timer.C:
+	case <-r.over():
 		r.timedOut()
 	case <-cancel:
 		return false
@@ -214,11 +234,24 @@ func (r *round) broken(began bool) {
 	}
 }
 
+// atRest says whether there is nothing to wait for after an answer: the runtime has asked for the next
+// invocation, and there are no extensions.
+func (r *round) atRest() bool {
+	if !r.runtimeRests {
+		select {
+		case <-r.env.runtime.Ready():
+			r.runtimeRests = true
+		default:
+		}
+	}
+	return r.runtimeRests && !r.extended
+}
+
 // rested waits until the runtime asks for the next invocation, and so for extensions. It returns false
 // if cancelled before.
 func (r *round) rested(cancel <-chan time.Time) bool {
 	e := r.env
-	if r.status == "timeout" || r.message != "" {
+	if r.status == "timeout" || r.message != "" || r.atRest() {
 		return true
 	}
 	ready := e.runtime.Ready()
@@ -230,7 +263,7 @@ func (r *round) rested(cancel <-chan time.Time) bool {
 	case <-e.exited:
 		r.died("Runtime.ExitError", exitMessage(e.blank.exit))
 		return true
-	case <-r.timer.C:
+	case <-r.over():
 		r.status = "timeout"
 		return true
 	case <-cancel:
@@ -243,7 +276,7 @@ func (r *round) rested(cancel <-chan time.Time) bool {
 	case <-e.extensions.registry.Resting():
 	case f := <-e.extensions.registry.Failed():
 		r.died(f.Type, extensionMessage(f))
-	case <-r.timer.C:
+	case <-r.over():
 		r.status = "timeout"
 	case <-cancel:
 		r.runtimeRests = true
@@ -264,14 +297,16 @@ func (r *round) died(kind, message string) {
 func (r *round) close() {
 	e := r.env
 	now := time.Now()
-	r.timer.Stop()
+	if r.timer != nil {
+		r.timer.Stop()
+	}
 	keep := r.status != "timeout" && r.message == ""
 	if !keep {
 		e.kill()
 	}
 	e.drain()
 	r.measure(now)
-	r.result.MemoryUsed = e.memory(now)
+	r.result.MemoryUsed = e.memoryAfter(r.result.Duration, now)
 	if r.reported = r.kind; r.kind == "Runtime.ExitError" {
 		r.diagnose()
 	}

@@ -47,11 +47,11 @@ func (s *shelf) pop() *environment {
 	return e
 }
 
-// holds says whether an environment is idle.
-func (s *shelf) holds(e *environment) bool {
+// idles says whether an environment is idle, and since when.
+func (s *shelf) idles(e *environment) (since time.Time, ok bool) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	return slices.Contains(s.idle, e)
+	return e.idleSince, slices.Contains(s.idle, e)
 }
 
 // put makes an environment available, a new one or one that take returned.
