@@ -48,6 +48,8 @@ type environment struct {
 	timed    bool // the freezer runs
 	frozen   bool
 
+	compiling compiling
+
 	initTook  time.Duration // until an invocation's REPORT has told it
 	restored  bool          // from a snapshot of memory: another environment was initialised
 	idleSince time.Time
@@ -77,6 +79,7 @@ func (f *Fleet) place(ctx context.Context, s *Spec, custom bool, b *blank, log *
 	}
 	l := limits(s)
 	l.CPU = 0 // an initialization has the whole machine
+	binds = append(binds, f.compiledBinds(s)...)
 	j := b.jail
 	if err := j.Assign(ctx, l, binds); err != nil {
 		return nil, err
@@ -127,6 +130,8 @@ func (e *environment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.pause.ServeHTTP(w, r)
 	case e.pause != nil && path == runtimeapi.CredentialsPath:
 		runtimeapi.ServeCredentials(w, r, e.pause.token, e.issue)
+	case path == compiledPath:
+		e.takeCompiled(w, r)
 	case strings.HasPrefix(path, runtimeapi.Prefix):
 		e.runtime.ServeHTTP(w, r)
 	case strings.HasPrefix(path, extensionsapi.Prefix):

@@ -1,6 +1,9 @@
 package sandbox
 
-import "os"
+import (
+	"os"
+	"time"
+)
 
 // SetMemory makes a fleet believe that the machine has so much memory.
 func (f *Fleet) SetMemory(total, available int64) {
@@ -11,6 +14,13 @@ func (f *Fleet) SetMemory(total, available int64) {
 
 // Reclaim ends what is idle if memory is short.
 func (f *Fleet) Reclaim() { f.reclaim() }
+
+// EndIdle ends the idle environments of a Spec, and waits.
+func (f *Fleet) EndIdle(id string) {
+	for _, e := range f.shelf(id).expired(time.Now().Add(time.Hour)) {
+		e.shutDown(spindown)
+	}
+}
 
 // Live is how many environments there are.
 func (f *Fleet) Live() int {

@@ -200,6 +200,7 @@ func (f *Fleet) Retire(id string) {
 	if !ok {
 		return
 	}
+	f.dropCompiled(id)
 	for _, e := range append(v.(*shelf).retire(), v.(*shelf).held.close()...) {
 		f.end(e, spindown)
 	}

@@ -99,6 +99,7 @@ func (e *environment) initialize(r *family.Runtime, limit time.Duration) *initFa
 	if failed := e.awaitRuntime(limit, timer.C); failed != nil {
 		return failed
 	}
+	e.compiling.over.Store(true)
 	e.blank.heard()
 	e.extensions.registry.Seal()
 	select {

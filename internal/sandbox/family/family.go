@@ -34,6 +34,8 @@ const (
 	Task = "/var/task"    // the function's code
 	Opt  = "/opt"         // its layers
 	Home = "/var/runtime" // the runtime's own code
+	// Compiled is what the runtime compiled of the function in an earlier environment, if that was kept.
+	Compiled = "/var/compiled"
 )
 
 // System lists the host's directories that any program needs, as they are there: programs, libraries,

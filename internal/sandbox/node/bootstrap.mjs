@@ -9,11 +9,12 @@
 // With --wait it is started before its function is known: it loads what functions commonly use, writes a
 // byte to descriptor 3, and reads from it, as one line of JSON, what environment it is to have.
 
-import { createRequire } from "node:module";
+import Module, { createRequire } from "node:module";
 import fs from "node:fs";
 import net from "node:net";
 import path from "node:path";
 import util from "node:util";
+import vm from "node:vm";
 
 const require = createRequire(import.meta.url);
 const env = process.env;
@@ -356,6 +357,133 @@ class HttpResponseStream {
   }
 }
 
+// --- compiled code -----------------------------------------------------------------------------------
+
+// Compiled keeps what V8 compiled of the function's CommonJS modules from one environment to the next. The
+// first one hands it over when it is initialised, if there is enough of it; the platform shows it to later
+// ones. A module that is not as Node.js itself would read and compile it is left to Node.js.
+class Compiled {
+  static file = "/var/compiled/code";
+  static head = "(function (exports, require, module, __filename, __dirname) { ";
+  static tail = "\n});";
+  static least = 1024; // characters of a module that is worth it
+  static worth = 128 * 1024; // of all modules together
+
+  constructor() {
+    this.found = new Map();
+    this.scripts = [];
+    this.size = 0;
+    this.missed = 0;
+    this.native = Module.prototype._compile;
+    this.extension = Module._extensions[".js"];
+  }
+
+  // read reads what an earlier environment left: the length of the index, the index, the code.
+  read() {
+    try {
+      const all = fs.readFileSync(Compiled.file);
+      const end = 4 + all.readUInt32LE(0);
+      for (const [name, offset, size] of JSON.parse(all.toString("utf8", 4, end))) {
+        this.found.set(name, all.subarray(end + offset, end + offset + size));
+      }
+    } catch {
+      this.found.clear(); // there is none, or it is of no use
+    }
+  }
+
+  install() {
+    const dynamic = vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER;
+    // Without walls paths are the host's, and nothing is kept. An old Node.js cannot import() from such code.
+    // What options preload may change how modules are compiled.
+    if (!dynamic || env.LAMBDA_TASK_ROOT !== "/var/task" || env.NODE_OPTIONS || process.execArgv.length > 0) return;
+    this.dynamic = dynamic;
+    this.imports = Number.parseInt(process.versions.node) >= 22;
+    const warn = process.emitWarning;
+    process.emitWarning = () => {}; // of the constant, which is new; once
+    new vm.Script("0", { importModuleDynamically: dynamic });
+    process.emitWarning = warn;
+    this.read();
+    const compiled = this;
+    Module.prototype._compile = function _compile(content, filename, ...rest) {
+      const run = compiled.compile(this, content, filename, rest[0]);
+      if (!run) return Reflect.apply(compiled.native, this, [content, filename, ...rest]);
+      return Reflect.apply(run, this.exports, [this.exports, requireOf(this), this, filename, path.dirname(filename)]);
+    };
+  }
+
+  compile(module, content, filename, format) {
+    if (content.length < Compiled.least || !/^\/(var\/task|opt)\//.test(filename) || format && format !== "commonjs") return undefined;
+    if (Module._extensions[".js"] !== this.extension || Object.hasOwn(module, "_compile")) return undefined; // it may be changed
+    if (Module.wrap("") !== Compiled.head + Compiled.tail) return undefined;
+    const cachedData = this.found.get(filename);
+    // Before Node.js 22 kept code cannot import().
+    if (!cachedData && !this.imports && /\bimport\s*[(/]/.test(content)) return undefined;
+    let script;
+    try {
+      script = new vm.Script(Compiled.head + content.replace(/^#!.*/, "") + Compiled.tail, {
+        filename, cachedData, columnOffset: -Compiled.head.length, importModuleDynamically: this.dynamic,
+      });
+    } catch {
+      return undefined; // Node.js says what is wrong
+    }
+    if (!cachedData || script.cachedDataRejected) this.missed += content.length;
+    this.size += content.length;
+    this.scripts.push([filename, script]);
+    return script.runInThisContext();
+  }
+
+  // offer hands over what was compiled, if that is worth it and new.
+  async offer(address) {
+    const scripts = this.scripts;
+    this.scripts = { push() {} };
+    this.found.clear();
+    if (this.size < Compiled.worth || this.missed < this.size / 4) return;
+    const index = [];
+    const parts = [];
+    let offset = 0;
+    for (const [name, script] of scripts) {
+      const data = script.createCachedData();
+      index.push([name, offset, data.length]);
+      parts.push(data);
+      offset += data.length;
+    }
+    const names = Buffer.from(JSON.stringify(index));
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(names.length);
+    await put(address, Buffer.concat([length, names, ...parts]));
+  }
+}
+
+// put hands over compiled code on a connection of its own, and waits until it is taken.
+function put(address, body) {
+  return new Promise((resolve) => {
+    const at = address.lastIndexOf(":");
+    const socket = net.connect({ host: address.slice(0, at), port: Number(address.slice(at + 1)) });
+    socket.on("error", () => {});
+    socket.on("close", resolve);
+    socket.on("data", () => socket.destroy());
+    socket.write(`PUT /cirro/compiled HTTP/1.1\r\nHost: ${address}\r\nContent-Length: ${body.length}\r\n\r\n`);
+    socket.write(body);
+  });
+}
+
+// requireOf makes the function that a module knows as require.
+function requireOf(module) {
+  const require = function require(id) {
+    return module.require(id);
+  };
+  require.resolve = function resolve(request, options) {
+    return Module._resolveFilename(request, module, false, options);
+  };
+  require.resolve.paths = function paths(request) {
+    return Module._resolveLookupPaths(request, module);
+  };
+  require.main = process.mainModule;
+  require.extensions = Module._extensions;
+  require.cache = Module._cache;
+  return require;
+}
+
 // --- the function ------------------------------------------------------------------------------------
 
 const streamingKey = Symbol.for("aws.lambda.runtime.handler.streaming");
@@ -490,7 +618,10 @@ class Runtime {
   }
 
   async start() {
+    const compiled = new Compiled();
+    compiled.install();
     this.handler = await load(env.LAMBDA_TASK_ROOT, env._HANDLER ?? "");
+    await compiled.offer(env.AWS_LAMBDA_RUNTIME_API);
     this.handle = this.handler[streamingKey] ? this.stream : this.invoke;
     if (env.AWS_LAMBDA_INITIALIZATION_TYPE === "snap-start") this.api.pause(() => this.next());
     else this.next();
