@@ -124,16 +124,15 @@ func (b *blank) alive() bool {
 	}
 }
 
-// assign tells the program what it is to be. The program may not be there yet: this side stays open until
+// assign tells the program what it is to be; a file may come along. The program may not be there yet: this side stays open until
 // it has heard.
-func (b *blank) assign(variables []string) error {
-	message, err := json.Marshal(family.Assignment{Environment: asMap(variables)})
+func (b *blank) assign(a family.Assignment, file *os.File) error {
+	message, err := json.Marshal(a)
 	if err != nil {
 		return err
 	}
 	b.control.SetWriteDeadline(time.Now().Add(readiness))
-	_, err = b.control.Write(append(message, '\n'))
-	return err
+	return b.send(append(message, '\n'), file)
 }
 
 // close destroys a blank that became nothing.

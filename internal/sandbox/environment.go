@@ -50,6 +50,11 @@ type environment struct {
 
 	compiling compiling
 
+	saving  *saving // nil but for one that is to be saved
+	image   *image  // that it starts from, nil for none
+	unsaved error   // why it could not be saved
+	refused string  // why it could not start from the image
+
 	initTook  time.Duration // until an invocation's REPORT has told it
 	restored  bool          // from a snapshot of memory: another environment was initialised
 	idleSince time.Time
@@ -68,16 +73,15 @@ const (
 
 // place makes an environment out of a jail: its limits, its code, and the APIs that answer inside.
 // Nothing runs yet.
-func (f *Fleet) place(ctx context.Context, s *Spec, custom bool, b *blank, log *journal) (*environment, error) {
-	binds := []jail.Bind{{Source: s.Code, Target: family.Task}}
-	opt, err := f.merged(s.Layers)
+func (f *Fleet) place(ctx context.Context, s *Spec, custom bool, b *blank, log *journal, saving *saving) (*environment, error) {
+	binds, opt, err := f.contents(s)
 	if err != nil {
 		return nil, err
 	}
-	if opt != "" {
-		binds = append(binds, jail.Bind{Source: opt, Target: family.Opt})
-	}
 	l := limits(s)
+	if saving != nil {
+		l.Memory += saving.order.Most // what is saved counts too
+	}
 	l.CPU = 0 // an initialization has the whole machine
 	binds = append(binds, f.compiledBinds(s)...)
 	j := b.jail
@@ -91,6 +95,7 @@ func (f *Fleet) place(ctx context.Context, s *Spec, custom bool, b *blank, log *
 		ended:   make(chan struct{}),
 
 		extensions: newExtensions(s, log, opt, dialer(j)),
+		saving:     saving,
 	}
 	if s.SnapStart {
 		e.pause = newPause(f.token(s))
@@ -104,6 +109,16 @@ func (f *Fleet) place(ctx context.Context, s *Spec, custom bool, b *blank, log *
 		go f.endpoint.Serve(netutil.LimitListener(j.Listener(1), mostToPlatform))
 	}
 	return e, nil
+}
+
+// contents are what an environment shows of a Spec: its code, and its layers, in a directory of the host's
+// that is "" for none.
+func (f *Fleet) contents(s *Spec) (binds []jail.Bind, opt string, err error) {
+	binds = []jail.Bind{{Source: s.Code, Target: family.Task}}
+	if opt, err = f.merged(s.Layers); err == nil && opt != "" {
+		binds = append(binds, jail.Bind{Source: opt, Target: family.Opt})
+	}
+	return binds, opt, err
 }
 
 // limits are an environment's limits as Lambda's: a vCPU for each 1,769 MB, 1,024 processes and
@@ -132,6 +147,8 @@ func (e *environment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		runtimeapi.ServeCredentials(w, r, e.pause.token, e.issue)
 	case path == compiledPath:
 		e.takeCompiled(w, r)
+	case path == packagesPath:
+		e.notePackages(w, r)
 	case strings.HasPrefix(path, runtimeapi.Prefix):
 		e.runtime.ServeHTTP(w, r)
 	case strings.HasPrefix(path, extensionsapi.Prefix):
@@ -150,7 +167,7 @@ func (e *environment) run(r *family.Runtime, env []string) error {
 		e.printing = append(e.printing, b.out)
 		b.out.to(emit)
 		e.process = b.process
-		return b.assign(env)
+		return e.assign(env)
 	}
 	path, args := r.Path, r.Args
 	switch wrapper := e.spec.Environment["AWS_LAMBDA_EXEC_WRAPPER"]; {
@@ -181,6 +198,19 @@ func (e *environment) run(r *family.Runtime, env []string) error {
 		close(e.exited)
 	}()
 	return nil
+}
+
+// assign tells the runtime's program, which waits, what it is to be.
+func (e *environment) assign(env []string) error {
+	a := family.Assignment{Environment: asMap(env), Restore: e.image != nil}
+	switch {
+	case e.saving != nil:
+		a.Save = &e.saving.order
+		return e.blank.assign(a, e.saving.image.file)
+	case e.image != nil:
+		return e.blank.assign(a, e.image.file)
+	}
+	return e.blank.assign(a, nil)
 }
 
 // alive says whether the runtime still runs.

@@ -15,13 +15,6 @@ func (f *Fleet) SetMemory(total, available int64) {
 // Reclaim ends what is idle if memory is short.
 func (f *Fleet) Reclaim() { f.reclaim() }
 
-// EndIdle ends the idle environments of a Spec, and waits.
-func (f *Fleet) EndIdle(id string) {
-	for _, e := range f.shelf(id).expired(time.Now().Add(time.Hour)) {
-		e.shutDown(spindown)
-	}
-}
-
 // Live is how many environments there are.
 func (f *Fleet) Live() int {
 	f.lock.Lock()
@@ -55,4 +48,17 @@ func (f *Fleet) poolOf(name string, ahead bool) *pool {
 		return f.nursery.pool(r, nil)
 	}
 	return f.nursery.pool(r, r.Ahead)
+}
+
+// Image is how many bytes the image of a Spec's programs has, 0 for none.
+func (f *Fleet) Image(id string) int64 {
+	size, _ := f.shelf(id).kept.state()
+	return size
+}
+
+// EndIdle ends the idle environments of a Spec, and waits.
+func (f *Fleet) EndIdle(id string) {
+	for _, e := range f.shelf(id).expired(time.Now().Add(time.Hour)) {
+		e.shutDown(spindown)
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"cirro/internal/sandbox/family"
@@ -38,6 +39,8 @@ type Fleet struct {
 	memory  func() memoryState
 	empty   string // a directory with nothing in it
 	merging sync.Mutex
+	toSave  chan struct{} // tells that there may be something to save
+	imaged  atomic.Int64  // bytes that images take
 	stop    chan struct{}
 	running sync.WaitGroup // invocations, starts and the reaper
 
@@ -94,6 +97,7 @@ func New(o Options) (*Fleet, error) {
 		},
 		starts: newAdmission(),
 		stop:   make(chan struct{}),
+		toSave: make(chan struct{}, 1),
 		live:   map[*environment]struct{}{},
 	}
 	if o.Endpoint != nil {
@@ -105,6 +109,7 @@ func New(o Options) (*Fleet, error) {
 	go f.reap()
 	if !f.nursery.none() {
 		f.running.Go(f.nursery.run)
+		f.running.Go(f.saver)
 	}
 	return f, nil
 }
@@ -201,6 +206,7 @@ func (f *Fleet) Retire(id string) {
 		return
 	}
 	f.dropCompiled(id)
+	v.(*shelf).kept.close()
 	for _, e := range append(v.(*shelf).retire(), v.(*shelf).held.close()...) {
 		f.end(e, spindown)
 	}
@@ -222,6 +228,7 @@ func (f *Fleet) Close() error {
 	f.endAll()
 	f.running.Wait()
 	f.endAll() // what an invocation that was running put back
+	f.dropImages()
 	if f.endpoint != nil {
 		return f.endpoint.Close()
 	}
@@ -271,6 +278,7 @@ func (f *Fleet) reap() {
 		case now := <-tick.C:
 			f.reclaim()
 			f.nursery.tidy(now)
+			f.trimImages(f.imageMemory())
 			f.shelves.Range(func(_, v any) bool {
 				f.renew(v.(*shelf), now)
 				for _, e := range v.(*shelf).expired(now.Add(-f.options.IdleFor)) {

@@ -107,8 +107,11 @@ func (f *Fleet) start(ctx context.Context, sh *shelf, s *Spec, place *start, log
 		return f.open(ctx, s, place, log, phase, limit)
 	}
 	began := time.Now()
-	e := sh.held.take()
-	f.refill(s, sh)
+	var e *environment
+	if !sh.kept.there() {
+		e = sh.held.take()
+		f.refill(s, sh)
+	}
 	switch {
 	case e != nil:
 		e.journal.restart(f.options.Log)

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -44,6 +45,13 @@ type initFailure struct {
 // open makes an environment and initializes it. A failure of the function's is an initFailure; then
 // nothing is left but the log.
 func (f *Fleet) open(ctx context.Context, s *Spec, place *start, log *journal, phase string, limit time.Duration) (*environment, *initFailure, error) {
+	return f.openTo(ctx, s, place, log, phase, limit, nil)
+}
+
+// openTo does as open, but for an environment that is to be saved: it is of no other use then.
+func (f *Fleet) openTo(ctx context.Context, s *Spec, place *start, log *journal, phase string, limit time.Duration, saving *saving) (
+	*environment, *initFailure, error,
+) {
 	r, err := f.runtime(s.Runtime)
 	if err != nil {
 		return nil, nil, err
@@ -52,10 +60,13 @@ func (f *Fleet) open(ctx context.Context, s *Spec, place *start, log *journal, p
 	if err != nil {
 		return nil, nil, err
 	}
+	if saving != nil && b.process == nil {
+		return nil, nil, errors.Join(jail.ErrNoZygote, b.close())
+	}
 	if log == nil {
 		log = newJournal(s, f.options.Log)
 	}
-	e, err := f.place(ctx, s, r.Path == "", b, log)
+	e, err := f.place(ctx, s, r.Path == "", b, log, saving)
 	if err != nil {
 		b.close()
 		log.close()
@@ -68,16 +79,35 @@ func (f *Fleet) open(ctx context.Context, s *Spec, place *start, log *journal, p
 	}
 	place.computes(e.processor)
 	began := time.Now()
-	e.logInitStart(r.Version, r.Warning, phase)
+	kept := &f.shelf(s.ID).kept
+	if b.process != nil && saving == nil {
+		var done func()
+		e.image, done = kept.take()
+		defer done()
+	}
+	if e.image != nil && s.SnapStart {
+		e.logRestoreStart(r.Version)
+	} else {
+		e.logInitStart(r.Version, r.Warning, phase)
+	}
 	if failed := e.initialize(r, limit); failed != nil {
 		failed.took = time.Since(began)
 		failed.memory, _ = e.usage()
+		if e.image != nil {
+			kept.drop() // the next attempt is without
+		}
 		e.destroy()
 		e.logInitDone(phase, failed)
 		failed.journal = log
 		return nil, failed, nil
 	}
 	e.initTook = time.Since(began)
+	if e.image != nil && e.refused != "" {
+		kept.drop()
+	} else if e.image != nil && s.SnapStart {
+		e.restored, e.initTook = true, 0
+		return e, nil, nil
+	}
 	if e.pause != nil {
 		e.drain() // what it prints later belongs to the restore
 	}
@@ -96,10 +126,16 @@ func (e *environment) initialize(r *family.Runtime, limit time.Duration) *initFa
 	if err := e.run(r, env); err != nil {
 		return &initFailure{Type: "Runtime.InvalidEntrypoint", message: err.Error()}
 	}
+	if e.saving != nil {
+		return e.awaitSaved(limit, timer.C)
+	}
 	if failed := e.awaitRuntime(limit, timer.C); failed != nil {
 		return failed
 	}
 	e.compiling.over.Store(true)
+	if e.image != nil {
+		e.refused = e.blank.refusal()
+	}
 	e.blank.heard()
 	e.extensions.registry.Seal()
 	select {
@@ -114,6 +150,28 @@ func (e *environment) initialize(r *family.Runtime, limit time.Duration) *initFa
 		return &initFailure{Type: "Runtime.Unknown", message: err.Error()}
 	}
 	return nil
+}
+
+// awaitSaved waits until the runtime's program is saved, or cannot be.
+func (e *environment) awaitSaved(limit time.Duration, over <-chan time.Time) *initFailure {
+	answer := make(chan error, 1)
+	go func() { answer <- e.blank.answer(limit) }()
+	select {
+	case <-e.paused(): // it knows nothing of snapshots
+		e.unsaved = jail.ErrNoZygote
+		return nil
+	case e.unsaved = <-answer:
+		return nil
+	case f := <-e.runtime.InitFailed():
+		e.awaitExit()
+		return &initFailure{Type: f.Type, Body: f.Body}
+	case f := <-e.extensions.registry.Failed():
+		return extensionInitFailure(f)
+	case <-e.exited:
+		return e.awaitRuntime(limit, over)
+	case <-over:
+		return initTimeout(limit)
+	}
 }
 
 // awaitRuntime waits until the runtime asks for its first invocation, or pauses before it.

@@ -204,8 +204,8 @@ func (n *nursery) share(now time.Time) func(*pool) int {
 		total += int64(wanted) * cost
 	}
 	scale := 1.0
-	if total > n.budget {
-		scale = float64(n.budget) / float64(total)
+	if budget := n.budget - n.fleet.imaged.Load(); total > budget {
+		scale = float64(budget) / float64(total)
 	}
 	if n.short.Load() {
 		return func(*pool) int { return 0 }

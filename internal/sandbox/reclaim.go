@@ -21,7 +21,7 @@ func (f *Fleet) reclaim() {
 	missing := m.total/scarce - m.available
 	short := m.total > 0 && missing > 0
 	f.nursery.short.Store(short)
-	if !short || f.nursery.shrink() > 0 || f.release() > 0 {
+	if !short || f.nursery.shrink() > 0 || f.release()+f.dropImages() > 0 {
 		return
 	}
 	for _, e := range f.idle() {

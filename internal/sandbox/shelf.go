@@ -18,6 +18,7 @@ type shelf struct {
 	retired bool
 
 	held held // with SnapStart
+	kept kept
 }
 
 // take returns an idle environment, or nil.

@@ -32,9 +32,28 @@ type Forker interface {
 	Fork(ctx context.Context, j jail.Jail, c jail.Command) (jail.Process, error)
 }
 
+// Saver is an Ahead whose programs can be saved, where they were forked: what it forks later can then become
+// what was saved. See Assignment.
+type Saver interface {
+	Ahead
+	Saves() bool
+}
+
 // Assignment tells a waiting program what it is to be.
 type Assignment struct {
 	Environment map[string]string `json:"environment"`
+	// Save has the program save itself, in the file that comes along, and then do nothing more. It writes a
+	// line to descriptor 3: "saved", or "declined: " and the reason.
+	Save *Save `json:"save,omitempty"`
+	// Restore has the program become the one that is saved in the file that comes along, in its environment.
+	// A program that cannot writes a line to descriptor 3, "declined: " and the reason, and goes on as any.
+	Restore bool `json:"restore,omitempty"`
+}
+
+// Save says how a program is saved.
+type Save struct {
+	Most    int64    `json:"most"`              // bytes of the file
+	Modules []string `json:"modules,omitempty"` // to be loaded before; none to save it once its function is initialised
 }
 
 // Program is an Ahead that starts a program as any other.

@@ -3,6 +3,7 @@ package python
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -44,6 +45,9 @@ func (a *ahead) Fork(_ context.Context, j jail.Jail, c jail.Command) (jail.Proce
 	}
 	return f.Fork(a.zygote(c), c)
 }
+
+// Saves implements family.Saver: what has no zygote says so itself, and what has one is saved on amd64.
+func (a *ahead) Saves() bool { return runtime.GOARCH == "amd64" }
 
 // zygote is the template for programs like one.
 func (a *ahead) zygote(c jail.Command) *jail.Template {

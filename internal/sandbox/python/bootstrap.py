@@ -456,6 +456,12 @@ class Api:
                                        self.error_headers(error, None, kind)))
         self.read()
 
+    def tell(self, path, body):
+        """Tells something once, on a connection of its own."""
+        self.sock.sendall(self.request(path, body))
+        self.read()
+        self.sock.close()
+
     def await_restore(self):
         """Waits where a snapshot of this function is restored."""
         self.sock.sendall(f"GET {self.prefix}restore/next HTTP/1.1\r\nHost: {self.address}\r\n"
@@ -552,6 +558,44 @@ def _load(handler):
                     f"Handler '{function_name}' missing on module '{module_name}'") from None
 
 
+_NOTEWORTHY = 0.015  # seconds that a function's modules take to load
+
+
+def _note_packages(address, before):
+    """Tells the platform which modules of packages were loaded, in their order: not the function's own."""
+    packaged = None
+    names = []
+    for name, module in list(sys.modules.items())[before:]:
+        spec = getattr(module, "__spec__", None)
+        where = getattr(spec, "origin", None) or next(iter(getattr(spec, "submodule_search_locations", None) or ()), "")
+        if where.startswith("/opt/"):
+            names.append(name)
+        elif where.startswith("/var/task/"):
+            if packaged is None:
+                packaged = _packaged("/var/task")
+            if name.partition(".")[0] in packaged:
+                names.append(name)
+    if not names:
+        return
+    try:
+        Api(address).tell("packages", to_json(names).encode())
+    except OSError:
+        pass
+
+
+def _packaged(directory):
+    """The names of modules in a directory that packages installed there, as these have written down."""
+    found = set()
+    for entry in os.listdir(directory):
+        if entry.endswith(".dist-info"):
+            try:
+                with open(f"{directory}/{entry}/RECORD", encoding="utf-8") as f:
+                    found.update(line.partition("/" if "/" in line.partition(",")[0] else ".")[0] for line in f)
+            except OSError:
+                pass
+    return found
+
+
 def _run(handler, head, body):
     """Calls the function; returns the response's bytes and content type."""
     context = _context(head)
@@ -607,6 +651,10 @@ def _pause(api):
         api.fail_init(error, "Runtime.BeforeSnapshotError")
         sys.exit(64)
     _flush()
+    if _saving is not None:
+        api.sock.close()
+        _restored()
+        api.connect()
     api.await_restore()
     try:
         for hook, args, kwargs in hooks.get_after_restore() if hooks else []:
@@ -667,18 +715,7 @@ def _set_up():
     ahead = _env.pop("CIRRO_AHEAD", None)
     _set_up_path(packages)
     if ahead is not None:
-        sys.path.append(os.path.dirname(os.path.abspath(__file__)))
-        import zygote
-        sys.path.pop()
-        zygote.load(packages, ahead == "zygote")
-        if "logging" in sys.modules:
-            _make_log_handler(sys.modules["logging"])
-        if ahead == "zygote":
-            zygote.serve(_rehearse)
-        elif not zygote.assigned():
-            _rehearse()
-        environment = zygote.await_assignment(from_json)
-        zygote.take(environment, function_path(environment["LAMBDA_TASK_ROOT"], layers))
+        _await_function(ahead, layers, packages)
     del sys.argv[1:]
     _configure()
     _set_up_streams()
@@ -687,12 +724,63 @@ def _set_up():
         _set_up_logging(sys.modules["logging"])
     else:
         sys.meta_path.insert(0, _LoggingHook)
+    if _saving is not None and _saving.modules is not None:
+        _saving.load()
+        _restored()
+
+
+def _await_function(ahead, layers, packages):
+    """Loads what functions are likely to need, waits for one, and makes the process one that was started for it."""
+    global _saving, _notes_packages
+    forks = ahead == "zygote"
+    sys.path.append(os.path.dirname(os.path.abspath(__file__)))
+    import zygote
+    snapshots = None
+    if forks:
+        import snapshot
+        snapshots = snapshot.Snapshots() if snapshot.available() else None
+        del sys.modules["snapshot"]
+    sys.path.pop()
+    zygote.load(packages, forks)
+    if "logging" in sys.modules:
+        _make_log_handler(sys.modules["logging"])
+    if forks:
+        zygote.serve(_rehearse, snapshots)
+    elif not zygote.assigned():
+        _rehearse()
+    told, file = zygote.await_assignment(from_json)
+    environment = told["environment"]
+    path = function_path(environment["LAMBDA_TASK_ROOT"], layers)
+    if snapshots is None:
+        os.close(3)
+    else:
+        _saving = snapshots.begin(told, file)
+        _notes_packages = _saving is None
+    if _saving is not None and zygote.starts_anew(path):
+        _saving.decline("the function brings a module of the interpreter's own")
+    zygote.take(environment, path)
+
+
+_saving = None  # how this process is saved, where it is to be
+_notes_packages = False  # whether the platform wants to know what is loaded of packages
+
+
+def _restored():
+    """Saves this process, and goes on in what is made of it."""
+    global _saving, _notes_packages
+    _saving.save()
+    _saving, _notes_packages = None, False
+    _configure()
+    logging = sys.modules.get("logging")
+    if logging is not None:
+        logging._startTime = time.time_ns() if isinstance(logging._startTime, int) else time.time()
 
 
 def main():
     global _request_id, _tenant_id
     _set_up()
     api = Api(_env["AWS_LAMBDA_RUNTIME_API"])
+    began, before = time.monotonic(), len(sys.modules)
     try:
         handler = _load(_env.get("_HANDLER", ""))
     except Fault as e:
@@ -701,6 +789,8 @@ def main():
         error, _ = _exception_error(None)
         _init_failed(api, error)
     _flush()
+    if _notes_packages and time.monotonic() - began > _NOTEWORTHY:
+        _note_packages(api.address, before)
     if _env.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
         _pause(api)
         _flush()

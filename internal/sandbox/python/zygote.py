@@ -204,20 +204,23 @@ _stock = None
 
 
 def await_assignment(decode):
-    """Waits for the function, at descriptor 3, and returns its environment."""
+    """Waits for the function, at descriptor 3, and returns what it is told and a file that comes along, or -1."""
+    import _socket
     try:
         os.write(3, b".")
     except BrokenPipeError:
         os._exit(0)
-    line = b""
+    control = _socket.socket(fileno=3)
+    line, file = b"", -1
     while not line.endswith(b"\n"):
-        more = os.read(3, 1 << 16)
+        more, beside, _, _ = control.recvmsg(1 << 16, _socket.CMSG_SPACE(4), _socket.MSG_CMSG_CLOEXEC)
         if not more:
             os._exit(0)  # never needed
+        for _, _, data in beside:
+            file = int.from_bytes(data[:4], sys.byteorder)
         line += more
-    os.close(3)
-    environment = decode(line)["environment"]
-    return environment
+    control.detach()
+    return decode(line), file
 
 
 def take(environment, path):
@@ -235,6 +238,12 @@ def take(environment, path):
     if logging is not None:
         logging._startTime = time.time_ns() if isinstance(logging._startTime, int) else time.time()
     del sys.modules["zygote"]
+
+
+def starts_anew(path):
+    """Tells whether a function brings a module of the interpreter's own, so that the process has to start anew."""
+    theirs = _loaded & _top_level(path)
+    return any(not _lies_in(sys.modules.get(name), _packages) for name in theirs)
 
 
 def _yield_to(path):
@@ -302,7 +311,7 @@ _CLONE_PARENT, _CHILD_CLEARTID, _CHILD_SETTID, _INTO_CGROUP = 0x8000, 0x200000, 
 _DUMPABLE, _SECCOMP, _CAPBSET_DROP, _NO_NEW_PRIVS, _CAP_AMBIENT = 4, 22, 24, 38, 47
 
 
-def serve(rehearse):
+def serve(rehearse, snapshots=None):
     """Forks a child for each request; returns in the child, which has rehearsed if it has time to."""
     kernel = _Kernel()
     socket = _Requests()
@@ -312,6 +321,8 @@ def serve(rehearse):
     if _stock is not None:
         _stock.practise(sys.modules["boto3"])
     _settle()
+    if snapshots is not None:
+        snapshots.prepare(kernel.known)
     socket.ready()
     while True:
         request = socket.next()
