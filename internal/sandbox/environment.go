@@ -231,8 +231,8 @@ func (e *environment) drain() {
 }
 
 // A busy environment's use of memory is read every memoryEvery, and after an invocation that took as long
-// as memoryTakes: reading costs as much as a small invocation, in which it hardly grows. It is the
-// environment's peak.
+// as memoryTakes: it hardly grows in a shorter one, which would cost little more than the reading. It is
+// the environment's peak.
 const (
 	memoryEvery = time.Second
 	memoryTakes = 10 * time.Millisecond
