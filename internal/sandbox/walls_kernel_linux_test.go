@@ -6,6 +6,10 @@ var kernelAttempts = []attempt{
 	{name: "unmount /proc or /tmp to see what is under it", stops: "seccomp", code: `out = calls((166, b'/proc', 2), (166, b'/tmp', 2), (166, b'/', 2))`, want: "EPERM"},
 	{name: "change the root (chroot, pivot_root)", stops: "seccomp", code: `out = calls((161, b'/tmp'), (155, b'/tmp', b'/tmp'))`, want: "EPERM"},
 	{name: "make namespaces (unshare, clone)", stops: "seccomp", code: `out = calls(*[(272, f) for f in (0x10000000, 0x20000, 0x40000000, 0x20000000, 0x08000000, 0x04000000, 0x02000000)], *[(56, f | 17, 0, 0, 0, 0) for f in (0x10000000, 0x20000, 0x40000000)])`, want: "EPERM"},
+	{name: "make a child of the platform's, which nobody in the jail takes away (clone with CLONE_PARENT)", stops: "seccomp", code: `
+r = libc.syscall(56, 0x8000 | 17, 0, 0, 0, 0)
+if r == 0: os._exit(0)
+out = r`, want: "-1"},
 	{name: "make namespaces by clone3", stops: "seccomp", code: `out = call(435, struct.pack('11Q', 0x10000000, *[0] * 10), 88)`, want: "ENOSYS"},
 	{name: "enter another namespace (setns)", stops: "seccomp, no /proc of others", code: `out = calls((308, os.open('/proc/self/ns/net', 0), 0), (308, os.open('/proc/self/ns/mnt', 0), 0)), tries(*[lambda n=n: os.open('/proc/1/ns/' + n, 0) for n in ('net', 'mnt', 'pid')])`, want: refused},
 	{name: "trace a process, even a child", stops: "seccomp", code: `

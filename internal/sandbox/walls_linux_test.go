@@ -23,8 +23,11 @@ type attempt struct {
 	name  string // what is tried
 	stops string // what stops it
 	code  string // Python that sets out; v has what the attacker may know
-	want  string // what out is then, or what error the function ends with; alternatives between "|"
-	heavy bool   // takes seconds: made with CIRRO_LONG=1
+	// static says that code names an attempt of testdata/attacker instead, which makes system calls that
+	// Python's libraries cannot.
+	static bool
+	want   string // what out is then, or what error the function ends with; alternatives between "|"
+	heavy  bool   // takes seconds: made with CIRRO_LONG=1
 	// timeout is the function's where the attempt is about it.
 	timeout time.Duration
 	// beside runs while the attempt does, and after it: nil only looks whether the neighbour answers.
@@ -45,6 +48,7 @@ func areas() []area {
 		{"The host", hostAttempts},
 		{"The network", networkAttempts},
 		{"The kernel", kernelAttempts},
+		{"System calls of a static program", callAttempts},
 		{"Files", fileAttempts},
 		{"Using everything up", bombAttempts},
 		{"The platform", platformAttempts},
@@ -56,6 +60,7 @@ type walls struct {
 	*bench
 	t         *testing.T // of the attempt
 	attacker  *sandbox.Spec
+	static    *sandbox.Spec // the attacker that is a static program
 	neighbour *sandbox.Spec
 	facts     map[string]any
 }
@@ -92,6 +97,7 @@ func newWalls(t *testing.T, m jail.Mode) *walls {
 	w := &walls{t: t, bench: newBench(t, m, func(o *sandbox.Options) { o.Jail = host })}
 	w.attacker = w.python(attackerCode)
 	w.attacker.ID, w.attacker.Function, w.attacker.Timeout = "attacker", "attacker", 20*time.Second
+	w.static = w.staticAttacker()
 	w.neighbour = w.python(neighbourCode)
 	w.neighbour.ID, w.neighbour.Function = "neighbour", "neighbour"
 	w.neighbour.Environment = map[string]string{"PLACE": "secret-in-the-environment"}
@@ -166,6 +172,7 @@ const neighbourCode = `
 import ctypes, os, socket, threading, time
 libc = ctypes.CDLL(None)
 memory = b'secret-in-' + b'memory'
+priority = os.nice(0)
 open('/tmp/secret', 'w').write('secret-in-tmp')
 abstract = socket.socket(socket.AF_UNIX); abstract.bind('\0neighbour'); abstract.listen()
 port = socket.create_server(('0.0.0.0', 8765))
@@ -173,7 +180,7 @@ libc.shmget(4242, 4096, 0o1666)
 libc.mq_open(b'/neighbour', os.O_CREAT | os.O_RDWR, 0o666, None)
 def handler(event, context):
     time.sleep(event.get('sleep', 0))
-    return [os.environ['PLACE'], open('/tmp/secret').read(), memory.decode(), event.get('n')]
+    return [os.environ['PLACE'], open('/tmp/secret').read(), memory.decode(), event.get('n'), os.nice(0) - priority]
 `
 
 // ownAddress is an address of this machine that is not a loopback one.
@@ -247,6 +254,9 @@ func (w *walls) make(t *testing.T, a attempt) {
 		hurried.ID, hurried.Timeout = "hurried", a.timeout
 		w.attacker = &hurried
 	}
+	if a.static {
+		w.attacker = w.static
+	}
 	got := w.try(a.code)
 	w.attacker = attacker
 	<-done
@@ -310,7 +320,7 @@ func (w *walls) answers() {
 	w.t.Helper()
 	for n := range 3 {
 		r, err := w.run(w.neighbour, fmt.Sprintf(`{"n": %d}`, n))
-		want := fmt.Sprintf(`["secret-in-the-environment", "secret-in-tmp", "secret-in-memory", %d]`, n)
+		want := fmt.Sprintf(`["secret-in-the-environment", "secret-in-tmp", "secret-in-memory", %d, 0]`, n)
 		switch {
 		case err != nil:
 			w.t.Errorf("the neighbour: %v", err)

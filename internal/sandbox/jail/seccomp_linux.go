@@ -29,7 +29,8 @@ var forbidden = append([]uint32{
 	unix.SYS_QUOTACTL_FD, unix.SYS_REBOOT, unix.SYS_REQUEST_KEY, unix.SYS_SETDOMAINNAME, unix.SYS_SETHOSTNAME,
 	unix.SYS_SETNS, unix.SYS_SETTIMEOFDAY, unix.SYS_SWAPOFF, unix.SYS_SWAPON, unix.SYS_SYSLOG,
 	unix.SYS_UMOUNT2, unix.SYS_UNSHARE, unix.SYS_USERFAULTFD, unix.SYS_VHANGUP,
-	467, // open_tree_attr
+	unix.SYS_IO_SETUP, // the machine has a number of these contexts for all together
+	467,               // open_tree_attr
 	468, 469, 470,
 }, forbiddenHere...)
 
@@ -40,6 +41,21 @@ var families = []uint32{unix.AF_UNIX, unix.AF_INET, unix.AF_INET6, unix.AF_NETLI
 // personalities are those that programs ask for: the usual one, with or without fixed addresses, and
 // what it is now.
 var personalities = []uint32{0, 8, 0x40000, 0x40008, 0xffffffff}
+
+// transports are the protocols of the internet's sockets: others are in kernels for few, loaded when one
+// asks, and lead nowhere from a jail.
+var transports = []uint32{0, unix.IPPROTO_ICMP, unix.IPPROTO_TCP, unix.IPPROTO_UDP, unix.IPPROTO_ICMPV6}
+
+// othersReads are the events of inotify that tell of readers. What jails share is read-only, so that by
+// these alone one could watch what runs in another.
+const othersReads = unix.IN_ACCESS | unix.IN_OPEN | unix.IN_CLOSE_NOWRITE
+
+// fileEvents are the commands of fcntl by which a process learns what others do with a file, or keeps them
+// waiting at it: leases, delegations (F_SETDELEG) and directory notifications.
+var fileEvents = []uint32{unix.F_SETLEASE, unix.F_SETLEASE + 16, unix.F_NOTIFY}
+
+// hugeSharedMemory asks shmget for huge pages (SHM_HUGETLB of linux/shm.h).
+const hugeSharedMemory = 0o4000
 
 // namespaces are the flags of clone that make any.
 const namespaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC |
@@ -53,6 +69,7 @@ const (
 	firstAt  = 16
 	secondAt = 24
 	thirdAt  = 32
+	fourthAt = 40
 )
 
 // seccompFilter is what may be called inside, as instructions for the kernel.
@@ -86,33 +103,57 @@ func seccompProgram() []bpf.Instruction {
 		refuse(unix.ENOSYS),
 	}
 	p = append(p, whenCalled(unix.SYS_CLONE,
-		bpf.LoadAbsolute{Off: firstAt, Size: 4},
-		bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: namespaces, SkipFalse: 1},
-		refuse(unix.EPERM),
+		// A sibling of what was forked into the jail would be nobody's in it to take away, and the jail
+		// could not end.
+		withoutBits(firstAt, namespaces|unix.CLONE_PARENT, unix.EPERM)...,
 	)...)
-	p = append(p, whenCalled(unix.SYS_SOCKET, slices.Concat(onlyRoutes, onlyFirst(families, unix.EAFNOSUPPORT))...)...)
+	// Huge pages are counted for no group.
+	p = append(p, whenCalled(unix.SYS_MMAP, withoutBits(fourthAt, unix.MAP_HUGETLB, unix.ENOMEM)...)...)
+	p = append(p, whenCalled(unix.SYS_MEMFD_CREATE, withoutBits(secondAt, unix.MFD_HUGETLB, unix.ENOMEM)...)...)
+	p = append(p, whenCalled(unix.SYS_SHMGET, withoutBits(thirdAt, hugeSharedMemory, unix.ENOMEM)...)...)
+	p = append(p, whenCalled(unix.SYS_INOTIFY_ADD_WATCH, withoutBits(thirdAt, othersReads, unix.EPERM)...)...)
+	p = append(p, whenCalled(unix.SYS_FCNTL, neverSecond(fileEvents, unix.EPERM)...)...)
+	p = append(p, whenCalled(unix.SYS_SOCKET, slices.Concat(
+		onlyProtocols(unix.AF_NETLINK, routes), onlyProtocols(unix.AF_INET, transports), onlyProtocols(unix.AF_INET6, transports),
+		onlyFirst(families, unix.EAFNOSUPPORT))...)...)
 	p = append(p, whenCalled(unix.SYS_SOCKETPAIR, onlyFirst(families, unix.EAFNOSUPPORT)...)...)
 	p = append(p, whenCalled(unix.SYS_PERSONALITY, onlyFirst(personalities, unix.EPERM)...)...)
 	// Of other processes the supervisor is one.
 	p = append(p, whenCalled(unix.SYS_PRLIMIT64, onlyFirst([]uint32{0}, unix.EPERM)...)...)
 	// Typing into a terminal.
-	p = append(p, whenCalled(unix.SYS_IOCTL,
-		bpf.LoadAbsolute{Off: secondAt, Size: 4},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.TIOCSTI, SkipTrue: 1},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.TIOCLINUX, SkipFalse: 1},
-		refuse(unix.EPERM),
-	)...)
+	p = append(p, whenCalled(unix.SYS_IOCTL, neverSecond([]uint32{unix.TIOCSTI, unix.TIOCLINUX}, unix.EPERM)...)...)
 	return append(p, search(slices.Sorted(slices.Values(forbidden)))...)
 }
 
-// onlyRoutes refuses sockets of netlink but those that tell of one's own addresses and routes, as
-// libraries ask. By others the kernel tells of the machine: its devices' events are not a namespace's.
-var onlyRoutes = []bpf.Instruction{
-	bpf.LoadAbsolute{Off: firstAt, Size: 4},
-	bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: unix.AF_NETLINK, SkipTrue: 3},
-	bpf.LoadAbsolute{Off: thirdAt, Size: 4},
-	bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.NETLINK_ROUTE, SkipTrue: 1},
-	refuse(unix.EPROTONOSUPPORT),
+// routes is what there is of netlink: one's own addresses and routes, as libraries ask for them. By other
+// protocols the kernel tells of the machine: its devices' events are not a namespace's.
+var routes = []uint32{unix.NETLINK_ROUTE}
+
+// onlyProtocols refuses sockets of a family but of these protocols.
+func onlyProtocols(family uint32, protocols []uint32) []bpf.Instruction {
+	check := only(thirdAt, protocols, unix.EPROTONOSUPPORT)
+	return append([]bpf.Instruction{
+		bpf.LoadAbsolute{Off: firstAt, Size: 4},
+		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: family, SkipTrue: uint8(len(check))},
+	}, check...)
+}
+
+// withoutBits refuses calls that have one of the bits set in an argument.
+func withoutBits(argument, bits uint32, e unix.Errno) []bpf.Instruction {
+	return []bpf.Instruction{
+		bpf.LoadAbsolute{Off: argument, Size: 4},
+		bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: bits, SkipFalse: 1},
+		refuse(e),
+	}
+}
+
+// neverSecond refuses calls whose second argument is one of the values.
+func neverSecond(values []uint32, e unix.Errno) []bpf.Instruction {
+	p := []bpf.Instruction{bpf.LoadAbsolute{Off: secondAt, Size: 4}}
+	for i, v := range values {
+		p = append(p, bpf.JumpIf{Cond: bpf.JumpEqual, Val: v, SkipTrue: uint8(len(values) - i)})
+	}
+	return append(p, bpf.Jump{Skip: 1}, refuse(e))
 }
 
 // search refuses the calls in a sorted list and allows all others. It halves the list at every step: the
@@ -144,8 +185,10 @@ func whenCalled(number uint32, check ...bpf.Instruction) []bpf.Instruction {
 }
 
 // onlyFirst refuses calls whose first argument is none of the values.
-func onlyFirst(values []uint32, e unix.Errno) []bpf.Instruction {
-	p := []bpf.Instruction{bpf.LoadAbsolute{Off: firstAt, Size: 4}}
+func onlyFirst(values []uint32, e unix.Errno) []bpf.Instruction { return only(firstAt, values, e) }
+
+func only(argument uint32, values []uint32, e unix.Errno) []bpf.Instruction {
+	p := []bpf.Instruction{bpf.LoadAbsolute{Off: argument, Size: 4}}
 	for i, v := range values {
 		p = append(p, bpf.JumpIf{Cond: bpf.JumpEqual, Val: v, SkipTrue: uint8(len(values) - i)})
 	}

@@ -36,6 +36,8 @@ func TestFilterRefusesExactlyWhatItShould(t *testing.T) {
 		allowed = unix.SECCOMP_RET_ALLOW
 		eperm   = unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)
 		enosys  = unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)
+		enomem  = unix.SECCOMP_RET_ERRNO | uint32(unix.ENOMEM)
+		proto   = unix.SECCOMP_RET_ERRNO | uint32(unix.EPROTONOSUPPORT)
 		family  = unix.SECCOMP_RET_ERRNO | uint32(unix.EAFNOSUPPORT)
 	)
 	for n := uint32(0); n < newestCall+100; n++ {
@@ -58,6 +60,12 @@ func TestFilterRefusesExactlyWhatItShould(t *testing.T) {
 		{unix.SYS_CLONE, unix.CLONE_VM | unix.CLONE_THREAD, 0, allowed},
 		{unix.SYS_CLONE, unix.CLONE_NEWUSER | unix.CLONE_VM, 0, eperm},
 		{unix.SYS_CLONE, unix.CLONE_NEWNET, 0, eperm},
+		{unix.SYS_CLONE, unix.CLONE_PARENT, 0, eperm},
+		{unix.SYS_FCNTL, 0, unix.F_SETLEASE, eperm},
+		{unix.SYS_FCNTL, 0, unix.F_NOTIFY, eperm},
+		{unix.SYS_FCNTL, 0, unix.F_SETFL, allowed},
+		{unix.SYS_MEMFD_CREATE, 0, unix.MFD_HUGETLB | unix.MFD_CLOEXEC, enomem},
+		{unix.SYS_MEMFD_CREATE, 0, unix.MFD_CLOEXEC, allowed},
 		{unix.SYS_SOCKET, unix.AF_UNIX, 0, allowed},
 		{unix.SYS_SOCKET, unix.AF_NETLINK, 0, allowed},
 		{unix.SYS_SOCKET, unix.AF_VSOCK, 0, family},
@@ -72,12 +80,26 @@ func TestFilterRefusesExactlyWhatItShould(t *testing.T) {
 			t.Errorf("%+v: %#x", c, got)
 		}
 	}
-	for protocol, want := range map[uint32]uint32{
-		unix.NETLINK_ROUTE: allowed, unix.NETLINK_AUDIT: unix.SECCOMP_RET_ERRNO | uint32(unix.EPROTONOSUPPORT),
-		unix.NETLINK_KOBJECT_UEVENT: unix.SECCOMP_RET_ERRNO | uint32(unix.EPROTONOSUPPORT),
+	for _, c := range []struct {
+		number, first, third, fourth, want uint32
+	}{
+		{unix.SYS_SOCKET, unix.AF_NETLINK, unix.NETLINK_ROUTE, 0, allowed},
+		{unix.SYS_SOCKET, unix.AF_NETLINK, unix.NETLINK_AUDIT, 0, proto},
+		{unix.SYS_SOCKET, unix.AF_NETLINK, unix.NETLINK_KOBJECT_UEVENT, 0, proto},
+		{unix.SYS_SOCKET, unix.AF_INET, unix.IPPROTO_TCP, 0, allowed},
+		{unix.SYS_SOCKET, unix.AF_INET6, unix.IPPROTO_UDP, 0, allowed},
+		{unix.SYS_SOCKET, unix.AF_INET, unix.IPPROTO_SCTP, 0, proto},
+		{unix.SYS_SOCKET, unix.AF_INET6, unix.IPPROTO_MPTCP, 0, proto},
+		{unix.SYS_SOCKET, unix.AF_UNIX, 0, 0, allowed},
+		{unix.SYS_INOTIFY_ADD_WATCH, 0, unix.IN_MODIFY | unix.IN_OPEN, 0, eperm},
+		{unix.SYS_INOTIFY_ADD_WATCH, 0, unix.IN_MODIFY | unix.IN_CREATE, 0, allowed},
+		{unix.SYS_SHMGET, 0, hugeSharedMemory | 0o600, 0, enomem},
+		{unix.SYS_SHMGET, 0, 0o1600, 0, allowed},
+		{unix.SYS_MMAP, 0, 0, unix.MAP_HUGETLB | unix.MAP_PRIVATE, enomem},
+		{unix.SYS_MMAP, 0, 0, unix.MAP_PRIVATE, allowed},
 	} {
-		if got := verdict(t, vm, arch, unix.SYS_SOCKET, unix.AF_NETLINK, unix.SOCK_RAW, protocol); got != want {
-			t.Errorf("netlink %d: %#x; want %#x", protocol, got, want)
+		if got := verdict(t, vm, arch, c.number, c.first, 0, c.third, c.fourth); got != c.want {
+			t.Errorf("%+v: %#x", c, got)
 		}
 	}
 	if got := verdict(t, vm, arch+1, unix.SYS_READ, 0, 0); got != unix.SECCOMP_RET_KILL_PROCESS {

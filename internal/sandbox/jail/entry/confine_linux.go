@@ -126,6 +126,16 @@ func limitFiles(most int64) error {
 	return wrap("limit descriptors", limitProcess(0, syscall.RLIMIT_NOFILE, &limit))
 }
 
+// signalsWaiting is how many signals may wait to be delivered to the processes of a jail, and how many
+// timers they may have.
+const signalsWaiting = 1024
+
+// limitSignals bounds what the kernel keeps of signals for this process's user.
+func limitSignals() error {
+	limit := syscall.Rlimit{Cur: signalsWaiting, Max: signalsWaiting}
+	return wrap("limit signals", limitProcess(0, limitPendingSignals, &limit))
+}
+
 // forbidDumps keeps this process, and all that it starts, from leaving its memory in a file.
 func forbidDumps() error {
 	return wrap("forbid core dumps", limitProcess(0, syscall.RLIMIT_CORE, &syscall.Rlimit{}))

@@ -40,6 +40,7 @@ const (
 	cloneParent     = 0x8000
 
 	limitNumberOfProcesses = 6
+	limitPendingSignals    = 11
 
 	umountDetach = 2
 	idAll        = 0

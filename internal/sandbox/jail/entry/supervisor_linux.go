@@ -154,6 +154,9 @@ func (s *supervisor) confine(c *control.Confine) error {
 	if err := limitFiles(c.Files); err != nil {
 		return err
 	}
+	if err := limitSignals(); err != nil {
+		return err
+	}
 	if err := forbidDumps(); err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func hatch(conn *control.Conn) {
 
 // turnInto executes a program in place of this one.
 func turnInto(m *control.Start, files []int) {
-	if len(files) != 2 || forbidDumps() != nil {
+	if len(files) != 2 || forbidDumps() != nil || limitSignals() != nil {
 		return
 	}
 	for i, fd := range files {
