@@ -123,7 +123,7 @@ func checkListen(o Options) error {
 func (p *Platform) build(ctx context.Context, o Options) (*endpoint.Endpoint, error) {
 	jails, opening := make(chan jail.Host, 1), make(chan error, 1)
 	go func() { // probing the kernel takes a while and needs nothing else
-		h, err := jail.Open(filepath.Join(o.Data, "jails"), jail.Options{Mode: isolationMode(o.Isolation), Egress: egress.Policy(o.Egress)})
+		h, err := jail.Open(filepath.Join(o.Data, "jails"), jail.Options{Mode: isolationMode(o.Isolation), Egress: egress.Policy(o.Egress), Log: o.Log})
 		opening <- err
 		jails <- h
 	}()

@@ -83,6 +83,9 @@ func (f *Fleet) save(ctx context.Context, s *Spec, sh *shelf, place *start) (sav
 		return false, nil
 	}
 	sh.kept.put(i)
+	for _, e := range sh.held.shed() { // they are not needed any more
+		f.end(e, spindown)
+	}
 	f.trimImages(f.imageMemory())
 	return true, nil
 }

@@ -2,6 +2,7 @@ package jail
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -16,6 +17,8 @@ type Options struct {
 	Mode Mode
 	// Egress is where programs may connect to beside what listens inside; "" is egress.None.
 	Egress egress.Policy
+	// Log is told what goes wrong later without harm to anybody; nil for nobody.
+	Log *slog.Logger
 }
 
 // Open makes a host that keeps what it needs under dir. It first removes what a predecessor that was
@@ -26,6 +29,9 @@ type Options struct {
 // A program that calls Open is started again, by itself, inside every jail: package entry, which this
 // package imports, takes such a start over before main.
 func Open(dir string, o Options) (Host, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, err

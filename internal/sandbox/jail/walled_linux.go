@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"hash/fnv"
+	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
@@ -31,6 +32,7 @@ type walledHost struct {
 	cells    *stock
 	zygotes  zygotes
 	filter   []byte
+	log      *slog.Logger
 	gate     *egress.Gate // nil where there is no way out
 	warnings []string
 	serial   atomic.Int64
@@ -53,7 +55,7 @@ func openWalled(dir string, owned *os.File, o Options) (Host, error) {
 	}
 	var refused []string
 	for _, m := range modes {
-		h := &walledHost{mode: m, jails: map[*walledJail]struct{}{}}
+		h := &walledHost{mode: m, log: o.Log, jails: map[*walledJail]struct{}{}}
 		if o.Egress != "" && o.Egress != egress.None {
 			h.gate = egress.NewGate(o.Egress)
 		}

@@ -131,6 +131,9 @@ func (zs *zygotes) start(h *walledHost, z *zygote, t *Template) {
 	z.starting = nil
 	switch {
 	case err != nil:
+		if z.failures == 0 && !zs.closed {
+			h.log.Warn("sandbox: programs are started one by one, as there is nothing to fork them from", "program", t.Command.Path, "error", err)
+		}
 		z.resumes = time.Now().Add(min(time.Second<<min(z.failures, 6), time.Minute))
 		z.failures++
 	case zs.closed:
