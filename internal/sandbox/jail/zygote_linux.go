@@ -68,6 +68,10 @@ func (j *walledJail) Fork(t *Template, c Command) (Process, error) {
 	}
 	j.group.Mark()
 	f, err := z.fork(p, j, c)
+	// It has ended, and what it was asked has not been read.
+	if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
+		return nil, ErrNoZygote
+	}
 	if err != nil {
 		return nil, fmt.Errorf("fork a zygote: %w", err)
 	}
