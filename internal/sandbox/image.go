@@ -185,8 +185,8 @@ func (b *blank) send(message []byte, file *os.File) error {
 		})
 		err = errors.Join(err, waiting)
 	})
-	if err = errors.Join(err, failed); err != nil {
-		return err
+	if err = errors.Join(err, failed); err != nil || sent == len(message) {
+		return err // it may have read all and gone on already
 	}
 	_, err = b.control.Write(message[sent:])
 	return err
