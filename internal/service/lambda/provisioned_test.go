@@ -44,6 +44,16 @@ func (s *stage) readiness(name, qualifier string) string {
 	return fmt.Sprint(*c.RequestedProvisionedConcurrentExecutions, " ", *c.AvailableProvisionedConcurrentExecutions, " ", *c.Status)
 }
 
+// used waits until invocations of f find so many environments kept ready. That is a moment after the
+// store shows them.
+func (s *stage) used(qualifier string, n int64) {
+	s.t.Helper()
+	s.eventually(fmt.Sprint(n, " environments for invocations"), func() bool {
+		r, err := s.route(s.ctx, scope{"000000000000", "us-east-1"}, "f", qualifier)
+		return err == nil && r.main.allotment != nil && r.main.allotment.all == n
+	})
+}
+
 func (s *stage) point(name, alias, version string, weights map[string]float64) error {
 	in := &api.UpdateAliasRequest{FunctionName: &name, Name: &alias, FunctionVersion: &version,
 		RoutingConfig: &api.AliasRoutingConfiguration{AdditionalVersionWeights: weights}}
@@ -96,6 +106,7 @@ func TestSharesOfAnAlias(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.eventually("four environments", func() bool { return s.readiness("f", "live") == "4 4 READY" })
+	s.used("live", 4)
 	other := func(r *route) *executable { return r.other }
 	main := func(r *route) *executable { return r.main }
 	for i, c := range []struct {
@@ -203,6 +214,7 @@ func TestProvisionedUtilization(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.eventually("four environments", func() bool { return s.readiness("f", "1") == "4 4 READY" })
+	s.used("1", 4)
 	read := func() string {
 		sum, samples := s.ProvisionedUtilization("000000000000", "us-east-1", "f", "1")
 		return fmt.Sprint(sum, samples)
@@ -262,6 +274,7 @@ func TestReservedBeforeReady(t *testing.T) {
 	run("on-demand")
 	close(gate)
 	s.eventually("two environments", func() bool { return s.readiness("f", "1") == "2 2 READY" })
+	s.used("1", 2)
 	run("provisioned-concurrency")
 	run("ReservedFunctionConcurrentInvocationLimitExceeded") // one of the two is still on demand
 	release <- struct{}{}
