@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -98,29 +99,34 @@ func (r *round) spans(d *telemetryapi.DoneRecord) {
 // reportLine is the REPORT line.
 func reportLine(r *round) func() string {
 	return func() string {
-		var b strings.Builder
-		fmt.Fprintf(&b, "REPORT RequestId: %s\tDuration: %.2f ms\tBilled Duration: %d ms\tMemory Size: %d MB\tMax Memory Used: %d MB\t",
-			r.inv.RequestID, telemetryapi.Millis(r.result.Duration), r.result.Billed.Milliseconds(),
-			r.env.spec.Memory, r.result.MemoryUsed)
+		b := append(make([]byte, 0, 256), "REPORT RequestId: "...)
+		field := func(name string, value int64, unit string) {
+			b = append(strconv.AppendInt(append(b, name...), value, 10), unit...)
+		}
+		b = append(append(b, r.inv.RequestID...), "\tDuration: "...)
+		b = strconv.AppendFloat(b, telemetryapi.Millis(r.result.Duration), 'f', 2, 64)
+		field(" ms\tBilled Duration: ", r.result.Billed.Milliseconds(), " ms")
+		field("\tMemory Size: ", int64(r.env.spec.Memory), " MB")
+		field("\tMax Memory Used: ", int64(r.result.MemoryUsed), " MB\t")
 		if r.result.Init > 0 {
-			fmt.Fprintf(&b, "Init Duration: %.2f ms\t", telemetryapi.Millis(r.result.Init))
+			b = fmt.Appendf(b, "Init Duration: %.2f ms\t", telemetryapi.Millis(r.result.Init))
 		}
 		if r.result.Restore > 0 {
-			fmt.Fprintf(&b, "Restore Duration: %.2f ms\tBilled Restore Duration: %d ms\t",
+			b = fmt.Appendf(b, "Restore Duration: %.2f ms\tBilled Restore Duration: %d ms\t",
 				telemetryapi.Millis(r.result.Restore), r.env.pause.billed().Milliseconds())
 		}
 		switch r.status {
 		case "timeout":
-			b.WriteString("Status: timeout")
+			b = append(b, "Status: timeout"...)
 		case "error":
 			if r.message != "" {
-				b.WriteString("Status: error\tError Type: " + r.reported)
+				b = append(append(b, "Status: error\tError Type: "...), r.reported...)
 			}
 		}
 		if xray := xrayLine(r.trace); xray != "" {
-			b.WriteString("\n" + xray)
+			b = append(append(b, '\n'), xray...)
 		}
-		return b.String()
+		return string(b)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/http/httpguts"
@@ -67,13 +68,30 @@ func (w *reply) WriteHeader(status int) {
 		w.line(name, w.header[name])
 	}
 	if _, said := w.header["Date"]; !said {
-		w.out = append(w.out, "Date: "...)
-		w.out = time.Now().UTC().AppendFormat(w.out, http.TimeFormat)
-		w.out = append(w.out, "\r\n"...)
+		w.out = append(w.out, dateLine(time.Now())...)
 	}
 	if w.last {
 		w.out = append(w.out, "Connection: close\r\n"...)
 	}
+}
+
+// dated is the Date of a second, as a header.
+type dated struct {
+	second int64
+	line   string
+}
+
+var lastDate atomic.Pointer[dated]
+
+// dateLine is the header that tells the time: most replies share it with the one before.
+func dateLine(now time.Time) string {
+	second := now.Unix()
+	if d := lastDate.Load(); d != nil && d.second == second {
+		return d.line
+	}
+	d := &dated{second, "Date: " + now.UTC().Format(http.TimeFormat) + "\r\n"}
+	lastDate.Store(d)
+	return d.line
 }
 
 // line writes a header.

@@ -2,8 +2,8 @@ package lambda
 
 import (
 	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
-	"fmt"
 	"hash/crc32"
 	"strconv"
 	"strings"
@@ -30,17 +30,24 @@ func trace(header, functionARN string, active bool, now time.Time) string {
 	}
 	var random [20]byte
 	rand.Read(random[:])
-	if root == "" {
-		root = "1-" + strconv.FormatInt(now.Unix(), 16) + "-" + hex.EncodeToString(random[:12])
-	}
 	if sampled != "0" && sampled != "1" {
 		sampled = "0"
 		if active {
 			sampled = "1"
 		}
 	}
-	if lineage == "" {
-		lineage = fmt.Sprintf("1:%08x:0", crc32.ChecksumIEEE([]byte(functionARN)))
+	out := append(make([]byte, 0, 128), "Root="...)
+	if root == "" {
+		out = append(strconv.AppendInt(append(out, "1-"...), now.Unix(), 16), '-')
+		out = hex.AppendEncode(out, random[:12])
 	}
-	return "Root=" + root + ";Parent=" + hex.EncodeToString(random[12:]) + ";Sampled=" + sampled + ";Lineage=" + lineage
+	out = append(append(out, root...), ";Parent="...)
+	out = append(hex.AppendEncode(out, random[12:]), ";Sampled="...)
+	out = append(append(out, sampled...), ";Lineage="...)
+	if lineage == "" {
+		var sum [4]byte
+		binary.BigEndian.PutUint32(sum[:], crc32.ChecksumIEEE([]byte(functionARN)))
+		return string(append(hex.AppendEncode(append(out, "1:"...), sum[:]), ":0"...))
+	}
+	return string(append(out, lineage...))
 }

@@ -37,8 +37,10 @@ func (s *Service) Match(r *http.Request) bool {
 // client wrote it.
 func urlOfRequest(r *http.Request) (id, path string) {
 	path = rawPath(r)
-	if m := urlHost.FindStringSubmatch(strings.ToLower(r.Host)); m != nil {
-		return m[1], path
+	if host := strings.ToLower(r.Host); strings.Contains(host, ".lambda-url.") {
+		if m := urlHost.FindStringSubmatch(host); m != nil {
+			return m[1], path
+		}
 	}
 	rest, ok := strings.CutPrefix(path, urlPath)
 	if !ok {
