@@ -355,6 +355,38 @@ func TestProgramsHaveNoRights(t *testing.T) {
 	}
 }
 
+// User namespaces lie beside one another: none has rights over another.
+func TestUserNamespacesAreApart(t *testing.T) {
+	h := openFor(t, Rootless)
+	seen := map[string]bool{}
+	for range 2 {
+		j := made(t, h, usual)
+		out, _ := python(t, j, `
+import os, fcntl
+own = os.open("/proc/self/ns/user", os.O_RDONLY)
+print(os.readlink("/proc/self/ns/user"))
+for name in "mnt", "pid", "net", "ipc", "uts", "cgroup":
+    owner = fcntl.ioctl(os.open("/proc/self/ns/" + name, os.O_RDONLY), 0xb701)
+    print(name, os.fstat(owner).st_ino == os.fstat(own).st_ino)
+try:
+    fcntl.ioctl(own, 0xb702)
+    print("the namespace above is in sight")
+except PermissionError:
+    print("nothing above is in sight")
+print(open("/proc/self/uid_map").read().split()[::2])
+`)
+		name, rest, _ := strings.Cut(out, "\n")
+		if seen[name] {
+			t.Errorf("two jails are in %s", name)
+		}
+		seen[name] = true
+		want := "mnt True\npid True\nnet True\nipc True\nuts True\ncgroup True\nnothing above is in sight\n['993', '1']\n"
+		if rest != want {
+			t.Errorf("got\n%s\nwant\n%s", rest, want)
+		}
+	}
+}
+
 func TestForbiddenCalls(t *testing.T) {
 	if runtime.GOARCH != "amd64" {
 		t.Skip("the numbers of the calls are those of amd64")
