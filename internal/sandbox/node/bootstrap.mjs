@@ -376,10 +376,19 @@ class Compiled {
     this.missed = 0;
     this.native = Module.prototype._compile;
     this.extension = Module._extensions[".js"];
+    // Before Node.js 22 kept code cannot import(), and an old one cannot import() from such code at all.
+    this.imports = Number.parseInt(process.versions.node) >= 22;
+    this.dynamic = vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER;
+    if (!this.dynamic) return;
+    const warn = process.emitWarning;
+    process.emitWarning = () => {}; // of the constant, which is new; once
+    new vm.Script("0", { importModuleDynamically: this.dynamic });
+    process.emitWarning = warn;
   }
 
   // read reads what an earlier environment left: the length of the index, the index, the code.
   read() {
+    if (!fs.existsSync(Compiled.file)) return;
     try {
       const all = fs.readFileSync(Compiled.file);
       const end = 4 + all.readUInt32LE(0);
@@ -387,23 +396,15 @@ class Compiled {
         this.found.set(name, all.subarray(end + offset, end + offset + size));
       }
     } catch {
-      this.found.clear(); // there is none, or it is of no use
+      this.found.clear(); // it is of no use
     }
   }
 
   install() {
-    const dynamic = vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER;
-    // Without walls paths are the host's, and nothing is kept. An old Node.js cannot import() from such code.
-    // What options preload may change how modules are compiled.
-    if (!dynamic || env.LAMBDA_TASK_ROOT !== "/var/task" || env.NODE_OPTIONS || process.execArgv.length > 0) return;
-    this.dynamic = dynamic;
-    this.imports = Number.parseInt(process.versions.node) >= 22;
-    const warn = process.emitWarning;
-    process.emitWarning = () => {}; // of the constant, which is new; once
-    new vm.Script("0", { importModuleDynamically: dynamic });
-    process.emitWarning = warn;
+    // Without walls paths are the host's, and nothing is kept. What options preload may change how modules
+    // are compiled.
+    if (!this.dynamic || env.LAMBDA_TASK_ROOT !== "/var/task" || env.NODE_OPTIONS || process.execArgv.length > 0) return;
     this.read();
-    const compiled = this;
     Module.prototype._compile = function _compile(content, filename, ...rest) {
       const run = compiled.compile(this, content, filename, rest[0]);
       if (!run) return Reflect.apply(compiled.native, this, [content, filename, ...rest]);
@@ -416,7 +417,6 @@ class Compiled {
     if (Module._extensions[".js"] !== this.extension || Object.hasOwn(module, "_compile")) return undefined; // it may be changed
     if (Module.wrap("") !== Compiled.head + Compiled.tail) return undefined;
     const cachedData = this.found.get(filename);
-    // Before Node.js 22 kept code cannot import().
     if (!cachedData && !this.imports && /\bimport\s*[(/]/.test(content)) return undefined;
     let script;
     try {
@@ -433,11 +433,11 @@ class Compiled {
   }
 
   // offer hands over what was compiled, if that is worth it and new.
-  async offer(address) {
+  offer(address) {
     const scripts = this.scripts;
     this.scripts = { push() {} };
     this.found.clear();
-    if (this.size < Compiled.worth || this.missed < this.size / 4) return;
+    if (this.size < Compiled.worth || this.missed < this.size / 4) return undefined;
     const index = [];
     const parts = [];
     let offset = 0;
@@ -450,9 +450,11 @@ class Compiled {
     const names = Buffer.from(JSON.stringify(index));
     const length = Buffer.alloc(4);
     length.writeUInt32LE(names.length);
-    await put(address, Buffer.concat([length, names, ...parts]));
+    return put(address, Buffer.concat([length, names, ...parts]));
   }
 }
+
+const compiled = new Compiled();
 
 // put hands over compiled code on a connection of its own, and waits until it is taken.
 function put(address, body) {
@@ -618,10 +620,10 @@ class Runtime {
   }
 
   async start() {
-    const compiled = new Compiled();
     compiled.install();
     this.handler = await load(env.LAMBDA_TASK_ROOT, env._HANDLER ?? "");
-    await compiled.offer(env.AWS_LAMBDA_RUNTIME_API);
+    const offered = compiled.offer(env.AWS_LAMBDA_RUNTIME_API);
+    if (offered) await offered;
     this.handle = this.handler[streamingKey] ? this.stream : this.invoke;
     if (env.AWS_LAMBDA_INITIALIZATION_TYPE === "snap-start") this.api.pause(() => this.next());
     else this.next();
