@@ -13,15 +13,76 @@ import sys
 import types
 
 
-def settle():
-    """Called before the first fork, when all is loaded that there will be."""
-    gc.collect()
+def settle(practise):
+    """Called before the first fork, when all is loaded that there will be.
+
+    The process has to do first what its children will: the interpreter writes into code until it knows how that
+    is used, and fills its caches.
+    """
+    for _ in range(_ENOUGH):
+        practise()
     word = _word_of_immortals()
+    if word is not None:  # or the rest is little beside the counts of references
+        gc.collect()
+        _fill_gaps()
+        _move_busy_code(practise)
+        for _ in range(_ENOUGH_OF_THE_MOVED):
+            practise()
+    gc.collect()
     if word is not None:
         _make_immortal(word)
-    _fill_interpreters_gaps()
-    _fill_librarys_gaps()
+    _fill_gaps()
     gc.freeze()
+
+
+# How often something must be done until the interpreter knows how code is used, and until it sees that it was
+# mistaken: it looks again when it was that 52 times.
+_ENOUGH, _ENOUGH_OF_THE_MOVED = 8, 56
+
+
+# --- code --------------------------------------------------------------------------------------------
+
+
+def _move_busy_code(practise):
+    """Moves together the code that the interpreter still writes into: where it cannot tell how code is used, it
+    counts until it looks again."""
+    functions = [o for o in gc.get_objects() if type(o) is types.FunctionType]
+    codes = {}  # by their numbers: to be equal is not to be the same
+    for f in functions:
+        _add_code(f.__code__, codes)
+    before = {i: _image(c) for i, c in codes.items()}
+    for _ in range(_ENOUGH // 2):
+        practise()
+    busy = {i for i, c in codes.items() if _image(c) != before[i]}
+    del before
+    _fill_gaps()
+    moved = {}
+    for f in functions:
+        _moved(f.__code__, busy, moved)
+    for f in functions:
+        f.__code__ = moved[id(f.__code__)]
+
+
+def _add_code(code, codes):
+    if id(code) not in codes:
+        codes[id(code)] = code
+        for c in code.co_consts:
+            if type(c) is types.CodeType:
+                _add_code(c, codes)
+
+
+def _image(code):
+    """The memory of a code object, without its count of references."""
+    return ctypes.string_at(id(code) + 16, code.__sizeof__() - 16)
+
+
+def _moved(code, busy, moved):
+    """The code itself, or a copy where it or what is defined in it is busy."""
+    if id(code) not in moved:
+        constants = tuple(_moved(c, busy, moved) if type(c) is types.CodeType else c for c in code.co_consts)
+        same = all(a is b for a, b in zip(constants, code.co_consts))
+        moved[id(code)] = code if same and id(code) not in busy else code.replace(co_consts=constants)
+    return moved[id(code)]
 
 
 # --- immortal objects --------------------------------------------------------------------------------
@@ -75,6 +136,11 @@ def _make_immortal(word):
 # --- gaps --------------------------------------------------------------------------------------------
 
 _kept = []
+
+
+def _fill_gaps():
+    _fill_interpreters_gaps()
+    _fill_librarys_gaps()
 
 
 def _fill_interpreters_gaps():

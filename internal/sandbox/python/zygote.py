@@ -82,7 +82,9 @@ class _Stock:
         import botocore.regions
         import botocore.session
         import collections
+        import itertools
         self.botocore, self.chain = botocore, collections.ChainMap
+        self.usual = itertools.cycle(("s3", "s3", "s3", "dynamodb", "s3", "sqs"))
         self.loader = botocore.loaders.create_loader()
         self.paths = tuple(self.loader._search_paths)
         self.rules, self.methods, self.names, self.sessions, self.contexts = {}, {}, {}, [], []
@@ -160,11 +162,10 @@ class _Stock:
         gc.collect()
 
     def practise(self, boto3):
-        """Makes clients as functions do, before the first fork, and what they took anew."""
+        """Makes a client as functions do, but takes nothing of what is there once."""
         kept = self.sessions, self.contexts
         self.sessions, self.contexts = [], []
-        for n in range(_PRACTICE):
-            self.start_as_functions(boto3, ("s3", "dynamodb", "sqs")[n % 3])
+        self.start_as_functions(boto3, next(self.usual))
         self.sessions, self.contexts = kept
 
     @staticmethod
@@ -182,8 +183,8 @@ class _Stock:
 class _NobodysSettings:
     """Settings that a client can be made with, for a while."""
 
-    values = {"AWS_DEFAULT_REGION": "none", "AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none",
-              "AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}
+    values = {"AWS_DEFAULT_REGION": "us-east-1", "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "none",
+              "AWS_SECRET_ACCESS_KEY": "none", "AWS_SESSION_TOKEN": "none", "AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}
 
     def __enter__(self):
         self.known = {name: os.environ.get(name) for name in self.values}
@@ -316,11 +317,7 @@ def serve(rehearse, snapshots=None):
     kernel = _Kernel()
     socket = _Requests()
     _note_loaded()
-    for _ in range(_PRACTICE):
-        rehearse()
-    if _stock is not None:
-        _stock.practise(sys.modules["boto3"])
-    _settle()
+    _settle(rehearse)
     if snapshots is not None:
         snapshots.prepare(kernel.known)
     socket.ready()
@@ -354,18 +351,19 @@ def serve(rehearse, snapshots=None):
             os.close(fd)
 
 
-# How often the zygote does itself what its children will do: the interpreter writes into code until it knows
-# how that is used, and fills its caches.
-_PRACTICE = 24
-
-
-def _settle():
-    """Sees that what is in memory stays shared. A function may have a module of the other's name."""
+def _settle(rehearse):
+    """Sees that what is in memory stays shared."""
     sys.path.append(os.path.dirname(os.path.abspath(__file__)))
     import sharing
     sys.path.pop()
-    del sys.modules["sharing"]
-    sharing.settle()
+    del sys.modules["sharing"]  # a function may have one of that name
+
+    def practise():
+        rehearse()
+        if _stock is not None:
+            _stock.practise(sys.modules["boto3"])
+
+    sharing.settle(practise)
 
 
 def _renew_streams():
