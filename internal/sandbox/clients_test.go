@@ -1,6 +1,7 @@
 package sandbox_test
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -56,6 +57,46 @@ def handler(event, context):
 	}
 	if m := failed(t, b.invoke(s, `{"fail": 1}`), "ValueError"); m != "bad" {
 		t.Errorf("message %q", m)
+	}
+}
+
+// AWS's client runs the hooks of SnapStart and waits to be restored.
+func TestAWSLambdaRICWithSnapStart(t *testing.T) {
+	long(t)
+	b := newBench(t, "")
+	s := b.function("provided.al2023", "app.handler", map[string]string{
+		"bootstrap": "#!/bin/sh\nexport PYTHONPATH=/var/task/packages\nexec /usr/bin/python3 -m awslambdaric \"$_HANDLER\"\n",
+		"app.py": `
+from snapshot_restore_py import register_before_snapshot, register_after_restore
+calls = []
+register_before_snapshot(calls.append, "before")
+register_after_restore(calls.append, "after")
+def fail(): 1 / 0
+import os
+if os.environ.get("FAIL") == "before": register_before_snapshot(fail)
+if os.environ.get("FAIL") == "after": register_after_restore(fail)
+def handler(event, context): return calls
+`,
+	})
+	s.SnapStart, s.InitializationType = true, "snap-start"
+	command(t, s.Code, "/usr/bin/python3", "-m", "pip", "install", "-q", "--target", "packages", "awslambdaric")
+	b.fill(s)
+	if r := b.invoke(s, `{}`); string(r.Payload) != `["before", "after"]` || r.Restore <= 0 {
+		t.Errorf("got %s, restored in %v", r.Payload, r.Restore)
+	}
+	early := *s
+	early.ID, early.Environment = "before", map[string]string{"FAIL": "before"}
+	var failed *sandbox.InitError
+	if err := b.fleet.Snapshot(t.Context(), &early); !errors.As(err, &failed) || failed.Type != "Runtime.BeforeSnapshotError" {
+		t.Errorf("got %v", err)
+	}
+	late := *s
+	late.ID, late.Environment = "after", map[string]string{"FAIL": "after"}
+	b.fill(&late)
+	_, err := b.fleet.Invoke(t.Context(), &late, &sandbox.Invocation{RequestID: "r"})
+	var restore *sandbox.RestoreError
+	if !errors.As(err, &restore) || restore.Type != "Runtime.AfterRestoreError" {
+		t.Errorf("got %v", err)
 	}
 }
 
