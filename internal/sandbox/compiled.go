@@ -66,16 +66,22 @@ func (e *environment) takeCompiled(w http.ResponseWriter, r *http.Request) {
 	case r.ContentLength <= 0 || r.ContentLength > mostCompiled:
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
 	default:
-		if err := e.fleet.keepCompiled(e.spec.ID, io.LimitReader(r.Body, r.ContentLength), r.ContentLength); err != nil {
+		err := e.fleet.keepCompiled(e.spec.ID, io.LimitReader(r.Body, r.ContentLength), r.ContentLength, &e.compiling)
+		switch {
+		case errors.Is(err, errCompiledLate):
+			w.WriteHeader(http.StatusForbidden)
+		case err != nil:
 			w.WriteHeader(http.StatusInternalServerError)
-			return
+		default:
+			w.WriteHeader(http.StatusNoContent)
 		}
-		w.WriteHeader(http.StatusNoContent)
 	}
 }
 
-// keepCompiled writes a Spec's file, whole or not at all.
-func (f *Fleet) keepCompiled(id string, body io.Reader, size int64) error {
+var errCompiledLate = errors.New("the initialization is over")
+
+// keepCompiled writes a Spec's file, whole and in time or not at all.
+func (f *Fleet) keepCompiled(id string, body io.Reader, size int64, c *compiling) error {
 	dir := f.compiledOf(id)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -94,6 +100,9 @@ func (f *Fleet) keepCompiled(id string, body io.Reader, size int64) error {
 	}
 	if err = errors.Join(err, half.Chmod(0o644), half.Close()); err != nil {
 		return err
+	}
+	if c.over.Load() {
+		return errCompiledLate
 	}
 	return os.Rename(half.Name(), filepath.Join(dir, compiledFile))
 }

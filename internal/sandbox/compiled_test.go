@@ -103,13 +103,21 @@ func TestCompiledCodeIsTheFunctionsAlone(t *testing.T) {
 			r.end(size < 1000 ? Buffer.alloc(size, "x") : undefined);
 		});
 		let write; try { fs.writeFileSync("/var/compiled/code", "x") } catch (e) { write = e.code }
-		exports.handler = async () => ({ there: fs.existsSync("/var/compiled/code"), late: await put(10), write });
-		if (process.env.EARLY) exports.early = put(Number(process.env.EARLY));
+		exports.handler = async () => {
+			if (slow) { slow.end(Buffer.alloc(5, "x")); slow = (await new Promise((done) => slow.on("response", done))).statusCode }
+			return { there: fs.existsSync("/var/compiled/code"), late: await put(10), write, slow };
+		};
+		let slow = null;
+		if (process.env.EARLY === "slow") {
+			slow = http.request({ host: "127.0.0.1", port: 9001, path: "/cirro/compiled", method: "PUT", headers: { "Content-Length": 10 } });
+			slow.write(Buffer.alloc(5, "x"));
+		} else if (process.env.EARLY) put(Number(process.env.EARLY));
 	`
 	s := b.function("nodejs20.x", "index.handler", map[string]string{"index.js": look})
 	for _, c := range []struct{ early, want string }{
-		{"", fmt.Sprintf(`{"there":false,"late":%d,"write":"ENOENT"}`, http.StatusForbidden)},
-		{"70000000", fmt.Sprintf(`{"there":false,"late":%d,"write":"ENOENT"}`, http.StatusForbidden)},
+		{"", fmt.Sprintf(`{"there":false,"late":%d,"write":"ENOENT","slow":null}`, http.StatusForbidden)},
+		{"70000000", fmt.Sprintf(`{"there":false,"late":%d,"write":"ENOENT","slow":null}`, http.StatusForbidden)},
+		{"slow", fmt.Sprintf(`{"there":false,"late":%d,"write":"ENOENT","slow":%[1]d}`, http.StatusForbidden)},
 	} {
 		one := *s
 		one.ID += c.early
@@ -134,7 +142,7 @@ func TestCompiledCodeIsTheFunctionsAlone(t *testing.T) {
 	same := *s
 	same.ID = first.ID
 	b.fleet.EndIdle(first.ID)
-	if r := b.invoke(&same, `{}`); string(r.Payload) != fmt.Sprintf(`{"there":true,"late":%d,"write":"EROFS"}`, http.StatusForbidden) {
+	if r := b.invoke(&same, `{}`); string(r.Payload) != fmt.Sprintf(`{"there":true,"late":%d,"write":"EROFS","slow":null}`, http.StatusForbidden) {
 		t.Errorf("the same function sees %s", r.Payload)
 	}
 }
