@@ -3,6 +3,8 @@ package sandbox
 import (
 	"net"
 	"sync"
+
+	"cirro/internal/rawio"
 )
 
 // connections counts the connections of an environment's processes to the platform. When the last one
@@ -29,7 +31,7 @@ func (l *counting) Accept() (net.Conn, error) {
 	l.connections.lock.Lock()
 	defer l.connections.lock.Unlock()
 	l.connections.open++
-	return &counted{Conn: nc, connections: l.connections}, nil
+	return &counted{Conn: rawio.New(nc), connections: l.connections}, nil
 }
 
 type counted struct {

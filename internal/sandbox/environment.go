@@ -104,7 +104,7 @@ func (f *Fleet) place(ctx context.Context, s *Spec, custom bool, b *blank, log *
 		e.entry, e.entryErr = provided.Entrypoint(s.Code, opt)
 	}
 	e.server = runtimeapi.NewServer(e.runtime, e, e.exited)
-	go e.server.Serve(e.connections.listen(netutil.LimitListener(j.Listener(0), mostToRuntime)))
+	go e.server.Serve(netutil.LimitListener(e.connections.listen(j.Listener(0)), mostToRuntime))
 	if f.endpoint != nil {
 		go f.endpoint.Serve(netutil.LimitListener(j.Listener(1), mostToPlatform))
 	}

@@ -5,6 +5,8 @@ import (
 	"os"
 	"sync"
 	"syscall"
+
+	"cirro/internal/rawio"
 )
 
 // output reads what processes of an environment print. Standard output and standard error are one
@@ -79,7 +81,7 @@ func (o *output) step(fd uintptr) (int, error) {
 	buffer := buffers.Get().(*[32 * 1024]byte)
 	defer buffers.Put(buffer)
 	for {
-		n, err := syscall.Read(int(fd), buffer[:])
+		n, err := rawio.Read(fd, buffer[:])
 		if err == syscall.EINTR {
 			continue
 		}

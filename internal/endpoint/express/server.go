@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"cirro/internal/rawio"
 )
 
 // Server is an http.Server that leaves some requests to a quicker way. A handler cannot tell the two
@@ -71,7 +73,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{Conn: nc, server: l.server, idle: true, timed: true}
+	c := &conn{Conn: rawio.New(nc), server: l.server, idle: true, timed: true}
 	c.blank = (&http.Request{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, RemoteAddr: nc.RemoteAddr().String()}).
 		WithContext(context.WithValue(l.server.context, http.LocalAddrContextKey, nc.LocalAddr()))
 	l.server.lock.Lock()
