@@ -19,11 +19,14 @@ BOTO3 = "import boto3\ns3 = boto3.client('s3')\n"
 BUSY = BOTO3 + "import time\ndef handler(event, context):\n    time.sleep(1)\n    return event\n"
 LOAD = CACHE / "load"
 
+# An environment takes less of its own where the interpreter has immortal objects, from Python 3.12 on.
+PYTHONS = ("python3.11", "python3.12", "python3.13")
+
 # name: runtime, handler, files
 FUNCTIONS = {
     "python": ("python3.11", "app.handler", lambda: {"app.py": ECHO}),
     "python, boto3 client": ("python3.11", "app.handler", lambda: {"app.py": BOTO3 + ECHO}),
-    "python, busy": ("python3.11", "app.handler", lambda: {"app.py": BUSY}),
+    **{f"{version}, busy": (version, "app.handler", lambda: {"app.py": BUSY}) for version in PYTHONS},
     "python, pandas layer": ("python3.11", "app.handler", lambda: {"app.py": "import pandas\n" + ECHO}),
     "node": ("nodejs20.x", "index.handler", lambda: {"index.js": "exports.handler = async (event) => event;\n"}),
     "static binary, aws-lambda-go": ("provided.al2023", "bootstrap", lambda: {"bootstrap": (CACHE / "echo").read_bytes()}),

@@ -108,10 +108,10 @@ class Server:
         self.process.wait()
 
 
-def start_cirro(data):
+def start_cirro(data, *arguments):
     port = free_port()
     runtimes = os.environ.get("CIRRO_RUNTIMES", BINARY.parent / "runtimes")
-    return Server([BINARY, "serve", "--listen", f"127.0.0.1:{port}", "--data", data, "--runtimes", runtimes],
+    return Server([BINARY, "serve", "--listen", f"127.0.0.1:{port}", "--data", data, "--runtimes", runtimes, *arguments],
                   f"http://127.0.0.1:{port}", "/_cirro/health")
 
 
