@@ -20,7 +20,7 @@ const (
 
 // The stages of a connection. One that is closed while a request on it is being answered ends after that.
 const (
-	fresh     = iota // nothing was answered here
+	fresh     = iota // net/http knows best what happens here
 	rested           // the request taken last was answered
 	answering        // a request taken is being answered
 	closing          // and is the last
@@ -133,6 +133,7 @@ func (c *conn) advance() error {
 
 // pass leaves the next request to net/http: so many bytes, or all that come where that is not known.
 func (c *conn) pass(size int64) {
+	c.stage.CompareAndSwap(rested, fresh)
 	c.idle = false
 	c.through = size < 0
 	c.left = size - int64(c.ahead)

@@ -292,6 +292,45 @@ func TestShutdown(t *testing.T) {
 	}
 }
 
+// Shutdown waits for net/http's request on a connection that was used in both ways.
+func TestShutdownWaitsForBoth(t *testing.T) {
+	began, goOn := make(chan struct{}), make(chan struct{})
+	s, address, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/other" {
+			close(began)
+			<-goOn
+		}
+		io.WriteString(w, "done")
+	})
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	r := bufio.NewReader(c)
+	io.WriteString(c, post("/quick/a", ""))
+	res, err := http.ReadResponse(r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.Copy(io.Discard, res.Body)
+	io.WriteString(c, post("/other", ""))
+	<-began
+	// Shutdown closes what rests before it first looks whether its context has ended.
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := s.Shutdown(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	close(goOn)
+	if res, err = http.ReadResponse(r, nil); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := io.ReadAll(res.Body); string(b) != "done" || err != nil {
+		t.Errorf("got %q, %v", b, err)
+	}
+}
+
 // Shutdown gives up when its context ends, and Close ends a connection that is in use.
 func TestClose(t *testing.T) {
 	began, goOn := make(chan struct{}), make(chan struct{})
