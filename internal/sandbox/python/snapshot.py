@@ -434,6 +434,62 @@ def _same(path, status):
     return stat.S_IFMT(status.st_mode), status.st_size, status.st_ino, status.st_mtime_ns
 
 
+class _Temporary:
+    """The files in /tmp, which are a part of what a function has done."""
+
+    @staticmethod
+    def save(file, at, most):
+        """Copies them to a file, one behind the other, and lists them."""
+        saved = []
+        for directory, directories, files in os.walk("/tmp"):
+            for name in directories + files:
+                path = os.path.join(directory, name)
+                status = os.lstat(path)
+                mode, size, target = status.st_mode, 0, None
+                if stat.S_ISREG(mode):
+                    size = _Temporary._copy(path, file, at, most)
+                    at += size
+                elif stat.S_ISLNK(mode):
+                    target = os.readlink(path)
+                elif not stat.S_ISDIR(mode):
+                    continue
+                saved.append([path, mode, status.st_mtime_ns, size, target])
+        return saved, at
+
+    @staticmethod
+    def _copy(path, file, at, most):
+        size = 0
+        with open(path, "rb", 0) as f:
+            while True:
+                data = f.read(1 << 20)
+                if not data:
+                    return size
+                if at + size + len(data) > most:
+                    raise Declined(f"it takes more than {most >> 20} MB with what is in /tmp")
+                os.pwrite(file, data, at + size)
+                size += len(data)
+
+    @staticmethod
+    def restore(saved, file, at):
+        for path, mode, modified, size, target in saved:
+            if stat.S_ISLNK(mode):
+                os.symlink(target, path)
+                continue
+            if stat.S_ISDIR(mode):
+                os.mkdir(path, mode & 0o7777 | 0o700)
+                continue
+            with open(path, "xb", 0) as f:
+                for start in range(at, at + size, 1 << 20):
+                    f.write(os.pread(file, min(1 << 20, at + size - start), start))
+            at += size
+            os.chmod(path, mode & 0o7777)
+            os.utime(path, ns=(modified, modified))
+        for path, mode, modified, _, _ in saved:
+            if stat.S_ISDIR(mode):
+                os.chmod(path, mode & 0o7777)
+                os.utime(path, ns=(modified, modified))
+
+
 # --- the plan ----------------------------------------------------------------------------------------
 
 _MAPPING = re.compile(rb"([0-9a-f]+)-([0-9a-f]+) (r|-)(w|-)(x|-)(p|s) ([0-9a-f]+) [0-9a-f]+:[0-9a-f]+ (\d+) *(.*)")
@@ -587,16 +643,17 @@ class _Plan:
         rows.append((_POKE, s.thread_number, 0, 0, 0, 0, 0, 0))
         rows.append((_DONE, stack, 1, 0, 0, 0, 0, 0))
         table = _words(rows).tobytes()
+        files, end = _Temporary.save(self.file, self.end, self.most)
         note = json.dumps({
             "files": self.files, "patches": patches, "descriptors": descriptors, "cwd": os.getcwd(), "umask": _umask(),
-            "rows": len(rows), "data": len(data),
+            "temporary": files, "contents": self.end,
         }).encode()
         if len(table) + 64 > _DATA - _PAGE:
             raise Declined("its memory is in too many parts")
-        if self.end + len(table) + len(data) + len(note) > self.most:
+        if end + len(table) + len(data) + len(note) > self.most:
             raise Declined(f"it takes more than {self.most >> 20} MB")
-        os.pwrite(self.file, table + data + note, self.end)
-        os.pwrite(self.file, json.dumps([s.token, self.end, len(table), len(data), len(note)]).encode().ljust(_PAGE), 0)
+        os.pwrite(self.file, table + data + note, end)
+        os.pwrite(self.file, json.dumps([s.token, end, len(table), len(data), len(note)]).encode().ljust(_PAGE), 0)
 
     def _kernel(self):
         """What the kernel keeps of a process: data, and system calls that point to it."""
@@ -642,6 +699,10 @@ class _Start:
 
     def become(self, control, assignment):
         s, note = self.snapshots, self.note
+        try:
+            _Temporary.restore(note["temporary"], self.file, note["contents"])
+        except OSError as e:
+            raise Declined(f"a file in /tmp cannot be made again: {e}") from e
         _Descriptors.open(note["descriptors"])
         files = []
         try:

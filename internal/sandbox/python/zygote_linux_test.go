@@ -3,7 +3,6 @@ package python_test
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"maps"
@@ -27,6 +26,8 @@ type nest struct {
 	t       testing.TB
 	host    jail.Host
 	runtime *family.Runtime
+	layer   string   // of its eggs
+	image   *os.File // that its eggs are made of
 }
 
 // packages is the directory with boto3, where this machine has it.
@@ -58,7 +59,7 @@ func newNest(t testing.TB, m jail.Mode, name, packages string) *nest {
 	if err != nil {
 		t.Skip(err)
 	}
-	return &nest{t, host, r}
+	return &nest{t: t, host: host, runtime: r}
 }
 
 // egg is an interpreter that waits.
@@ -69,6 +70,8 @@ type egg struct {
 	control *os.File
 	output  *os.File
 	files   map[string]string // of the function, beside its handler's
+	layer   string            // directory, "" for none
+	image   *os.File          // that it is made of, nil for none
 }
 
 func (n *nest) egg() *egg {
@@ -105,7 +108,7 @@ func (n *nest) egg() *egg {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	return &egg{t: n.t, jail: j, process: p, control: ours, output: r}
+	return &egg{t: n.t, jail: j, process: p, control: ours, output: r, layer: n.layer, image: n.image}
 }
 
 // ready returns when the interpreter waits.
@@ -134,18 +137,7 @@ func (e *egg) run(code string, variables map[string]string) string {
 	for d := dir; d != os.TempDir() && d != "/"; d = filepath.Dir(d) {
 		os.Chmod(d, 0o755)
 	}
-	if err := e.jail.Assign(context.Background(), jail.Limits{Memory: 256 << 20, Pids: 64}, []jail.Bind{{Source: dir, Target: family.Task}}); err != nil {
-		e.t.Fatal(err)
-	}
-	v := map[string]string{"LAMBDA_TASK_ROOT": family.Task, "_HANDLER": "app.handler", "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"}
-	for k, x := range variables {
-		v[k] = x
-	}
-	message, err := json.Marshal(family.Assignment{Environment: v})
-	if err != nil {
-		e.t.Fatal(err)
-	}
-	e.control.Write(append(message, '\n'))
+	e.assign(dir, 256<<20, variables, nil)
 	out, err := io.ReadAll(bufio.NewReader(e.output))
 	if err != nil {
 		e.t.Fatal(err)
@@ -327,7 +319,7 @@ func children(t testing.TB) map[string]int {
 }
 
 func TestAnInterpreterThatWaitedIsAsOneThatWasJustStarted(t *testing.T) {
-	nests(t, "", func(t *testing.T, n *nest) {
+	ways(t, "", func(t *testing.T, n *nest) {
 		for _, c := range []struct{ name, code, want string }{
 			{"environment", `print(sorted(os.environ), os.environb.get(b"PYTHONPATH"))`,
 				"['AWS_LAMBDA_RUNTIME_API', 'LAMBDA_TASK_ROOT', 'TZ', 'V', '_HANDLER'] None"},
