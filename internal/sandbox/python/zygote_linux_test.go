@@ -560,7 +560,7 @@ func TestForkedInterpretersCanBeKilled(t *testing.T) {
 func TestManyForksAtOnce(t *testing.T) {
 	nests(t, "", func(t *testing.T, n *nest) {
 		var all sync.WaitGroup
-		for i := range 50 {
+		for i := range 25 {
 			e := n.egg()
 			all.Go(func() {
 				if got := e.run("import os; print(os.environ['N'])", map[string]string{"N": strconv.Itoa(i)}); got != strconv.Itoa(i) {
