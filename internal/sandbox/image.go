@@ -63,7 +63,7 @@ func (s *saving) finish() (*image, error) {
 const saveLimit = 2 * time.Minute
 
 // savePackages starts a program as for a function, without its credentials, has it load modules of packages,
-// and saves it. It prints nothing to the function's log and reaches nobody.
+// and saves it. It prints nothing to the function's log and does not reach the platform.
 func (f *Fleet) savePackages(s *Spec, modules []string, most int64) (*image, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), saveLimit)
 	defer cancel()
@@ -110,6 +110,9 @@ func (f *Fleet) savePrograms(ctx context.Context, s *Spec, b *blank, saving *sav
 		return nil, err
 	}
 	b.out.to(func(string) {})
+	for i := range 2 {
+		b.jail.Listener(i).Close() // nobody answers: what asks is not to wait
+	}
 	if err := b.assign(family.Assignment{Environment: asMap(variables), Save: &saving.order}, saving.image.file); err != nil {
 		return nil, err
 	}
