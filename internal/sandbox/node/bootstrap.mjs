@@ -367,13 +367,14 @@ class Compiled {
   static head = "(function (exports, require, module, __filename, __dirname) { ";
   static tail = "\n});";
   static least = 1024; // characters of a module that is worth it
-  static worth = 128 * 1024; // of all modules together
+  static enough = 128 * 1024; // of all modules together
 
   constructor() {
     this.found = new Map();
     this.scripts = [];
     this.size = 0;
     this.missed = 0;
+    this.over = false; // the function is initialised
     this.native = Module.prototype._compile;
     this.extension = Module._extensions[".js"];
     // Before Node.js 22 kept code cannot import(), and an old one cannot import() from such code at all.
@@ -428,20 +429,21 @@ class Compiled {
     }
     if (!cachedData || script.cachedDataRejected) this.missed += content.length;
     this.size += content.length;
-    this.scripts.push([filename, script]);
+    if (!this.over) this.scripts.push([filename, script]);
     return script.runInThisContext();
   }
 
-  // offer hands over what was compiled, if that is worth it and new.
+  // worth says whether it is worth it, and new.
+  worth() {
+    return this.size >= Compiled.enough && this.missed >= this.size / 4;
+  }
+
+  // offer hands over what was compiled.
   offer(address) {
-    const scripts = this.scripts;
-    this.scripts = { push() {} };
-    this.found.clear();
-    if (this.size < Compiled.worth || this.missed < this.size / 4) return undefined;
     const index = [];
     const parts = [];
     let offset = 0;
-    for (const [name, script] of scripts) {
+    for (const [name, script] of this.scripts) {
       const data = script.createCachedData();
       index.push([name, offset, data.length]);
       parts.push(data);
@@ -622,8 +624,9 @@ class Runtime {
   async start() {
     compiled.install();
     this.handler = await load(env.LAMBDA_TASK_ROOT, env._HANDLER ?? "");
-    const offered = compiled.offer(env.AWS_LAMBDA_RUNTIME_API);
-    if (offered) await offered;
+    compiled.over = true;
+    if (compiled.worth()) await compiled.offer(env.AWS_LAMBDA_RUNTIME_API);
+    compiled.scripts = [];
     this.handle = this.handler[streamingKey] ? this.stream : this.invoke;
     if (env.AWS_LAMBDA_INITIALIZATION_TYPE === "snap-start") this.api.pause(() => this.next());
     else this.next();
