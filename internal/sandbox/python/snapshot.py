@@ -149,6 +149,7 @@ class Snapshots:
                 stream.flush()
             except Exception:
                 pass
+        _renew()  # a first time takes longer: OpenSSL loads what it draws with
         gc.collect()
         gc.freeze()
         self._open(_SHARED)
