@@ -62,7 +62,7 @@ func TestWhatDoesNotComeToBeIsTriedLessAndLess(t *testing.T) {
 }
 
 func TestShareKeepsWithinTheBudget(t *testing.T) {
-	n := newNursery(nil, 100<<20)
+	n := newNursery(&Fleet{}, 100<<20)
 	large, small, unused := &pool{cost: 50 << 20}, &pool{cost: 5 << 20}, &pool{}
 	n.pools = map[string]*pool{"large": large, "small": small, "unused": unused}
 	for range 10 {
