@@ -1,0 +1,212 @@
+package item
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"cirro/internal/awsapi"
+	api "cirro/internal/awsapi/dynamodb"
+)
+
+// maxDepth is how deep lists and maps may be nested.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html#limits-attributes
+const maxDepth = 32
+
+// FromAPI returns the item that a request holds, checked: each value has one type, numbers are such as DynamoDB can
+// hold, sets are neither empty nor with duplicates, nesting is bounded. What a table demands of its keys is checked
+// elsewhere.
+func FromAPI(attributes map[string]api.AttributeValue) (Item, error) {
+	return fromMap(attributes, 0)
+}
+
+// ValueFromAPI is FromAPI for one value.
+func ValueFromAPI(v api.AttributeValue) (Value, error) { return fromValue(&v, 0) }
+
+func fromMap(attributes map[string]api.AttributeValue, depth int) (Item, error) {
+	it := make(Item, len(attributes))
+	for name, v := range attributes {
+		value, err := fromValue(&v, depth)
+		if err != nil {
+			return nil, firstFailure(attributes, depth)
+		}
+		it[name] = value
+	}
+	return it, nil
+}
+
+// firstFailure is the error of the first attribute that has one, by name, so that the same request has the same answer.
+func firstFailure(attributes map[string]api.AttributeValue, depth int) error {
+	for _, name := range slices.Sorted(maps.Keys(attributes)) {
+		v := attributes[name]
+		if _, err := fromValue(&v, depth); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func fromValue(v *api.AttributeValue, depth int) (Value, error) {
+	if depth > maxDepth {
+		return Value{}, awsapi.ValidationException.New("Nesting Levels have exceeded supported limits")
+	}
+	var out Value
+	var err error
+	types := 0
+	take := func(present bool, read func() (Value, error)) {
+		if !present {
+			return
+		}
+		types++
+		if err == nil {
+			out, err = read()
+		}
+	}
+	take(v.S != nil, func() (Value, error) { return String(*v.S), nil })
+	take(v.N != nil, func() (Value, error) { return Number(*v.N) })
+	take(v.B != nil, func() (Value, error) { return Bytes(v.B), nil })
+	take(v.SS != nil, func() (Value, error) { return stringSet(v.SS) })
+	take(v.NS != nil, func() (Value, error) { return numberSet(v.NS) })
+	take(v.BS != nil, func() (Value, error) { return binarySet(v.BS) })
+	take(v.M != nil, func() (Value, error) { return fromMapValue(v.M, depth) })
+	take(v.L != nil, func() (Value, error) { return fromList(v.L, depth) })
+	take(v.NULL != nil, func() (Value, error) { return fromNull(*v.NULL) })
+	take(v.BOOL != nil, func() (Value, error) { return Boolean(*v.BOOL), nil })
+	switch {
+	case err != nil:
+		return Value{}, err
+	case types == 0:
+		return Value{}, awsapi.ValidationException.New("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes")
+	case types > 1:
+		return Value{}, awsapi.ValidationException.New("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes")
+	}
+	return out, nil
+}
+
+func fromMapValue(m map[string]api.AttributeValue, depth int) (Value, error) {
+	it, err := fromMap(m, depth+1)
+	return Map(it), err
+}
+
+func fromList(l []api.AttributeValue, depth int) (Value, error) {
+	list := make([]Value, len(l))
+	for i := range l {
+		var err error
+		if list[i], err = fromValue(&l[i], depth+1); err != nil {
+			return Value{}, err
+		}
+	}
+	return List(list...), nil
+}
+
+func fromNull(isNull bool) (Value, error) {
+	if !isNull {
+		return Value{}, invalid("Null attribute value types must have the value of true")
+	}
+	return Null(), nil
+}
+
+// The double spaces are AWS's.
+func stringSet(elements []string) (Value, error) {
+	if len(elements) == 0 {
+		return Value{}, invalid("An string set  may not be empty")
+	}
+	set := Set(SS, elements...)
+	if len(set.Set) < len(elements) {
+		return Value{}, invalid("Input collection [%s] contains duplicates.", strings.Join(elements, ", "))
+	}
+	return set, nil
+}
+
+func numberSet(elements []string) (Value, error) {
+	if len(elements) == 0 {
+		return Value{}, invalid("An number set  may not be empty")
+	}
+	numbers := make([]string, len(elements))
+	for i, element := range elements {
+		var err error
+		if numbers[i], err = canonicalNumber(element); err != nil {
+			return Value{}, err
+		}
+	}
+	set := Set(NS, numbers...)
+	if len(set.Set) < len(elements) {
+		return Value{}, awsapi.ValidationException.New("Input collection contains duplicates")
+	}
+	return set, nil
+}
+
+func binarySet(elements [][]byte) (Value, error) {
+	if len(elements) == 0 {
+		return Value{}, invalid("Binary sets should not be empty")
+	}
+	texts := make([]string, len(elements))
+	for i, element := range elements {
+		texts[i] = string(element)
+	}
+	set := Set(BS, texts...)
+	if len(set.Set) < len(elements) {
+		return Value{}, invalid("Input collection %s of type BS contains duplicates.", fmt.Sprint(texts))
+	}
+	return set, nil
+}
+
+func invalid(format string, args ...any) error {
+	return awsapi.ValidationException.New("One or more parameter values were invalid: "+format, args...)
+}
+
+// API returns the item as a reply holds it.
+func (it Item) API() map[string]api.AttributeValue {
+	if it == nil {
+		return nil
+	}
+	out := make(map[string]api.AttributeValue, len(it))
+	for name, v := range it {
+		out[name] = v.API()
+	}
+	return out
+}
+
+// API returns the value as a reply holds it.
+func (v Value) API() api.AttributeValue {
+	switch v.Kind {
+	case S:
+		return api.AttributeValue{S: &v.Text}
+	case N:
+		return api.AttributeValue{N: &v.Text}
+	case B:
+		return api.AttributeValue{B: []byte(v.Text)}
+	case SS:
+		return api.AttributeValue{SS: v.Set}
+	case NS:
+		return api.AttributeValue{NS: v.Set}
+	case BS:
+		return api.AttributeValue{BS: v.binarySet()}
+	case M:
+		return api.AttributeValue{M: v.Map.API()}
+	case L:
+		return api.AttributeValue{L: v.apiList()}
+	case NULL:
+		return api.AttributeValue{NULL: &v.Bool}
+	case BOOL:
+		return api.AttributeValue{BOOL: &v.Bool}
+	}
+	return api.AttributeValue{}
+}
+
+func (v Value) binarySet() [][]byte {
+	out := make([][]byte, len(v.Set))
+	for i, element := range v.Set {
+		out[i] = []byte(element)
+	}
+	return out
+}
+
+func (v Value) apiList() []api.AttributeValue {
+	out := make([]api.AttributeValue, len(v.List))
+	for i := range v.List {
+		out[i] = v.List[i].API()
+	}
+	return out
+}
