@@ -24,8 +24,8 @@ CLIENTS = (1, 16, 32, 64)
 AT_ONCE = 100
 
 
-def load(url, clients, seconds, headers=(), mode="run"):
-    args = [LOAD, mode, "-url", url, "-clients", str(clients), "-body", EVENT]
+def load(url, clients, seconds, headers=(), mode="run", body=EVENT, keys=1):
+    args = [LOAD, mode, "-url", url, "-clients", str(clients), "-body", body, "-keys", str(keys)]
     args += ["-for", f"{seconds}s"] if mode == "run" else []
     for h in headers:
         args += ["-header", h]

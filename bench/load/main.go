@@ -10,11 +10,13 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
 	"log"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -78,6 +80,7 @@ func run(mode string, args []string) {
 	period := flags.Duration("for", 5*time.Second, "how long to measure")
 	warmup := flags.Duration("warmup", time.Second, "how long to send before measuring")
 	body := flags.String("body", "{}", "the request's body")
+	keys := flags.Int("keys", 1, "each "+token+" in the body becomes a number below this: another for each request, and one more for each token in it")
 	var extra headers
 	flags.Var(&extra, "header", "a header line; may be repeated")
 	if err := flags.Parse(args); err != nil {
@@ -96,7 +99,7 @@ func run(mode string, args []string) {
 	if mode == "burst" {
 		f = burst(u.Host, request, *clients)
 	} else {
-		f = measure(u.Host, request, *clients, *warmup, *period)
+		f = measure(u.Host, template{request, *keys}, *clients, *warmup, *period)
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(f); err != nil {
 		log.Fatal(err)
@@ -146,7 +149,37 @@ func burst(host string, request []byte, clients int) burstFigures {
 	return f
 }
 
-func measure(host string, request []byte, clients int, warmup, period time.Duration) figures {
+// token stands for the number of a key: eight digits.
+const token = "########"
+
+// template is a request in which the tokens are to be numbers below keys.
+type template struct {
+	request []byte
+	keys    int
+}
+
+// requests returns what makes one request after the other, each in the same memory.
+func (t template) requests() func() []byte {
+	request := bytes.Clone(t.request)
+	var places [][]byte
+	for at := 0; ; {
+		i := bytes.Index(request[at:], []byte(token))
+		if i < 0 {
+			break
+		}
+		at += i + len(token)
+		places = append(places, request[at-len(token):at])
+	}
+	return func() []byte {
+		n := rand.IntN(t.keys)
+		for i, p := range places {
+			copy(p, fmt.Sprintf("%0*d", len(token), (n+i)%t.keys))
+		}
+		return request
+	}
+}
+
+func measure(host string, t template, clients int, warmup, period time.Duration) figures {
 	begin := time.Now().Add(warmup)
 	end := begin.Add(period)
 	var mu sync.Mutex
@@ -155,7 +188,7 @@ func measure(host string, request []byte, clients int, warmup, period time.Durat
 	var wg sync.WaitGroup
 	for range clients {
 		wg.Go(func() {
-			times, bad, err := client(host, request, begin, end)
+			times, bad, err := client(host, t.requests(), begin, end)
 			if err != nil {
 				log.Fatalf("load: %v", err)
 			}
@@ -174,7 +207,7 @@ func measure(host string, request []byte, clients int, warmup, period time.Durat
 }
 
 // client sends one request after the other until end and returns how long those sent since begin took.
-func client(host string, request []byte, begin, end time.Time) (times []time.Duration, failed int, err error) {
+func client(host string, request func() []byte, begin, end time.Time) (times []time.Duration, failed int, err error) {
 	c, err := net.Dial("tcp", host)
 	if err != nil {
 		return nil, 0, err
@@ -186,7 +219,7 @@ func client(host string, request []byte, begin, end time.Time) (times []time.Dur
 		if at.After(end) {
 			return times, failed, nil
 		}
-		if _, err := c.Write(request); err != nil {
+		if _, err := c.Write(request()); err != nil {
 			return nil, 0, err
 		}
 		status, keep, err := readReply(r)
