@@ -15,6 +15,7 @@ import (
 
 	apigatewayapi "cirro/internal/awsapi/apigateway"
 	scalingapi "cirro/internal/awsapi/applicationautoscaling"
+	dynamodbapi "cirro/internal/awsapi/dynamodb"
 	iamapi "cirro/internal/awsapi/iam"
 	lambdaapi "cirro/internal/awsapi/lambda"
 	logsapi "cirro/internal/awsapi/logs"
@@ -28,6 +29,7 @@ import (
 	"cirro/internal/service/apigateway"
 	"cirro/internal/service/apigateway/headercase"
 	"cirro/internal/service/applicationautoscaling"
+	"cirro/internal/service/dynamodb"
 	"cirro/internal/service/iam"
 	"cirro/internal/service/lambda"
 	"cirro/internal/service/logs"
@@ -177,10 +179,13 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 	scaling := applicationautoscaling.New(applicationautoscaling.Deps{Store: st, Caller: front, Meter: functions,
 		Period: o.ScalingPeriod, Log: o.Log})
 	p.onClose(scaling.Close)
+	tables := dynamodb.New(dynamodb.Deps{Store: st, Caller: front, Log: o.Log})
+	p.onClose(tables.Close)
 	front.Register(&logsapi.Service, logService)
 	front.Register(&lambdaapi.Service, functions)
 	front.Register(&apigatewayapi.Service, gateway)
 	front.Register(&scalingapi.Service, scaling)
+	front.Register(&dynamodbapi.Service, tables)
 	front.Register(&iamapi.Service, iam.New(st))
 	front.Register(&stsapi.Service, sts.New(authority, front))
 	front.Mount(isHealth, http.HandlerFunc(health))
@@ -191,6 +196,7 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 	logService.Start(ctx)
 	functions.Start(ctx)
 	scaling.Start(ctx)
+	tables.Start(ctx)
 	return nil
 }
 

@@ -24,7 +24,7 @@ var ErrClosed = errors.New("store: closed")
 
 // MaxKey and MaxValue bound what a key and a value may hold, in bytes.
 const (
-	MaxKey   = 2 << 10
+	MaxKey   = 4 << 10
 	MaxValue = 16 << 20
 )
 

@@ -1,0 +1,88 @@
+package table
+
+import (
+	"bytes"
+	"errors"
+
+	"cirro/internal/service/dynamodb/item"
+	"cirro/internal/store"
+)
+
+// Get returns the item under a key, or nil.
+func (t *Table) Get(r store.Reader, k Key) (item.Item, error) {
+	b, err := r.Get(k)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return item.Decode(b)
+}
+
+// Write makes now the item under a key, and brings the indexes to it. old is what was there; where the table
+// is Blind it need not be known. A nil item is none. Neither is changed afterwards. It is the one place where
+// items are written.
+func (t *Table) Write(tx store.Tx, k Key, old, now item.Item) error {
+	if now == nil {
+		if err := tx.Delete(k); err != nil {
+			return err
+		}
+	} else if err := tx.Set(k, encode(now)); err != nil {
+		return err
+	}
+	for _, x := range t.Indexes {
+		if !x.Writable {
+			continue
+		}
+		if err := x.write(tx, k, old, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func encode(it item.Item) []byte { return it.Append(make([]byte, 0, it.Size()+16+8*len(it))) }
+
+// write brings an index from an item to another one with the same key.
+func (x *Index) write(tx store.Tx, k Key, old, now item.Item) error {
+	was, is, err := x.entries(k, old, now)
+	if err != nil {
+		return err
+	}
+	if was.key != nil && !bytes.Equal(was.key, is.key) {
+		if err := tx.Delete(was.key); err != nil {
+			return err
+		}
+	}
+	if is.key == nil || bytes.Equal(was.key, is.key) && was.item.Equal(is.item) {
+		return nil
+	}
+	return tx.Set(is.key, encode(is.item))
+}
+
+// Fill makes the index's entry of an item that the table has.
+func (x *Index) Fill(tx store.Tx, k Key, it item.Item) error { return x.write(tx, k, nil, it) }
+
+// entry of an index: without a key there is none.
+type indexEntry struct {
+	key  []byte
+	item item.Item
+}
+
+// entries are those of an item before and after a write.
+func (x *Index) entries(k Key, old, now item.Item) (was, is indexEntry, err error) {
+	if old != nil && x.holds(old) {
+		if was.key, err = x.entryKey(old, k); err != nil {
+			return was, is, err
+		}
+		was.item = x.project(old)
+	}
+	if now != nil && x.holds(now) {
+		if is.key, err = x.entryKey(now, k); err != nil {
+			return was, is, err
+		}
+		is.item = x.project(now)
+	}
+	return was, is, nil
+}
