@@ -90,6 +90,9 @@ func appendList(dst []byte, p *wire.Plan, v reflect.Value) []byte {
 }
 
 func appendMap(dst []byte, p *wire.Plan, v reflect.Value) []byte {
+	if p.Type == attributesType {
+		return appendAttributes(dst, p, v.Interface().(attributes))
+	}
 	dst = append(dst, '{')
 	keys := v.MapKeys()
 	slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
