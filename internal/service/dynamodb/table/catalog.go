@@ -160,7 +160,7 @@ func (c *Catalog) Change(ctx context.Context, ref Ref, change func(store.Tx, *Re
 
 // Clear deletes all that a table holds.
 func (t *Table) Clear(tx store.Tx) error {
-	for _, kind := range []byte{itemSpace, entrySpace} {
+	for _, kind := range []byte{itemSpace, entrySpace, expirySpace, undoSpace} {
 		prefix := bytes.Clone(t.items)
 		prefix[1] = kind
 		if err := tx.DeleteRange(prefix, end(prefix)); err != nil {

@@ -13,11 +13,13 @@ import (
 )
 
 const (
-	space      = 'D'
-	itemSpace  = 'i'
-	entrySpace = 'x'
-	tableBytes = 8
-	hashBytes  = 8
+	space       = 'D'
+	itemSpace   = 'i'
+	entrySpace  = 'x'
+	expirySpace = 'e'
+	undoSpace   = 'u'
+	tableBytes  = 8
+	hashBytes   = 8
 	// longHash and longItem are from how many bytes on a SHA-256 stands for a hash key, and for an item's
 	// key in the entry of an index.
 	longHash, longItem = 255, 512
@@ -223,4 +225,29 @@ func end(b []byte) []byte {
 		}
 	}
 	return nil
+}
+
+// PositionOf is the keys of an item, by which Position finds it: the table's and the index's.
+func (t *Table) PositionOf(x *Index, it item.Item) item.Item {
+	keys := make(item.Item, 4)
+	for _, a := range t.Schema.Attributes() {
+		keys[a.Name] = it[a.Name]
+	}
+	if x != nil {
+		for _, a := range x.Schema.Attributes() {
+			keys[a.Name] = it[a.Name]
+		}
+	}
+	return keys
+}
+
+// HasPosition says whether keys has the attributes of a position, and no other.
+func (t *Table) HasPosition(x *Index, keys item.Item) bool {
+	n := 0
+	for name := range keys {
+		if t.Schema.Has(name) || x != nil && x.Schema.Has(name) {
+			n++
+		}
+	}
+	return n == len(keys) && n == len(t.PositionOf(x, nil))
 }

@@ -1,7 +1,10 @@
 package table
 
 import (
+	"time"
+
 	api "cirro/internal/awsapi/dynamodb"
+	"cirro/internal/service/dynamodb/stream"
 	"cirro/internal/store"
 )
 
@@ -17,6 +20,37 @@ type Record struct {
 	// one that was given, to an index that may be gone.
 	Numbers    map[string]uint16
 	LastNumber uint16
+	// Stream is the open stream of what happens to the items; nil for none.
+	Stream *stream.Stream `json:",omitempty"`
+	// TimeToLive removes items at the time that an attribute of theirs says; nil where it is off.
+	TimeToLive *TimeToLive `json:",omitempty"`
+	// Recovery keeps what writes replace, so that the table as it was can be restored; nil where it is off.
+	Recovery *Recovery `json:",omitempty"`
+	// Source is where a table that is being restored has its items from; nil for other tables.
+	Source *Source `json:",omitempty"`
+
+	Tags           map[string]string `json:",omitempty"`
+	Policy         string            `json:",omitempty"` // the resource policy, as it was given
+	PolicyRevision string            `json:",omitempty"`
+}
+
+// TimeToLive is the setting of that name.
+type TimeToLive struct {
+	Attribute string
+	Ready     bool // the items that were there before are known, too
+}
+
+// Recovery is point-in-time recovery of a table.
+type Recovery struct {
+	Since time.Time // from when on
+	Days  int32     // how far back
+}
+
+// Source is a backup, or another table as it was at a time.
+type Source struct {
+	Backup string    `json:",omitempty"` // its id
+	Table  string    `json:",omitempty"` // the other table's id
+	At     time.Time `json:",omitzero"`
 }
 
 // Key is the record's key in the store.

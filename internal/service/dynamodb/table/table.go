@@ -127,4 +127,14 @@ func (t *Table) Reserves(name string) bool {
 }
 
 // Blind says that a write need not know what was there before it.
-func (t *Table) Blind() bool { return len(t.Indexes) == 0 }
+func (t *Table) Blind() bool { return len(t.Indexes) == 0 && !t.followed() }
+
+// same says whether two items have the same key.
+func (s *Schema) same(a, b item.Item) bool {
+	for _, k := range s.Attributes() {
+		if !a[k.Name].Equal(b[k.Name]) {
+			return false
+		}
+	}
+	return true
+}

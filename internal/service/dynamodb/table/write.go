@@ -24,6 +24,13 @@ func (t *Table) Get(r store.Reader, k Key) (item.Item, error) {
 // is Blind it need not be known. A nil item is none. Neither is changed afterwards. It is the one place where
 // items are written.
 func (t *Table) Write(tx store.Tx, k Key, old, now item.Item) error {
+	return t.write(tx, k, old, now, false)
+}
+
+// Expire deletes an item whose time has come.
+func (t *Table) Expire(tx store.Tx, k Key, old item.Item) error { return t.write(tx, k, old, nil, true) }
+
+func (t *Table) write(tx store.Tx, k Key, old, now item.Item, expired bool) error {
 	if now == nil {
 		if err := tx.Delete(k); err != nil {
 			return err
@@ -39,7 +46,10 @@ func (t *Table) Write(tx store.Tx, k Key, old, now item.Item) error {
 			return err
 		}
 	}
-	return nil
+	if !t.followed() {
+		return nil
+	}
+	return t.follow(tx, k, old, now, expired)
 }
 
 func encode(it item.Item) []byte { return it.Append(make([]byte, 0, it.Size()+16+8*len(it))) }
@@ -85,4 +95,25 @@ func (x *Index) entries(k Key, old, now item.Item) (was, is indexEntry, err erro
 		is.item = x.project(now)
 	}
 	return was, is, nil
+}
+
+// Writes are the sizes of the entries that a write makes, changes or deletes in the index.
+func (x *Index) Writes(old, now item.Item) (sizes []int) {
+	had, has := old != nil && x.holds(old), now != nil && x.holds(now)
+	switch {
+	case had && has:
+		was, is := x.project(old), x.project(now)
+		if was.Equal(is) {
+			return nil
+		}
+		if x.Schema.same(old, now) {
+			return []int{max(was.Size(), is.Size())}
+		}
+		return []int{was.Size(), is.Size()}
+	case had:
+		return []int{x.project(old).Size()}
+	case has:
+		return []int{x.project(now).Size()}
+	}
+	return nil
 }
