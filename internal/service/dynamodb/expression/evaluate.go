@@ -28,7 +28,7 @@ func (n *node) holds(it item.Item) bool {
 	}
 	second, ok2 := n.args[1].of(it)
 	if !ok || !ok2 {
-		return n.op == opNotEqual || n.op == opNotContains && ok2
+		return n.op == opNotEqual
 	}
 	switch n.op {
 	case opEqual:

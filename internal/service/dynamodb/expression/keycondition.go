@@ -2,7 +2,9 @@ package expression
 
 import (
 	"slices"
+	"strings"
 
+	"cirro/internal/awsapi"
 	"cirro/internal/service/dynamodb/item"
 )
 
@@ -24,6 +26,8 @@ const (
 	GreaterOrEqual
 	Between
 	BeginsWith
+	// unindexable are those that only older parameters can ask for, and no key can answer.
+	unindexable
 )
 
 type keyComparison struct {
@@ -131,41 +135,40 @@ func (k *KeyCondition) Match(hash, sort Key) (KeyRange, error) {
 	if n := len(k.conditions); n == 0 || n > 2 {
 		return KeyRange{}, invalid("Conditions can be of length 1 or 2 only")
 	}
+	if sort.Name == "" && len(k.conditions) > 1 {
+		return KeyRange{}, errKeyCondition
+	}
 	onHash, ok := k.on(hash)
-	onSort, limited := k.on(sort)
-	if !ok || len(k.conditions) == 2 && !limited {
-		return KeyRange{}, invalid("Query condition missed key schema element%s", k.missing(hash, sort, ok))
+	if !ok {
+		return KeyRange{}, missedKey(hash)
 	}
 	if err := onHash.check(hash); err != nil {
 		return KeyRange{}, err
 	}
 	if onHash.comparison != Equal {
-		return KeyRange{}, invalid("Query key condition not supported")
+		return KeyRange{}, errKeyCondition
 	}
-	r := KeyRange{Hash: onHash.values[0], Limited: limited}
-	if limited {
-		r.Comparison, r.Values = onSort.comparison, onSort.values
-		if err := onSort.check(sort); err != nil {
-			return KeyRange{}, err
-		}
+	r := KeyRange{Hash: onHash.values[0]}
+	if len(k.conditions) == 1 {
+		return r, nil
 	}
-	return r, nil
+	onSort, ok := k.on(sort)
+	if !ok {
+		return KeyRange{}, missedKey(sort)
+	}
+	r.Limited, r.Comparison, r.Values = true, onSort.comparison, onSort.values
+	return r, onSort.check(sort)
 }
 
-// missing names the key that no condition is on.
-func (k *KeyCondition) missing(hash, sort Key, hashFound bool) string {
-	switch {
-	case !hashFound:
-		return ": " + hash.Name
-	case sort.Name != "":
-		return ": " + sort.Name
-	}
-	return ""
+var errKeyCondition = awsapi.ValidationException.New("Query key condition not supported")
+
+func missedKey(key Key) error {
+	return invalid("Query condition missed key schema element: %s", key.Name)
 }
 
 func (k *KeyCondition) on(key Key) (keyComparison, bool) {
 	for _, c := range k.conditions {
-		if key.Name != "" && c.attribute == key.Name {
+		if c.attribute == key.Name {
 			return c, true
 		}
 	}
@@ -174,6 +177,9 @@ func (k *KeyCondition) on(key Key) (keyComparison, bool) {
 
 // check refuses values that are not of the key's type, or empty.
 func (c keyComparison) check(key Key) error {
+	if c.comparison == unindexable {
+		return invalid("Attempted conditional constraint is not an indexable operation")
+	}
 	for _, v := range c.values {
 		if v.Kind != key.Kind {
 			return invalid("One or more parameter values were invalid: Condition parameter type does not match schema type")
@@ -193,7 +199,7 @@ func (r KeyRange) Holds(v item.Value) bool {
 		return true
 	}
 	if r.Comparison == BeginsWith {
-		return v.Kind == r.Values[0].Kind && len(v.Text) >= len(r.Values[0].Text) && v.Text[:len(r.Values[0].Text)] == r.Values[0].Text
+		return v.Kind == r.Values[0].Kind && strings.HasPrefix(v.Text, r.Values[0].Text)
 	}
 	order, comparable := item.Compare(v, r.Values[0])
 	if !comparable {
