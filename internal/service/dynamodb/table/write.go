@@ -28,7 +28,9 @@ func (t *Table) Write(tx store.Tx, k Key, old, now item.Item) error {
 }
 
 // Expire deletes an item whose time has come.
-func (t *Table) Expire(tx store.Tx, k Key, old item.Item) error { return t.write(tx, k, old, nil, true) }
+func (t *Table) Expire(tx store.Tx, k Key, old item.Item) error {
+	return t.write(tx, k, old, nil, true)
+}
 
 func (t *Table) write(tx store.Tx, k Key, old, now item.Item, expired bool) error {
 	if now == nil {

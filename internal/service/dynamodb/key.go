@@ -1,0 +1,149 @@
+package dynamodb
+
+import (
+	api "cirro/internal/awsapi/dynamodb"
+	"cirro/internal/service/dynamodb/item"
+	"cirro/internal/service/dynamodb/table"
+)
+
+// Limits of an item and its keys, in bytes.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+const (
+	maxItem     = 400 << 10
+	maxHashKey  = 2048
+	maxRangeKey = 1024
+)
+
+// errSchema is the answer to a key that is not what the table's schema says.
+func errSchema() error { return invalid("The provided key element does not match the schema") }
+
+// keyOf checks a key as a request has it, and returns it with its place in the table.
+func keyOf(t *table.Table, attributes map[string]api.AttributeValue) (item.Item, table.Key, error) {
+	key, err := item.FromAPI(attributes)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(key) != len(t.Schema.Attributes()) {
+		return nil, nil, errSchema()
+	}
+	if err := checkKey(t, key); err != nil {
+		return nil, nil, err
+	}
+	k, err := t.KeyOf(key)
+	return key, k, err
+}
+
+// checkKey checks that key has the attributes of the table's key, with values that can be one.
+func checkKey(t *table.Table, key item.Item) error {
+	for i, a := range t.Schema.Attributes() {
+		v, has := key[a.Name]
+		if !has || v.Kind != a.Kind {
+			return errSchema()
+		}
+		if err := checkKeyValue(a.Name, v, i == 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkKeyValue(name string, v item.Value, hash bool) error {
+	if v.Kind != item.N && v.Text == "" {
+		return invalid("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty %s value. Key: %s",
+			emptyKind(v), name)
+	}
+	return checkKeySize(v, hash)
+}
+
+func emptyKind(v item.Value) string {
+	if v.Kind == item.B {
+		return "binary"
+	}
+	return "string"
+}
+
+// checkKeySize has AWS's words, with the space that they lack.
+func checkKeySize(v item.Value, hash bool) error {
+	switch {
+	case v.Kind == item.N:
+		return nil
+	case hash && len(v.Text) > maxHashKey:
+		return wrong("Size of hashkey has exceeded the maximum size limit of2048 bytes")
+	case !hash && len(v.Text) > maxRangeKey:
+		return wrong("Aggregated size of all range keys has exceeded the size limit of 1024 bytes")
+	}
+	return nil
+}
+
+// checkItem checks an item that is to be put: that it has the table's key, that what it has of the keys of
+// indexes can be one, and its size.
+func checkItem(t *table.Table, it item.Item) error {
+	for i, a := range t.Schema.Attributes() {
+		v, has := it[a.Name]
+		if !has {
+			return wrong("Missing the key %s in the item", a.Name)
+		}
+		if v.Kind != a.Kind {
+			return wrong("Type mismatch for key %s expected: %s actual: %s", a.Name, a.Kind, v.Kind)
+		}
+		if err := checkKeyValue(a.Name, v, i == 0); err != nil {
+			return err
+		}
+	}
+	if err := checkIndexKeys(t, it); err != nil {
+		return err
+	}
+	if it.Size() > maxItem {
+		return invalid("Item size has exceeded the maximum allowed size")
+	}
+	return nil
+}
+
+// checkIndexKeys checks the values that an item has of the keys of indexes.
+func checkIndexKeys(t *table.Table, it item.Item) error {
+	for _, x := range t.Indexes {
+		for i, a := range x.Schema.Attributes() {
+			v, has := it[a.Name]
+			if !has {
+				continue
+			}
+			if v.Kind != a.Kind {
+				return wrong("Type mismatch for Index Key %s Expected: %s Actual: %s IndexName: %s", a.Name, a.Kind, v.Kind, x.Name)
+			}
+			if v.Kind != item.N && v.Text == "" {
+				return invalid("One or more parameter values are not valid. A value specified for a secondary index key is not supported. "+
+					"The AttributeValue for a key attribute cannot contain an empty %s value. IndexName: %s, IndexKey: %s", emptyKind(v), x.Name, a.Name)
+			}
+			if err := checkKeySize(v, i == 0); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// checkUpdated checks what an update has made of an item, whose key it has not touched.
+func checkUpdated(t *table.Table, it item.Item) error {
+	for _, x := range t.Indexes {
+		for i, a := range x.Schema.Attributes() {
+			v, has := it[a.Name]
+			if !has {
+				continue
+			}
+			if v.Kind != a.Kind {
+				return invalid("The update expression attempted to update the secondary index key to unsupported type")
+			}
+			if v.Kind != item.N && v.Text == "" {
+				return invalid("One or more parameter values are not valid. The update expression attempted to update a secondary index key "+
+					"to a value that is not supported. The AttributeValue for a key attribute cannot contain an empty %s value.", emptyKind(v))
+			}
+			if err := checkKeySize(v, i == 0); err != nil {
+				return err
+			}
+		}
+	}
+	if it.Size() > maxItem {
+		return invalid("Item size to update has exceeded the maximum allowed size")
+	}
+	return nil
+}
