@@ -237,20 +237,17 @@ func (n *node) result(it item.Item) (item.Value, error) {
 }
 
 func (n *node) combined(it item.Item) (item.Value, error) {
-	left, err := n.args[0].result(it)
-	if err != nil {
-		return left, err
-	}
-	right, err := n.args[1].result(it)
-	if err != nil {
-		return right, err
-	}
 	want := item.N
 	if n.op == opListAppend {
 		want = item.L
 	}
-	if left.Kind != want || right.Kind != want {
-		return left, errOperandType
+	left, err := n.args[0].resultOf(want, it)
+	if err != nil {
+		return left, err
+	}
+	right, err := n.args[1].resultOf(want, it)
+	if err != nil {
+		return right, err
 	}
 	if n.op == opListAppend {
 		return item.List(slices.Concat(left.List, right.List)...), nil
@@ -261,4 +258,12 @@ func (n *node) combined(it item.Item) (item.Value, error) {
 	}
 	text, err := arithmetic(left.Text, right.Text)
 	return item.Value{Kind: item.N, Text: text}, err
+}
+
+func (n *node) resultOf(kind item.Kind, it item.Item) (item.Value, error) {
+	v, err := n.result(it)
+	if err == nil && v.Kind != kind {
+		err = errOperandType
+	}
+	return v, err
 }

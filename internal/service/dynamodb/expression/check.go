@@ -171,6 +171,11 @@ func checkOperator(n *node) error {
 	if n.op == opIn && len(n.args)-1 > maxInOperands {
 		return problem("The IN operator is provided with too many operands; number of operands: %d", len(n.args)-1)
 	}
+	if n.op == opBetween {
+		if err := checkKinds(n, ordered); err != nil {
+			return err
+		}
+	}
 	if err := checkDistinct(n); err != nil {
 		return err
 	}
@@ -220,7 +225,7 @@ func checkOperands(n *node) error {
 	case opLess, opLessOrEqual, opGreater, opGreaterOrEqual:
 		return checkKinds(n, ordered)
 	case opBetween:
-		return checkBetween(n)
+		return checkBounds(n)
 	case opBeginsWith:
 		return checkKinds(n, texts)
 	case opSize:
@@ -269,10 +274,7 @@ func checkAttributeType(n *node) error {
 	return nil
 }
 
-func checkBetween(n *node) error {
-	if err := checkKinds(n, ordered); err != nil {
-		return err
-	}
+func checkBounds(n *node) error {
 	low, high := n.args[1], n.args[2]
 	if low.op != opValue || high.op != opValue {
 		return nil

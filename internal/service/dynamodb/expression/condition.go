@@ -38,8 +38,9 @@ func parseCondition(text string, placeholders *Placeholders) (*node, error) {
 	return root, r.resolve(root)
 }
 
-// Holds reports whether the condition is true of the item, which is nil where there is none.
-func (c *Condition) Holds(it item.Item) bool { return c.root.holds(it) }
+// Holds reports whether the condition is true of the item, which is nil where there is none. No condition, a nil one,
+// always is.
+func (c *Condition) Holds(it item.Item) bool { return c == nil || c.root.holds(it) }
 
 // Paths returns every path that the condition looks at.
 func (c *Condition) Paths() []Path { return c.root.paths(nil) }
@@ -112,7 +113,7 @@ func (p *conditionParser) parenthesised() (*node, error) {
 	if err := p.expect(")"); err != nil {
 		return nil, err
 	}
-	p.redundant = p.redundant || n == p.group
+	p.noteRedundant(n == p.group)
 	p.group = n
 	return n, nil
 }

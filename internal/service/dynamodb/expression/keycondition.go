@@ -85,6 +85,9 @@ func (k *KeyCondition) add(n *node) error {
 	if !ok {
 		return invalid("Invalid operator used in KeyConditionExpression: %s", n.op)
 	}
+	if _, turnable := mirrored[comparison]; !turnable && n.args[0].op != opPath {
+		return invalid("Invalid condition in KeyConditionExpression: %s operator must have the key attribute as its first operand", n.op)
+	}
 	c := keyComparison{comparison: comparison}
 	at := -1
 	for i, arg := range n.args {
@@ -97,31 +100,23 @@ func (k *KeyCondition) add(n *node) error {
 			}
 			at = i
 			if arg.path.Nested() {
-				return nestedKey(arg.path)
+				return invalid("KeyConditionExpressions cannot have conditions on nested attributes")
 			}
 			c.attribute = arg.path.Attribute()
 		default:
 			return invalid("KeyConditionExpressions cannot contain nested operations")
 		}
 	}
-	return k.place(n.op, c, at)
-}
-
-func nestedKey(path Path) error {
-	return invalid("Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: Key: %s", path.Attribute())
+	return k.place(c, at)
 }
 
 // place adds a comparison whose attribute is its operand number at.
-func (k *KeyCondition) place(op operator, c keyComparison, at int) error {
+func (k *KeyCondition) place(c keyComparison, at int) error {
 	if at < 0 {
 		return invalid("Invalid condition in KeyConditionExpression: No key attribute specified")
 	}
 	if at > 0 {
-		turned, ok := mirrored[c.comparison]
-		if !ok {
-			return invalid("Invalid condition in KeyConditionExpression: %s operator must have the key attribute as its first operand", op)
-		}
-		c.comparison = turned
+		c.comparison = mirrored[c.comparison]
 	}
 	if slices.ContainsFunc(k.conditions, func(other keyComparison) bool { return other.attribute == c.attribute }) {
 		return invalid("KeyConditionExpressions must only contain one condition per key")

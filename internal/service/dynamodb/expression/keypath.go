@@ -39,3 +39,7 @@ func (u *Update) CheckUpdate(keys ...string) error {
 	}
 	return nil
 }
+
+func nestedKey(path Path) error {
+	return invalid("Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: Key: %s", path.Attribute())
+}

@@ -10,8 +10,8 @@ type parser struct {
 	at     int
 	// furthest is the token that no reading could take so far.
 	furthest int
-	// redundant is set by parentheses directly within parentheses.
-	redundant bool
+	// redundant is the first token that closes parentheses which are directly within others; zero where none does.
+	redundant int
 }
 
 // errSyntax says only that a reading failed; which token is at fault stands in the parser.
@@ -69,14 +69,22 @@ func (p *parser) take(kind tokenKind) (token, bool) {
 
 // finish is the error of a reading that should have reached the end.
 func (p *parser) finish(err error) error {
-	if err == nil && p.peek().kind == tokenEOF {
-		if p.redundant {
-			return problem("The expression has redundant parentheses;")
-		}
+	complete := err == nil && p.peek().kind == tokenEOF
+	p.furthest = max(p.furthest, p.at)
+	switch {
+	case p.redundant > 0 && p.redundant < p.furthest:
+		return problem("The expression has redundant parentheses;")
+	case complete:
 		return nil
 	}
-	p.furthest = max(p.furthest, p.at)
 	return p.syntaxError()
+}
+
+// noteRedundant is told of parentheses within parentheses when their last one was read.
+func (p *parser) noteRedundant(found bool) {
+	if found && (p.redundant == 0 || p.at-1 < p.redundant) {
+		p.redundant = p.at - 1
+	}
 }
 
 // syntaxError names the token at fault, and shows it between its neighbours.
@@ -111,7 +119,7 @@ func (p *parser) operand() (*node, error) {
 			return nil, err
 		}
 	}
-	p.redundant = p.redundant || depth > 1
+	p.noteRedundant(depth > 1)
 	return n, nil
 }
 

@@ -85,14 +85,12 @@ func clash(a, b Path) string {
 	return "overlap"
 }
 
-// checkClash is the error of the first two paths that cannot be used together.
+// checkClash is the error of a first path that cannot be used together with one of those after it.
 func checkClash(paths []Path) error {
-	for i, second := range paths {
-		for _, first := range paths[:i] {
-			if how := clash(first, second); how != "" {
-				return problem("Two document paths %s with each other; must remove or rewrite one of these paths; path one: %s, path two: %s",
-					how, first, second)
-			}
+	for _, second := range paths[1:] {
+		if how := clash(paths[0], second); how != "" {
+			return problem("Two document paths %s with each other; must remove or rewrite one of these paths; path one: %s, path two: %s",
+				how, paths[0], second)
 		}
 	}
 	return nil

@@ -54,13 +54,16 @@ func parseProjection(text string, placeholders *Placeholders) ([]Path, error) {
 	}
 	r := resolver{placeholders: placeholders}
 	paths := make([]Path, len(nodes))
-	for i, n := range nodes {
+	for i, n := range slices.Backward(nodes) {
 		if err := r.path(n); err != nil {
 			return nil, err
 		}
 		paths[i] = n.path
+		if err := checkClash(paths[i:]); err != nil {
+			return nil, err
+		}
 	}
-	return paths, checkClash(paths)
+	return paths, nil
 }
 
 func (p *parser) pathList() ([]*node, error) {

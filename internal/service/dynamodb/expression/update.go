@@ -152,9 +152,12 @@ func (p *updateParser) setValue() (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.redundant = p.redundant || n == p.group
+	if err := p.expect(")"); err != nil {
+		return nil, err
+	}
+	p.noteRedundant(n == p.group)
 	p.group = n
-	return n, p.expect(")")
+	return n, nil
 }
 
 func (p *updateParser) arithmetic() (*node, error) {
@@ -197,26 +200,25 @@ func (p *updateParser) checkWords() error {
 	return nil
 }
 
-// resolveActions resolves paths before values, and the values of one verb after those of another.
+// resolveActions resolves paths before values, and goes through both from the last to the first, as AWS does.
 func resolveActions(actions []action, placeholders *Placeholders) error {
 	r := resolver{placeholders: placeholders}
 	paths := make([]Path, len(actions))
-	for i, a := range actions {
+	for i, a := range slices.Backward(actions) {
 		if err := r.path(a.target); err != nil {
 			return err
 		}
 		paths[i] = a.target.path
+		if err := checkClash(paths[i:]); err != nil {
+			return err
+		}
 	}
-	if err := checkClash(paths); err != nil {
-		return err
-	}
-	for _, v := range []verb{verbAdd, verbDelete, verbSet} {
-		for _, a := range actions {
-			if a.verb == v {
-				if err := r.action(a); err != nil {
-					return err
-				}
-			}
+	for _, a := range slices.Backward(actions) {
+		if a.value == nil {
+			continue
+		}
+		if err := r.action(a); err != nil {
+			return err
 		}
 	}
 	return nil
