@@ -16,6 +16,7 @@ import (
 	apigatewayapi "cirro/internal/awsapi/apigateway"
 	scalingapi "cirro/internal/awsapi/applicationautoscaling"
 	dynamodbapi "cirro/internal/awsapi/dynamodb"
+	streamsapi "cirro/internal/awsapi/dynamodbstreams"
 	iamapi "cirro/internal/awsapi/iam"
 	lambdaapi "cirro/internal/awsapi/lambda"
 	logsapi "cirro/internal/awsapi/logs"
@@ -52,6 +53,8 @@ type Options struct {
 	Egress                string        // where functions may connect to: outside, all or none
 	RetryScale            float64       // of the delays of asynchronous invocations
 	ScalingPeriod         time.Duration // of Application Auto Scaling's metrics; 0 for a minute
+	ExpiryInterval        time.Duration // between two looks for items whose time to live has ended; 0 for the default
+	StreamRetention       time.Duration // of the records of DynamoDB's streams; 0 for 24 hours
 	Log                   *slog.Logger
 }
 
@@ -179,13 +182,15 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 	scaling := applicationautoscaling.New(applicationautoscaling.Deps{Store: st, Caller: front, Meter: functions,
 		Period: o.ScalingPeriod, Log: o.Log})
 	p.onClose(scaling.Close)
-	tables := dynamodb.New(dynamodb.Deps{Store: st, Caller: front, Log: o.Log})
+	tables := dynamodb.New(dynamodb.Deps{Store: st, Caller: front, Log: o.Log,
+		ExpiryInterval: o.ExpiryInterval, StreamRetention: o.StreamRetention})
 	p.onClose(tables.Close)
 	front.Register(&logsapi.Service, logService)
 	front.Register(&lambdaapi.Service, functions)
 	front.Register(&apigatewayapi.Service, gateway)
 	front.Register(&scalingapi.Service, scaling)
 	front.Register(&dynamodbapi.Service, tables)
+	front.Register(&streamsapi.Service, tables.Streams())
 	front.Register(&iamapi.Service, iam.New(st))
 	front.Register(&stsapi.Service, sts.New(authority, front))
 	front.Mount(isHealth, http.HandlerFunc(health))

@@ -19,6 +19,9 @@ type Deps struct {
 	Caller awsapi.Caller
 	Clock  func() time.Time
 	Log    *slog.Logger
+
+	StreamRetention time.Duration // how long the records of streams are kept; 0 for AWS's 24 hours
+	ExpiryInterval  time.Duration // between two looks for items whose time to live has ended; 0 for 5 seconds
 }
 
 // Service is DynamoDB. Start makes it work in the background, Close stops that.
@@ -27,6 +30,8 @@ type Service struct {
 	Deps
 
 	catalog *table.Catalog
+	streams *Streams
+	workers *workers
 }
 
 var _ api.API = (*Service)(nil)
@@ -39,14 +44,32 @@ func New(d Deps) *Service {
 	if d.Log == nil {
 		d.Log = slog.Default()
 	}
-	return &Service{Deps: d, catalog: table.NewCatalog(d.Store)}
+	if d.ExpiryInterval <= 0 {
+		d.ExpiryInterval = expiryInterval
+	}
+	return &Service{Deps: d, catalog: table.NewCatalog(d.Store), workers: newWorkers(),
+		streams: NewStreams(StreamsDeps{Store: d.Store, Clock: d.Clock, Retention: d.StreamRetention})}
 }
 
-// Start begins the work in the background.
-func (s *Service) Start(context.Context) {}
+// Streams is the API of the tables' streams.
+func (s *Service) Streams() *Streams { return s.streams }
 
-// Close ends it.
-func (s *Service) Close() error { return nil }
+// trimInterval is how often what is out of reach is removed from streams.
+const trimInterval = time.Minute
+
+// Start begins the work in the background: it goes on with what the last process left. It ends with ctx or at Close.
+func (s *Service) Start(ctx context.Context) {
+	context.AfterFunc(ctx, s.workers.stop)
+	s.resume(ctx)
+	s.workers.every(s.ExpiryInterval, s.expire)
+	s.workers.every(trimInterval, func(ctx context.Context) { s.complain(s.streams.Trim(ctx), "streams that are trimmed") })
+}
+
+// Close ends the work in the background.
+func (s *Service) Close() error {
+	s.workers.close()
+	return nil
+}
 
 // refOf is the table that a request means, by its name or its ARN.
 func refOf(ctx context.Context, name *string) (table.Ref, error) {
@@ -75,6 +98,10 @@ func (s *Service) use(ctx context.Context, name *string) (table.Use, error) {
 	}
 	t, err := s.catalog.Use(ctx, ref)
 	if errors.Is(err, table.ErrNotFound) {
+		return t, api.ResourceNotFoundException.New("Requested resource not found")
+	}
+	if err == nil && t.Creating() {
+		t.End()
 		return t, api.ResourceNotFoundException.New("Requested resource not found")
 	}
 	return t, err

@@ -2,7 +2,6 @@ package dynamodb
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -26,10 +25,23 @@ func (s *Service) CreateTable(ctx context.Context, in *api.CreateTableInput) (*a
 	if err := checkCreate(in); err != nil {
 		return nil, err
 	}
-	record := s.newRecord(ref, in)
-	err = s.catalog.Change(ctx, ref, func(_ store.Tx, was *table.Record) (*table.Record, error) {
+	tags, err := mergeTags(nil, in.Tags)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkPolicy(in.ResourcePolicy); err != nil {
+		return nil, err
+	}
+	var record *table.Record
+	err = s.catalog.Change(ctx, ref, func(tx store.Tx, was *table.Record) (*table.Record, error) {
 		if was != nil {
 			return nil, api.ResourceInUseException.New("Table already exists: %s", ref.Name)
+		}
+		record = s.newRecord(ref, in)
+		record.Tags = tags
+		setPolicy(record, in.ResourcePolicy)
+		if in.StreamSpecification != nil && *in.StreamSpecification.StreamEnabled {
+			return record, s.openStream(tx, record, *in.StreamSpecification.StreamViewType)
 		}
 		return record, nil
 	})
@@ -62,6 +74,8 @@ func (s *Service) newRecord(ref table.Ref, in *api.CreateTableInput) *table.Reco
 		TableId:                   new(uuid.NewString()),
 		DeletionProtectionEnabled: new(awsapi.Val(in.DeletionProtectionEnabled)),
 		OnDemandThroughput:        in.OnDemandThroughput,
+		WarmThroughput:            warmThroughput(in.WarmThroughput),
+		SSEDescription:            describeEncryption(ref, in.SSESpecification),
 	}}
 	if awsapi.Val(in.BillingMode) == api.BillingModePayPerRequest {
 		r.API.BillingModeSummary = &api.BillingModeSummary{BillingMode: in.BillingMode, LastUpdateToPayPerRequestDateTime: new(now)}
@@ -94,18 +108,10 @@ func throughputOf(p *api.ProvisionedThroughput) *api.ProvisionedThroughputDescri
 
 // DescribeTable describes a table.
 func (s *Service) DescribeTable(ctx context.Context, in *api.DescribeTableInput) (*api.DescribeTableOutput, error) {
-	ref, err := refOf(ctx, in.TableName)
+	t, err := s.describe(ctx, in.TableName)
 	if err != nil {
 		return nil, err
 	}
-	t, err := s.catalog.Use(ctx, ref)
-	if errors.Is(err, table.ErrNotFound) {
-		return nil, noTable(ref)
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer t.End()
 	d := t.API
 	return &api.DescribeTableOutput{Table: &d}, nil
 }
@@ -125,10 +131,16 @@ func (s *Service) DeleteTable(ctx context.Context, in *api.DeleteTableInput) (*a
 		if was == nil {
 			return nil, noTable(ref)
 		}
+		if err := checkActive(was); err != nil {
+			return nil, err
+		}
 		if awsapi.Val(was.API.DeletionProtectionEnabled) {
 			return nil, invalid("Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.")
 		}
 		d = was.API
+		if err := s.closeStream(tx, was); err != nil {
+			return nil, err
+		}
 		t, err := table.New(was)
 		if err != nil {
 			return nil, err
@@ -141,6 +153,7 @@ func (s *Service) DeleteTable(ctx context.Context, in *api.DeleteTableInput) (*a
 	return &api.DeleteTableOutput{TableDescription: &api.TableDescription{
 		TableName: d.TableName, TableStatus: new(api.TableStatusDeleting), ProvisionedThroughput: d.ProvisionedThroughput,
 		TableSizeBytes: d.TableSizeBytes, ItemCount: d.ItemCount, TableArn: d.TableArn, TableId: d.TableId,
+		StreamSpecification: d.StreamSpecification, LatestStreamLabel: d.LatestStreamLabel, LatestStreamArn: d.LatestStreamArn,
 		BillingModeSummary: d.BillingModeSummary, TableClassSummary: d.TableClassSummary,
 		DeletionProtectionEnabled: d.DeletionProtectionEnabled}}, nil
 }

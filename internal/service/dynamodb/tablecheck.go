@@ -44,6 +44,15 @@ func checkCreate(in *api.CreateTableInput) error {
 	if len(in.VectorIndexes) > 0 {
 		return awsapi.Unimplemented("dynamodb", "CreateTable with VectorIndexes")
 	}
+	if in.GlobalTableSourceArn != nil || in.GlobalTableSettingsReplicationMode != nil {
+		return awsapi.Unimplemented("dynamodb", "CreateTable as a replica of a global table")
+	}
+	if err := checkCreateStream(in.StreamSpecification); err != nil {
+		return err
+	}
+	if err := checkEncryption(in.SSESpecification); err != nil {
+		return err
+	}
 	defined := definedNames(in.AttributeDefinitions)
 	if err := checkSchema(in.KeySchema, defined, false); err != nil {
 		return err
@@ -83,15 +92,7 @@ func checkBilling(mode *string, p *api.ProvisionedThroughput) error {
 	if p == nil {
 		return wrong("ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED")
 	}
-	for _, u := range []struct {
-		name  string
-		units int64
-	}{{"ReadCapacityUnits", awsapi.Val(p.ReadCapacityUnits)}, {"WriteCapacityUnits", awsapi.Val(p.WriteCapacityUnits)}} {
-		if u.units > maxUnits {
-			return invalid("Given value %d for %s is out of bounds", u.units, u.name)
-		}
-	}
-	return nil
+	return checkUnits(p)
 }
 
 func definedNames(attributes []api.AttributeDefinition) (defined []string) {
