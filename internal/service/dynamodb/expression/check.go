@@ -97,10 +97,9 @@ func checkReserved(n *node) error {
 // operands, their types, limits. It goes from left to right, what is contained before what contains.
 type resolver struct {
 	placeholders *Placeholders
-	operators    int
 }
 
-func (r *resolver) resolve(n *node) error {
+func (r resolver) resolve(n *node) error {
 	switch n.op {
 	case opPath:
 		return r.path(n)
@@ -114,20 +113,36 @@ func (r *resolver) resolve(n *node) error {
 			return err
 		}
 	}
-	if err := r.count(); err != nil {
-		return err
-	}
 	return checkOperator(n)
 }
 
-func (r *resolver) count() error {
-	if r.operators++; r.operators > maxOperators {
-		return problem("The expression contains too many operators; operator count: %d", r.operators)
+// checkCount refuses expressions of too many operators and functions. It comes last.
+func checkCount(roots ...*node) error {
+	count := 0
+	for _, root := range roots {
+		count += root.operators()
+	}
+	if count > maxOperators {
+		return problem("The expression contains too many operators; operator count: %d", maxOperators+1)
 	}
 	return nil
 }
 
-func (r *resolver) path(n *node) error {
+func (n *node) operators() int {
+	if n.op == opPath || n.op == opValue {
+		return 0
+	}
+	count := 1
+	for _, arg := range n.args {
+		count += arg.operators()
+	}
+	return count
+}
+
+func (r resolver) path(n *node) error {
+	if len(n.steps) > maxPathDepth {
+		return problem("The document path has too many nesting levels; nesting levels: %d", len(n.steps))
+	}
 	n.path = make(Path, len(n.steps))
 	for i, written := range n.steps {
 		step, err := r.step(written)
@@ -136,13 +151,10 @@ func (r *resolver) path(n *node) error {
 		}
 		n.path[i] = step
 	}
-	if len(n.path) > maxPathDepth {
-		return problem("The document path has too many nesting levels; nesting levels: %d", len(n.path))
-	}
 	return nil
 }
 
-func (r *resolver) step(written writtenStep) (Step, error) {
+func (r resolver) step(written writtenStep) (Step, error) {
 	switch written.kind {
 	case tokenIndex:
 		index, err := strconv.ParseInt(written.text, 10, 64)

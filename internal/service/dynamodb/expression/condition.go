@@ -34,8 +34,11 @@ func parseCondition(text string, placeholders *Placeholders) (*node, error) {
 	if err := conditionLanguage.checkWords(root, asCondition); err != nil {
 		return nil, err
 	}
-	r := resolver{placeholders: placeholders}
-	return root, r.resolve(root)
+	r := resolver{placeholders}
+	if err := r.resolve(root); err != nil {
+		return nil, err
+	}
+	return root, checkCount(root)
 }
 
 // Holds reports whether the condition is true of the item, which is nil where there is none. No condition, a nil one,

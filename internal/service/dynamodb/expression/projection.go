@@ -52,7 +52,7 @@ func parseProjection(text string, placeholders *Placeholders) ([]Path, error) {
 			return nil, err
 		}
 	}
-	r := resolver{placeholders: placeholders}
+	r := resolver{placeholders}
 	paths := make([]Path, len(nodes))
 	for i, n := range slices.Backward(nodes) {
 		if err := r.path(n); err != nil {

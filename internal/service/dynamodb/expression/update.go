@@ -202,7 +202,7 @@ func (p *updateParser) checkWords() error {
 
 // resolveActions resolves paths before values, and goes through both from the last to the first, as AWS does.
 func resolveActions(actions []action, placeholders *Placeholders) error {
-	r := resolver{placeholders: placeholders}
+	r := resolver{placeholders}
 	paths := make([]Path, len(actions))
 	for i, a := range slices.Backward(actions) {
 		if err := r.path(a.target); err != nil {
@@ -213,6 +213,7 @@ func resolveActions(actions []action, placeholders *Placeholders) error {
 			return err
 		}
 	}
+	var values []*node
 	for _, a := range slices.Backward(actions) {
 		if a.value == nil {
 			continue
@@ -220,14 +221,12 @@ func resolveActions(actions []action, placeholders *Placeholders) error {
 		if err := r.action(a); err != nil {
 			return err
 		}
+		values = append(values, a.value)
 	}
-	return nil
+	return checkCount(values...)
 }
 
-func (r *resolver) action(a action) error {
-	if err := r.count(); err != nil {
-		return err
-	}
+func (r resolver) action(a action) error {
 	if err := r.resolve(a.value); err != nil {
 		return err
 	}
