@@ -1,7 +1,6 @@
 package dynamodb
 
 import (
-	"cirro/internal/awsapi"
 	api "cirro/internal/awsapi/dynamodb"
 	"cirro/internal/service/dynamodb/expression"
 	"cirro/internal/service/dynamodb/item"
@@ -142,12 +141,10 @@ func (p *parsed) check(t *table.Table) error {
 	}
 	var paths []expression.Path
 	if p.update != nil {
-		paths = p.update.Touched().Paths()
-		for _, path := range paths {
-			if t.Schema.Has(path.Attribute()) {
-				return wrong("Cannot update attribute %s. This attribute is part of the key", path.Attribute())
-			}
+		if err := p.update.CheckUpdate(t.Schema.Hash.Name, t.Schema.Range.Name); err != nil {
+			return err
 		}
+		paths = append(paths, p.update.Touched().Paths()...)
 	}
 	if p.projection != nil {
 		paths = append(paths, p.projection.Paths()...)
@@ -185,8 +182,26 @@ func (p *parsed) project(it item.Item) item.Item {
 
 // parseOlder reads the older parameters.
 func (x *expressions) parseOlder(p *parsed) (err error) {
-	if x.Attributes != nil || x.Conditions != nil || x.Keys != nil || x.Operator != nil || x.Expected != nil || x.Updates != nil {
-		return awsapi.Unimplemented("dynamodb", "the older parameters")
+	if x.Attributes != nil {
+		p.projectionParameter = "AttributesToGet"
+		if p.projection, err = expression.AttributesToGet(x.Attributes); err != nil {
+			return err
+		}
 	}
-	return nil
+	if x.Updates != nil {
+		if p.update, err = expression.AttributeUpdates(x.Updates); err != nil {
+			return err
+		}
+	}
+	switch {
+	case x.Conditions != nil || x.Operator != nil && (x.operation == opScan || x.operation == opQuery):
+		p.condition, err = expression.Filter(x.Conditions, x.Operator)
+	case x.Expected != nil || x.Operator != nil:
+		p.condition, err = expression.Expected(x.Expected, x.Operator)
+	}
+	if err != nil || x.Keys == nil || x.KeyExpression != nil {
+		return err
+	}
+	p.keys, err = expression.KeyConditions(x.Keys)
+	return err
 }

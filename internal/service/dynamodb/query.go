@@ -101,17 +101,10 @@ func limit(s *table.Span, keys expression.KeyRange) error {
 
 // checkFilter refuses a filter on the key: a key condition is for that.
 func (p *page) checkFilter(older bool) error {
-	if p.read.condition == nil {
-		return nil
-	}
 	parameter := "Filter Expression"
 	if older {
 		parameter = "QueryFilter"
 	}
-	for _, path := range p.read.condition.Paths() {
-		if p.schema().Has(path.Attribute()) {
-			return invalid("%s can only contain non-primary key attributes: Primary key attribute: %s", parameter, path.Attribute())
-		}
-	}
-	return nil
+	schema := p.schema()
+	return p.read.condition.CheckFilter(parameter, schema.Hash.Name, schema.Range.Name)
 }
