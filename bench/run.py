@@ -34,6 +34,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--seconds", type=int, default=4, help="length of each load")
     p.add_argument("--colds", type=int, default=50, help="cold starts measured a function; a tenth of it of peers")
+    p.add_argument("--items", type=int, default=200_000, help="size that a table grows to; 10000000 takes some minutes")
     p.add_argument("--only", choices=sorted(STARTERS | tables.STARTERS), help="one subject alone")
     p.add_argument("--part", choices=("invokes", "tables"), help="one part alone")
     a = p.parse_args()
@@ -45,6 +46,8 @@ def main():
         report.row("bare net/http", f"echo, {n} clients", f["per_second"], "/s", f"p50 {f['p50_ms']:.3f} ms, p99 {f['p99_ms']:.3f} ms")
     if a.part != "tables":
         functions(report, a, yard)
+    if a.part != "invokes" and a.only in (None, "cirro"):
+        report.attempt("cirro", "growth", lambda: tables.growth(report, yard, a.seconds, [10_000, a.items]))
     if a.part != "invokes":
         tables.suite(report, [a.only] if a.only in tables.STARTERS else tables.STARTERS, yard, a.seconds)
     report.row("machine", "load average after", os.getloadavg()[0])

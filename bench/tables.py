@@ -99,14 +99,19 @@ def headers(operation):
             f"X-Amz-Target: DynamoDB_20120810.{operation.split()[0]}", "Accept-Encoding: identity"]
 
 
-def fill(url, few=FEW, partitions=PARTITIONS):
+def create(url):
     client = boto3.client("dynamodb", endpoint_url=url, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test",
                           config=Config(retries={"max_attempts": 3}))
     client.create_table(TableName=TABLE, BillingMode="PAY_PER_REQUEST",
                         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
                         AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("pk", "sk")])
     client.get_waiter("table_exists").wait(TableName=TABLE, WaiterConfig={"Delay": 1})
-    keys = [(f"k{n:08}", "0") for n in range(few)] + [(f"q{n:08}", f"{i:03}") for n in range(partitions) for i in range(PAGE)]
+    return client
+
+
+def fill(url):
+    client = create(url)
+    keys = [(f"k{n:08}", "0") for n in range(FEW)] + [(f"q{n:08}", f"{i:03}") for n in range(PARTITIONS) for i in range(PAGE)]
     for at in range(0, len(keys), 25):
         puts = [{"PutRequest": {"Item": item({"pk": {"S": pk}, "sk": {"S": sk}})}} for pk, sk in keys[at:at + 25]]
         while puts:
@@ -132,6 +137,33 @@ def operate(report, name, url, yard, seconds, first):
             f = one(1)
             report.row(name, f"{operation}, 1 client, p50", f["p50_ms"], "ms",
                        f"{f['p50_ms'] / yard[1]['p50_ms']:.1f}x bare net/http; p99 {f['p99_ms']:.3f} ms")
+
+
+# A table of any size: partitions of as many items as a query returns.
+BATCH = {"RequestItems": {TABLE: [{"PutRequest": {"Item": item({"pk": {"S": "q@@@@@@@@"}, "sk": {"S": f"{i:03}"}})}} for i in range(PAGE)]}}
+READS = {"GetItem": {"TableName": TABLE, "Key": key("q", "007")}, "Query of 20 items": OPERATIONS["Query of 20 items"][1]}
+
+
+def growth(report, yard, seconds, sizes):
+    """Reading as a table grows, and the memory that it takes."""
+    with tempfile.TemporaryDirectory() as data:
+        server = start_cirro(pathlib.Path(data))
+        try:
+            create(server.url)
+            first = {}
+            for size in sizes:
+                began = time.perf_counter()
+                load(server.url, CLIENTS, 0, headers("BatchWriteItem"), "fill", json.dumps(BATCH), size // PAGE)
+                report.row("cirro", f"filled to {size:,} items", size / (time.perf_counter() - began), "items/s", "BatchWriteItem of 20; what is there already is written again")
+                for operation, body in READS.items():
+                    f = load(server.url, CLIENTS, seconds, headers(operation), body=json.dumps(body), keys=size // PAGE)
+                    ratio = f"; {first[operation] / f['per_second']:.2f}x the time that it took at first" if operation in first else ""
+                    first.setdefault(operation, f["per_second"])
+                    report.row("cirro", f"{operation} of {size:,}, {CLIENTS} clients", f["per_second"], "/s",
+                               f"{f['per_second'] / yard[CLIENTS]['per_second']:.3f}x bare net/http{ratio}; {f['failed']} failed")
+                report.row("cirro", f"memory with {size:,} items", memory(process_tree(server.process.pid), "Pss"), "MB")
+        finally:
+            server.stop()
 
 
 def suite(report, names, yard, seconds):
