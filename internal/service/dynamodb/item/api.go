@@ -1,7 +1,7 @@
 package item
 
 import (
-	"fmt"
+	"encoding/base64"
 	"maps"
 	"slices"
 	"strings"
@@ -13,6 +13,12 @@ import (
 // maxDepth is how deep lists and maps may be nested.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html#limits-attributes
 const maxDepth = 32
+
+var (
+	errDepth = awsapi.ValidationException.New("Nesting Levels have exceeded supported limits: " +
+		"Attributes in the item have nested levels beyond supported limit")
+	errNoName = awsapi.ValidationException.New("Empty attribute name")
+)
 
 // FromAPI returns the item that a request holds, checked: each value has one type, numbers are such as DynamoDB can
 // hold, sets are neither empty nor with duplicates, nesting is bounded. What a table demands of its keys is checked
@@ -28,7 +34,7 @@ func fromMap(attributes map[string]api.AttributeValue, depth int) (Item, error) 
 	it := make(Item, len(attributes))
 	for name, v := range attributes {
 		value, err := fromValue(&v, depth)
-		if err != nil {
+		if name == "" || err != nil {
 			return nil, firstFailure(attributes, depth)
 		}
 		it[name] = value
@@ -39,6 +45,9 @@ func fromMap(attributes map[string]api.AttributeValue, depth int) (Item, error) 
 // firstFailure is the error of the first attribute that has one, by name, so that the same request has the same answer.
 func firstFailure(attributes map[string]api.AttributeValue, depth int) error {
 	for _, name := range slices.Sorted(maps.Keys(attributes)) {
+		if name == "" {
+			return errNoName
+		}
 		v := attributes[name]
 		if _, err := fromValue(&v, depth); err != nil {
 			return err
@@ -48,8 +57,8 @@ func firstFailure(attributes map[string]api.AttributeValue, depth int) error {
 }
 
 func fromValue(v *api.AttributeValue, depth int) (Value, error) {
-	if depth > maxDepth {
-		return Value{}, awsapi.ValidationException.New("Nesting Levels have exceeded supported limits")
+	if depth >= maxDepth {
+		return Value{}, errDepth
 	}
 	var out Value
 	var err error
@@ -142,18 +151,43 @@ func binarySet(elements [][]byte) (Value, error) {
 		return Value{}, invalid("Binary sets should not be empty")
 	}
 	texts := make([]string, len(elements))
+	shown := make([]string, len(elements))
 	for i, element := range elements {
 		texts[i] = string(element)
+		shown[i] = base64.StdEncoding.EncodeToString(element)
 	}
 	set := Set(BS, texts...)
 	if len(set.Set) < len(elements) {
-		return Value{}, invalid("Input collection %s of type BS contains duplicates.", fmt.Sprint(texts))
+		// The missing space is AWS's.
+		return Value{}, invalid("Input collection [%s]of type BS contains duplicates.", strings.Join(shown, ", "))
 	}
 	return set, nil
 }
 
 func invalid(format string, args ...any) error {
 	return awsapi.ValidationException.New("One or more parameter values were invalid: "+format, args...)
+}
+
+// CheckDepth is the error of an item that is nested deeper than DynamoDB takes.
+func (it Item) CheckDepth() error {
+	for _, v := range it {
+		if v.depth() > maxDepth {
+			return errDepth
+		}
+	}
+	return nil
+}
+
+// depth is 1 for a value that holds no others.
+func (v Value) depth() int {
+	inner := 0
+	for _, member := range v.Map {
+		inner = max(inner, member.depth())
+	}
+	for _, element := range v.List {
+		inner = max(inner, element.depth())
+	}
+	return inner + 1
 }
 
 // API returns the item as a reply holds it.
@@ -172,9 +206,9 @@ func (it Item) API() map[string]api.AttributeValue {
 func (v Value) API() api.AttributeValue {
 	switch v.Kind {
 	case S:
-		return api.AttributeValue{S: &v.Text}
+		return api.AttributeValue{S: new(v.Text)}
 	case N:
-		return api.AttributeValue{N: &v.Text}
+		return api.AttributeValue{N: new(v.Text)}
 	case B:
 		return api.AttributeValue{B: []byte(v.Text)}
 	case SS:
@@ -188,9 +222,9 @@ func (v Value) API() api.AttributeValue {
 	case L:
 		return api.AttributeValue{L: v.apiList()}
 	case NULL:
-		return api.AttributeValue{NULL: &v.Bool}
+		return api.AttributeValue{NULL: new(v.Bool)}
 	case BOOL:
-		return api.AttributeValue{BOOL: &v.Bool}
+		return api.AttributeValue{BOOL: new(v.Bool)}
 	}
 	return api.AttributeValue{}
 }
