@@ -81,7 +81,9 @@ func TestTransactions(t *testing.T) {
 	r := newItemRig(t)
 	r.must("CreateTable", tableT)
 	r.must("CreateTable", tableS)
-	put := func(id, rest string) string { return `{"Put":{"TableName":"ttt","Item":{"id":{"S":"` + id + `"}}` + rest + `}}` }
+	put := func(id, rest string) string {
+		return `{"Put":{"TableName":"ttt","Item":{"id":{"S":"` + id + `"}}` + rest + `}}`
+	}
 	transact := func(actions ...string) string { return `{"TransactItems":[` + strings.Join(actions, ",") + `]}` }
 	const update = `{"Update":{"TableName":"sss","Key":{"pk":{"S":"a"},"sk":{"N":"1"}},"UpdateExpression":"SET n = n + :o","ExpressionAttributeValues":{":o":{"N":"1"}}}}`
 	const cancelled = `TransactionCanceledException: Transaction cancelled, please refer cancellation reasons for specific reasons `
