@@ -62,7 +62,10 @@ func (s *Service) Start(ctx context.Context) {
 	context.AfterFunc(ctx, s.workers.stop)
 	s.resume(ctx)
 	s.workers.every(s.ExpiryInterval, s.expire)
-	s.workers.every(tokenLife, func(ctx context.Context) { s.complain(s.forgetTokens(ctx), "tokens of transactions that are forgotten") })
+	s.workers.every(tokenLife, func(ctx context.Context) {
+		s.complain(s.forgetTokens(ctx), "tokens of transactions that are forgotten")
+	})
+	s.workers.every(trimInterval, s.forget)
 	s.workers.every(trimInterval, func(ctx context.Context) { s.complain(s.streams.Trim(ctx), "streams that are trimmed") })
 }
 

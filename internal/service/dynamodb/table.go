@@ -137,6 +137,9 @@ func (s *Service) DeleteTable(ctx context.Context, in *api.DeleteTableInput) (*a
 		if awsapi.Val(was.API.DeletionProtectionEnabled) {
 			return nil, invalid("Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.")
 		}
+		if err := checkUnused(tx, was); err != nil {
+			return nil, err
+		}
 		d = was.API
 		if err := s.closeStream(tx, was); err != nil {
 			return nil, err
@@ -156,6 +159,18 @@ func (s *Service) DeleteTable(ctx context.Context, in *api.DeleteTableInput) (*a
 		StreamSpecification: d.StreamSpecification, LatestStreamLabel: d.LatestStreamLabel, LatestStreamArn: d.LatestStreamArn,
 		BillingModeSummary: d.BillingModeSummary, TableClassSummary: d.TableClassSummary,
 		DeletionProtectionEnabled: d.DeletionProtectionEnabled}}, nil
+}
+
+// checkUnused refuses to delete a table that a backup or another table is being made of.
+func checkUnused(tx store.Tx, r *table.Record) error {
+	used, err := restoring(tx, r.Ref, func(s *table.Source) bool { return s.Table == r.Name })
+	if err != nil {
+		return err
+	}
+	if used || len(r.Backups) > 0 {
+		return api.ResourceInUseException.New("Attempt to change a resource which is still in use: Table is being backed up or restored: %s", r.Name)
+	}
+	return nil
 }
 
 // ListTables lists the names of an account's tables in a region, in their order.

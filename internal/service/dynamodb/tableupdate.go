@@ -30,7 +30,7 @@ func (s *Service) UpdateTable(ctx context.Context, in *api.UpdateTableInput) (*a
 		if err := s.updateTable(tx, r, in); err != nil {
 			return err
 		}
-		if building = s.nextStep(r) != nil; building {
+		if building = changing(r); building {
 			r.API.TableStatus = new(api.TableStatusUpdating)
 			if err := tx.Set(workKey(ref), nil); err != nil {
 				return err
@@ -47,6 +47,13 @@ func (s *Service) UpdateTable(ctx context.Context, in *api.UpdateTableInput) (*a
 	}
 	d.TableStatus = new(api.TableStatusUpdating)
 	return &api.UpdateTableOutput{TableDescription: &d}, nil
+}
+
+// changing says that an index is being made or removed.
+func changing(r *table.Record) bool {
+	return slices.ContainsFunc(r.API.GlobalSecondaryIndexes, func(x api.GlobalSecondaryIndexDescription) bool {
+		return *x.IndexStatus == api.IndexStatusCreating || *x.IndexStatus == api.IndexStatusDeleting
+	})
 }
 
 // checkUpdateTable checks what needs no look at the table. The messages are those that AWS was seen to answer.

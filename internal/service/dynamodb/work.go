@@ -165,6 +165,9 @@ func (s *Service) nextStep(r *table.Record) func(context.Context) error {
 	if r.Source != nil {
 		return func(ctx context.Context) error { return s.restore(ctx, r) }
 	}
+	if len(r.Backups) > 0 {
+		return func(ctx context.Context) error { return s.copyTable(ctx, r, r.Backups[0]) }
+	}
 	for _, x := range r.API.GlobalSecondaryIndexes {
 		switch *x.IndexStatus {
 		case api.IndexStatusDeleting:

@@ -14,6 +14,7 @@
 //	D x <table> <index> <hash> <hash key> <sort key> <item>    an index's entry: what the index projects
 //	D e <table> <seconds> <item>                               when time to live removes an item: its key
 //	D u <table> <number>                                       what a write replaced, in the order of commits
+//	D b <backup> <hash> <hash key> <sort key>                  an item that a backup has
 //
 // The hash is eight bytes of the hash key's, so a scan goes in the order of hashes, as on AWS, a segment of a
 // parallel scan is a range of them, and items with hash keys that are alike lie apart. The hash key follows

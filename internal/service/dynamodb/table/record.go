@@ -28,6 +28,8 @@ type Record struct {
 	Recovery *Recovery `json:",omitempty"`
 	// Source is where a table that is being restored has its items from; nil for other tables.
 	Source *Source `json:",omitempty"`
+	// Backups are the ids of the backups that are being made.
+	Backups []string `json:",omitempty"`
 
 	Tags           map[string]string `json:",omitempty"`
 	Policy         string            `json:",omitempty"` // the resource policy, as it was given
@@ -46,12 +48,23 @@ type Recovery struct {
 	Days  int32     // how far back
 }
 
+// Earliest is the first moment that the table can be restored to.
+func (r *Recovery) Earliest(now time.Time) time.Time {
+	if first := now.UTC().AddDate(0, 0, -int(r.Days)); first.After(r.Since) {
+		return first
+	}
+	return r.Since
+}
+
 // Source is a backup, or another table as it was at a time.
 type Source struct {
 	Backup string    `json:",omitempty"` // its id
-	Table  string    `json:",omitempty"` // the other table's id
+	Table  string    `json:",omitempty"` // the other table's name
 	At     time.Time `json:",omitzero"`
 }
+
+// Creating says that the table is being restored: its items cannot be used yet.
+func (r *Record) Creating() bool { return r.Source != nil }
 
 // Key is the record's key in the store.
 func (r Ref) Key() []byte { return store.Key("dynamodb", "table", r.Account, r.Region, r.Name) }

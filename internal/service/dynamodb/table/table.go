@@ -126,9 +126,6 @@ func (t *Table) Reserves(name string) bool {
 	return false
 }
 
-// Creating says that the table is being restored: its items cannot be used yet.
-func (t *Table) Creating() bool { return t.Source != nil }
-
 // Blind says that a write need not know what was there before it.
 func (t *Table) Blind() bool { return len(t.Indexes) == 0 && !t.followed() }
 
