@@ -35,7 +35,10 @@ func (u *Update) Apply(it item.Item) (item.Item, error) {
 		root.Map = item.Item{}
 	}
 	after, err := rebuild(root, changes, 0)
-	return after.Map, err
+	if err != nil {
+		return nil, err
+	}
+	return after.Map, after.Map.CheckDepth()
 }
 
 func inDepth(changes []change) bool {
