@@ -98,11 +98,18 @@ func (p *conditionParser) not() (*node, error) {
 // primary reads a condition in parentheses, or a comparison, which may begin with a parenthesis too.
 func (p *conditionParser) primary() (*node, error) {
 	start := p.at
-	if n, err := p.parenthesised(); err == nil {
+	if n, err := p.parenthesised(); err == nil && !p.comparesNext() {
 		return n, nil
 	}
 	p.at = start
 	return p.comparison()
+}
+
+// comparesNext reports whether what was read is an operand, though it could be a condition: (size(a)) > :b.
+func (p *conditionParser) comparesNext() bool {
+	next := p.peek()
+	_, ok := comparators[next.text]
+	return next.kind == tokenSymbol && ok || next.is("IN") || next.is("BETWEEN")
 }
 
 func (p *conditionParser) parenthesised() (*node, error) {
