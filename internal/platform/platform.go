@@ -54,6 +54,7 @@ type Options struct {
 	RetryScale            float64       // of the delays of asynchronous invocations
 	ScalingPeriod         time.Duration // of Application Auto Scaling's metrics; 0 for a minute
 	ExpiryInterval        time.Duration // between two looks for items whose time to live has ended; 0 for the default
+	Throttle              bool          // enforce the provisioned throughput of DynamoDB's tables
 	StreamRetention       time.Duration // of the records of DynamoDB's streams; 0 for 24 hours
 	Log                   *slog.Logger
 }
@@ -189,7 +190,11 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 	front.Register(&lambdaapi.Service, functions)
 	front.Register(&apigatewayapi.Service, gateway)
 	front.Register(&scalingapi.Service, scaling)
-	front.Register(&dynamodbapi.Service, tables)
+	if o.Throttle {
+		front.Register(&dynamodbapi.Service, dynamodb.NewThrottled(tables))
+	} else {
+		front.Register(&dynamodbapi.Service, tables)
+	}
 	front.Register(&streamsapi.Service, tables.Streams())
 	front.Register(&iamapi.Service, iam.New(st))
 	front.Register(&stsapi.Service, sts.New(authority, front))

@@ -161,7 +161,7 @@ func TestPointInTimeRecovery(t *testing.T) {
 		_, err = p.RestoreTableToPointInTime(p.ctx, &api.RestoreTableToPointInTimeInput{SourceTableName: new("music"), TargetTableName: new("never"), RestoreDateTime: &bad})
 		fails(t, err, api.InvalidRestoreTimeException, "RestoreDateTime must be between")
 	}
-	p.ahead = 36 * 24 * time.Hour
+	p.ahead.Store(int64(36 * 24 * time.Hour))
 	p.forget(p.ctx)
 	p.appended(0)
 	p.put("music", "id", "d", "v", "4")

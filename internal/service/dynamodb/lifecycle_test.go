@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,7 +21,7 @@ type plane struct {
 	ctx   context.Context
 	dir   string
 	close func()
-	ahead time.Duration // of the real time
+	ahead atomic.Int64 // nanoseconds before the real time
 }
 
 func newPlane(t *testing.T) *plane {
@@ -39,7 +40,7 @@ func (p *plane) start() {
 	st, err := pebble.Open(p.dir, pebble.Options{})
 	p.must(err)
 	p.Service = New(Deps{Store: st, Log: slog.New(slog.DiscardHandler), ExpiryInterval: time.Hour,
-		Clock: func() time.Time { return time.Now().Add(p.ahead) }})
+		Clock: func() time.Time { return time.Now().Add(time.Duration(p.ahead.Load())) }})
 	p.Start(p.ctx)
 	p.close = func() {
 		if err := p.Close(); err != nil {
@@ -296,7 +297,7 @@ func TestTimeToLive(t *testing.T) {
 			t.Errorf("%s is not told in %v", id, removed)
 		}
 	}
-	p.ahead = 2 * time.Hour
+	p.ahead.Store(int64(2 * time.Hour))
 	p.expire(p.ctx)
 	if n := p.count("music", ""); n != 2 {
 		t.Errorf("%d items are left after two hours", n)
