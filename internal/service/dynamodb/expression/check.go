@@ -104,6 +104,9 @@ func (r resolver) resolve(n *node) error {
 	case opPath:
 		return r.path(n)
 	case opValue:
+		if n.name == "" {
+			return nil // built, not written
+		}
 		var err error
 		n.value, err = r.placeholders.value(n.name)
 		return err
@@ -140,6 +143,9 @@ func (n *node) operators() int {
 }
 
 func (r resolver) path(n *node) error {
+	if n.steps == nil {
+		return nil // built, not written
+	}
 	if len(n.steps) > maxPathDepth {
 		return problem("The document path has too many nesting levels; nesting levels: %d", len(n.steps))
 	}

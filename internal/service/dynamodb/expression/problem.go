@@ -26,3 +26,12 @@ func in(parameter string, err error) error {
 func invalid(format string, args ...any) error {
 	return awsapi.ValidationException.New(format, args...)
 }
+
+// bare words the fault of an expression that is no parameter.
+func bare(err error) error {
+	var f fault
+	if !errors.As(err, &f) {
+		return err
+	}
+	return awsapi.ValidationException.New("%s", string(f))
+}
