@@ -76,7 +76,9 @@ type Action struct {
 }
 
 // Set gives the path the value that the term has.
-func Set(path Path, t Term) Action { return Action{action{verb: verbSet, target: At(path).n, value: t.n}} }
+func Set(path Path, t Term) Action {
+	return Action{action{verb: verbSet, target: At(path).n, value: t.n}}
+}
 
 // Remove removes what is at the path.
 func Remove(path Path) Action { return Action{action{verb: verbRemove, target: At(path).n}} }
