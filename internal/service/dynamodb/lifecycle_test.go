@@ -42,8 +42,9 @@ func (p *plane) start() {
 	p.Service = New(Deps{Store: st, Log: slog.New(slog.DiscardHandler), ExpiryInterval: time.Hour,
 		Clock: func() time.Time { return time.Now().Add(time.Duration(p.ahead.Load())) }})
 	p.Start(p.ctx)
+	started := p.Service
 	p.close = func() {
-		if err := p.Close(); err != nil {
+		if err := started.Close(); err != nil {
 			p.Error(err)
 		}
 		if err := st.Close(); err != nil {

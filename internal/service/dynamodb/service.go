@@ -65,6 +65,7 @@ func (s *Service) Start(ctx context.Context) {
 	s.workers.every(tokenLife, func(ctx context.Context) {
 		s.complain(s.forgetTokens(ctx), "tokens of transactions that are forgotten")
 	})
+	s.workers.every(countInterval, s.countLarge)
 	s.workers.every(trimInterval, s.forget)
 	s.workers.every(trimInterval, func(ctx context.Context) { s.complain(s.streams.Trim(ctx), "streams that are trimmed") })
 }

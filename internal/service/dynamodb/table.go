@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -113,6 +114,11 @@ func (s *Service) DescribeTable(ctx context.Context, in *api.DescribeTableInput)
 		return nil, err
 	}
 	d := t.API
+	c, err := s.counted(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	c.tell(&d)
 	return &api.DescribeTableOutput{Table: &d}, nil
 }
 
@@ -148,7 +154,7 @@ func (s *Service) DeleteTable(ctx context.Context, in *api.DeleteTableInput) (*a
 		if err != nil {
 			return nil, err
 		}
-		return nil, t.Clear(tx)
+		return nil, errors.Join(t.Clear(tx), tx.Delete(countKey(was)))
 	})
 	if err != nil {
 		return nil, err
