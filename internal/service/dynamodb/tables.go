@@ -44,6 +44,10 @@ func (s *Service) useAll(ctx context.Context, names []string) (*tables, error) {
 			return nil, err
 		}
 		all.uses = append(all.uses, t)
+		if t.Creating() {
+			all.end()
+			return nil, api.ResourceNotFoundException.New("Requested resource not found")
+		}
 		refs[ref] = t.Table
 	}
 	for name, ref := range of {
