@@ -1,6 +1,7 @@
 package expression
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -91,6 +92,16 @@ func checkClash(paths []Path) error {
 		if how := clash(paths[0], second); how != "" {
 			return problem("Two document paths %s with each other; must remove or rewrite one of these paths; path one: %s, path two: %s",
 				how, paths[0], second)
+		}
+	}
+	return nil
+}
+
+// CheckPaths refuses paths of which one leads to the other, or which differ in whether a value is a list or a map.
+func CheckPaths(paths []Path) error {
+	for i := range slices.Backward(paths) {
+		if err := checkClash(paths[i:]); err != nil {
+			return bare(err)
 		}
 	}
 	return nil
