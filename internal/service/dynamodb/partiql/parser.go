@@ -76,6 +76,8 @@ func (p *parser) manipulation() (Statement, error) {
 		return p.insertion()
 	case t.is("UPDATE"):
 		return p.update()
+	case t.is("FROM"):
+		return p.fromUpdate()
 	case t.is("DELETE"):
 		return p.deletion()
 	case t.is("EXISTS"):

@@ -21,6 +21,28 @@ func (p *parser) update() (Statement, error) {
 	if s.Where, err = p.where(); err != nil {
 		return nil, err
 	}
+	return p.finishUpdate(s, actions)
+}
+
+// fromUpdate reads PartiQL's other form of an update, whose condition comes first: FROM … WHERE … SET ….
+func (p *parser) fromUpdate() (Statement, error) {
+	s := &Update{}
+	var err error
+	if s.Source, err = p.source(); err != nil {
+		return nil, err
+	}
+	if s.Where, err = p.where(); err != nil {
+		return nil, err
+	}
+	actions, err := p.actions()
+	if err != nil {
+		return nil, err
+	}
+	return p.finishUpdate(s, actions)
+}
+
+func (p *parser) finishUpdate(s *Update, actions []expression.Action) (Statement, error) {
+	var err error
 	if s.Returning, _, err = p.returning(); err != nil {
 		return nil, err
 	}
