@@ -80,7 +80,7 @@ func fromValue(v *api.AttributeValue, depth int) (Value, error) {
 	take(v.BS != nil, func() (Value, error) { return binarySet(v.BS) })
 	take(v.M != nil, func() (Value, error) { return fromMapValue(v.M, depth) })
 	take(v.L != nil, func() (Value, error) { return fromList(v.L, depth) })
-	take(v.NULL != nil, func() (Value, error) { return fromNull(*v.NULL) })
+	take(v.NULL != nil, func() (Value, error) { return Null(), nil }) // false is true, at AWS too
 	take(v.BOOL != nil, func() (Value, error) { return Boolean(*v.BOOL), nil })
 	switch {
 	case err != nil:
@@ -107,13 +107,6 @@ func fromList(l []api.AttributeValue, depth int) (Value, error) {
 		}
 	}
 	return List(list...), nil
-}
-
-func fromNull(isNull bool) (Value, error) {
-	if !isNull {
-		return Value{}, invalid("Null attribute value types must have the value of true")
-	}
-	return Null(), nil
 }
 
 // The double spaces are AWS's.

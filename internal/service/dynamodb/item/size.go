@@ -43,8 +43,9 @@ func (v Value) Size() int {
 	return 1 // NULL, BOOL
 }
 
-// numberSize is a byte for each two significant digits, paired from the decimal point on, one more, and one more for a
-// sign. Zeros at either end are free.
+// numberSize is a byte, one for each two digits before the point, one for each two after it, and one for a sign. Zeros at
+// either end are free; zero itself takes a byte. AWS's pages say less than its answers show:
+// https://github.com/paritysuite/dynamodb-conformance/blob/main/src/item-size.ts
 func numberSize(n string) int {
 	if n == "0" {
 		return 1
@@ -56,14 +57,12 @@ func numberSize(n string) int {
 	}
 	whole, fraction, _ := strings.Cut(digits, ".")
 	if whole == "0" {
-		zeros := len(fraction) - len(strings.TrimLeft(fraction, "0"))
-		return size + pairs(len(fraction)) - zeros/2
+		return size + pairs(strings.TrimLeft(fraction, "0"))
 	}
 	if fraction == "" {
-		zeros := len(whole) - len(strings.TrimRight(whole, "0"))
-		return size + pairs(len(whole)) - zeros/2
+		return size + pairs(strings.TrimRight(whole, "0"))
 	}
-	return size + pairs(len(whole)) + pairs(len(fraction))
+	return size + pairs(whole) + pairs(fraction)
 }
 
-func pairs(digits int) int { return (digits + 1) / 2 }
+func pairs(digits string) int { return (len(digits) + 1) / 2 }
