@@ -30,6 +30,7 @@ type change struct {
 	attrs     item.Item             // the item's key; all of it where it is put
 	condition *expression.Condition // nil for none
 	update    *expression.Update    // nil for none
+	absent    item.Item             // what the condition is asked of where there is no item; nil for none
 	reveal    bool                  // show the item that does not meet the condition
 	curious   bool                  // the reply needs what was there before
 }
@@ -49,7 +50,7 @@ func (c *change) run(tx store.Tx) (o outcome, err error) {
 			return o, err
 		}
 	}
-	if c.condition != nil && !c.condition.Holds(o.old) {
+	if !c.meets(o.old) {
 		return o, c.failed(o.old)
 	}
 	switch c.action {
@@ -66,6 +67,14 @@ func (c *change) run(tx store.Tx) (o outcome, err error) {
 		return o, nil // there is nothing to delete
 	}
 	return o, c.table.Write(tx, c.key, o.old, o.now)
+}
+
+// meets says whether an item, nil for none, meets the condition.
+func (c *change) meets(it item.Item) bool {
+	if it == nil {
+		it = c.absent
+	}
+	return c.condition.Holds(it)
 }
 
 func (c *change) failed(it item.Item) error {

@@ -19,13 +19,15 @@ type page struct {
 	span       table.Span
 	limit      int // items looked at; 0 for no limit
 	read       *parsed
-	count      bool // count only
-	whole      bool // get the items of a local index from the table
+	count      bool                      // count only
+	shows      func(item.Item) item.Item // what the reply has of an item; nil for what read says
+	whole      bool                      // get the items of a local index from the table
 	consistent bool
 	meter      *meter
 
 	items          []map[string]api.AttributeValue
 	found, scanned int
+	bytes          int       // of what was looked at
 	last           item.Item // the key of the last one where there may be more
 }
 
@@ -46,6 +48,7 @@ func (p *page) fill(r store.Reader) error {
 			break
 		}
 	}
+	p.bytes += size
 	p.meter.read(p.index, size, p.consistent)
 	return nil
 }
@@ -69,9 +72,16 @@ func (p *page) take(r store.Reader, it item.Item) error {
 	}
 	p.found++
 	if !p.count {
-		p.items = append(p.items, p.read.project(it).API())
+		p.items = append(p.items, p.show(it).API())
 	}
 	return nil
+}
+
+func (p *page) show(it item.Item) item.Item {
+	if p.shows != nil {
+		return p.shows(it)
+	}
+	return p.read.project(it)
 }
 
 // selects reads Select, for a reply of the index, or of the table where it is nil.

@@ -32,17 +32,22 @@ func tokenPeriod(at time.Time) int64 { return at.UnixNano() / int64(tokenLife) }
 
 // token returns the token of a request that has one.
 func (s *Service) token(ctx context.Context, in *api.TransactWriteItemsInput) (*token, error) {
-	if awsapi.Val(in.ClientRequestToken) == "" {
+	return s.tokenOf(ctx, in.ClientRequestToken, in.TransactItems)
+}
+
+// tokenOf returns the token of a request with the given payload; nil where it has none.
+func (s *Service) tokenOf(ctx context.Context, given *string, payload any) (*token, error) {
+	if awsapi.Val(given) == "" {
 		return nil, nil
 	}
-	b, err := json.Marshal(in.TransactItems)
+	b, err := json.Marshal(payload)
 	if err != nil {
 		return nil, err
 	}
 	t := &token{digest: sha256.Sum256(b), now: s.Clock()}
 	r := awsapi.RequestOf(ctx)
 	for i := range t.keys {
-		t.keys[i] = store.Key("dynamodb", "token", tokenPeriod(t.now)-int64(i), r.Account(), r.Region, *in.ClientRequestToken)
+		t.keys[i] = store.Key("dynamodb", "token", tokenPeriod(t.now)-int64(i), r.Account(), r.Region, *given)
 	}
 	return t, nil
 }
