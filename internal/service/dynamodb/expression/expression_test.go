@@ -60,7 +60,7 @@ func samplePlaceholders(t testing.TB) *Placeholders {
 }
 
 // TestExpressions runs the cases in testdata. What they expect was compared with the answers of AWS's DynamoDB Local
-// 3.3.1, where these do not differ from AWS's own.
+// 3.3.1, where these do not differ from AWS's own: https://github.com/paritysuite/dynamodb-conformance.
 func TestExpressions(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
@@ -118,11 +118,15 @@ func selected(text string, p *Placeholders) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return showRange(r), nil
+}
+
+func showRange(r KeyRange) string {
 	out := show(r.Hash)
 	if r.Limited {
 		out += " " + [...]string{"=", "<", "<=", ">", ">=", "between", "begins_with"}[r.Comparison] + " " + show(item.List(r.Values...))
 	}
-	return out, nil
+	return out
 }
 
 // difference shows the attributes that are others in the item after.
@@ -151,7 +155,7 @@ func show(v item.Value) string {
 		return v.Text
 	case item.B:
 		return "b'" + base64.StdEncoding.EncodeToString([]byte(v.Text)) + "'"
-	case item.NULL:
+	case 0, item.NULL:
 		return "None"
 	case item.BOOL:
 		return strconv.FormatBool(v.Bool)

@@ -151,8 +151,11 @@ func (k *KeyCondition) Match(hash, sort Key) (KeyRange, error) {
 	if !ok {
 		return KeyRange{}, missedKey(sort)
 	}
+	if err := onSort.check(sort); err != nil {
+		return KeyRange{}, err
+	}
 	r.Limited, r.Comparison, r.Values = true, onSort.comparison, onSort.values
-	return r, onSort.check(sort)
+	return r, nil
 }
 
 var errKeyCondition = awsapi.ValidationException.New("Query key condition not supported")

@@ -71,6 +71,18 @@ func newUpdate(actions []action) *Update {
 // Touched is what the update changes: of the item before it is UPDATED_OLD, of the item after it UPDATED_NEW.
 func (u *Update) Touched() *Projection { return u.touched }
 
+// Assigned is what the update gives to whole attributes as it stands in the request, so that it can be checked before
+// there is an item.
+func (u *Update) Assigned() item.Item {
+	assigned := item.Item{}
+	for _, a := range u.actions {
+		if (a.verb == verbSet || a.verb == verbAdd) && !a.target.path.Nested() && a.value.op == opValue {
+			assigned[a.target.path.Attribute()] = a.value.value
+		}
+	}
+	return assigned
+}
+
 // updateParser reads the sections of an update.
 type updateParser struct {
 	*parser
