@@ -101,6 +101,11 @@ func TestTransactions(t *testing.T) {
 		{"TransactWriteItems", `{"TransactItems":[{}]}`, `ValidationException: TransactItems can only contain one of Check, Put, Update or Delete`},
 		{"TransactWriteItems", transact(`{"Put":{"TableName":"none","Item":{"id":{"S":"a"}}}}`), `ResourceNotFoundException: Requested resource not found`},
 		{"TransactWriteItems", transact(put("b", ""), `{"Put":{"TableName":"ttt","Item":{"x":{"S":"a"}}}}`), cancelled + `[None, ValidationError]`},
+		{"TransactWriteItems", transact(put("", "")), `ValidationException: One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value. Key: id`},
+		{"TransactWriteItems", transact(`{"Put":{"TableName":"ttt","Item":{"id":{"S":"a"},"x":{"S":"` + strings.Repeat("x", 400<<10) + `"}}}}`), `ValidationException: Item size has exceeded the maximum allowed size`},
+		{"TransactWriteItems", transact(`{"Update":{"TableName":"sss","Key":{"pk":{"S":"a"},"sk":{"N":"1"}},"UpdateExpression":"SET g = :o","ExpressionAttributeValues":{":o":{"N":"1"}}}}`), cancelled + `[ValidationError]`},
+		{"TransactWriteItems", transact(`{"Update":{"TableName":"sss","Key":{"pk":{"S":"a"},"sk":{"N":"1"}},"UpdateExpression":"SET g = :o","ExpressionAttributeValues":{":o":{"S":""}}}}`),
+			`ValidationException: One or more parameter values are not valid. The update expression attempted to update a secondary index key to a value that is not supported. The AttributeValue for a key attribute cannot contain an empty string value.`},
 		{"TransactGetItems", `{"TransactItems":[{"Get":{"TableName":"ttt","Key":{"id":{"S":"b"}}}},{"Get":{"TableName":"ttt","Key":{"id":{"S":"b"}}}}]}`,
 			`ValidationException: Transaction request cannot include multiple operations on one item`},
 	})

@@ -222,7 +222,12 @@ func TestKeyErrors(t *testing.T) {
 		{"UpdateItem", `{"TableName":"ttt","Key":{"id":{"S":"a"}},"UpdateExpression":"SET y = :y","ExpressionAttributeValues":{":y":{"S":"y"}}}`, `ValidationException: Item size to update has exceeded the maximum allowed size`},
 		{"UpdateItem", `{"TableName":"ttt","Key":{"id":{"S":"a"}},"UpdateExpression":"SET id = :y","ExpressionAttributeValues":{":y":{"S":"y"}}}`, invalid + `Cannot update attribute id. This attribute is part of the key`},
 		{"UpdateItem", `{"TableName":"sss","Key":{"pk":{"S":"a"},"sk":{"N":"1"}},"UpdateExpression":"SET g = :y","ExpressionAttributeValues":{":y":{"N":"1"}}}`,
+			invalid + `Type mismatch for Index Key g Expected: S Actual: N IndexName: all`},
+		{"UpdateItem", `{"TableName":"sss","Key":{"pk":{"S":"a"},"sk":{"N":"1"}},"UpdateExpression":"SET g = if_not_exists(q, :y)","ExpressionAttributeValues":{":y":{"N":"1"}}}`,
 			`ValidationException: The update expression attempted to update the secondary index key to unsupported type`},
+		{"UpdateItem", `{"TableName":"sss","Key":{"pk":{"S":"a"},"sk":{"N":"1"}},"UpdateExpression":"SET g = :y","ExpressionAttributeValues":{":y":{"S":""}}}`,
+			`ValidationException: One or more parameter values are not valid. The update expression attempted to update a secondary index key to a value that is not supported. The AttributeValue for a key attribute cannot contain an empty string value.`},
+		{"PutItem", `{"TableName":"a b","Item":{"id":{"S":"a"}}}`, `ValidationException: 1 validation error detected: Value 'a b' at 'tableName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+`},
 		{"GetItem", `{"TableName":"ttt","Key":{"id":{"S":"a"}},"ProjectionExpression":"id.x"}`,
 			`ValidationException: Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: Key: id`},
 	})

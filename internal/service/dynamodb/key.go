@@ -23,14 +23,19 @@ func keyOf(t *table.Table, attributes map[string]api.AttributeValue) (item.Item,
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(key) != len(t.Schema.Attributes()) {
-		return nil, nil, errSchema()
-	}
-	if err := checkKey(t, key); err != nil {
+	if err := checkWhole(t, key); err != nil {
 		return nil, nil, err
 	}
 	k, err := t.KeyOf(key)
 	return key, k, err
+}
+
+// checkWhole checks a key that has no more attributes than it should.
+func checkWhole(t *table.Table, key item.Item) error {
+	if len(key) != len(t.Schema.Attributes()) {
+		return errSchema()
+	}
+	return checkKey(t, key)
 }
 
 // checkKey checks that key has the attributes of the table's key, with values that can be one.
@@ -48,7 +53,7 @@ func checkKey(t *table.Table, key item.Item) error {
 }
 
 func checkKeyValue(name string, v item.Value, hash bool) error {
-	if v.Kind != item.N && v.Text == "" {
+	if isEmpty(v) {
 		return invalid("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty %s value. Key: %s",
 			emptyKind(v), name)
 	}
@@ -93,6 +98,11 @@ func checkItem(t *table.Table, it item.Item) error {
 	if err := checkIndexKeys(t, it); err != nil {
 		return err
 	}
+	return checkSize(it)
+}
+
+// checkSize checks the size of an item that is to be put.
+func checkSize(it item.Item) error {
 	if it.Size() > maxItem {
 		return invalid("Item size has exceeded the maximum allowed size")
 	}
@@ -101,16 +111,16 @@ func checkItem(t *table.Table, it item.Item) error {
 
 // checkIndexKeys checks the values that an item has of the keys of indexes.
 func checkIndexKeys(t *table.Table, it item.Item) error {
-	for _, x := range t.Indexes {
+	for _, x := range t.ByName {
 		for i, a := range x.Schema.Attributes() {
 			v, has := it[a.Name]
 			if !has {
 				continue
 			}
 			if v.Kind != a.Kind {
-				return wrong("Type mismatch for Index Key %s Expected: %s Actual: %s IndexName: %s", a.Name, a.Kind, v.Kind, x.Name)
+				return errIndexKind(x, a, v)
 			}
-			if v.Kind != item.N && v.Text == "" {
+			if isEmpty(v) {
 				return invalid("One or more parameter values are not valid. A value specified for a secondary index key is not supported. "+
 					"The AttributeValue for a key attribute cannot contain an empty %s value. IndexName: %s, IndexKey: %s", emptyKind(v), x.Name, a.Name)
 			}
@@ -122,9 +132,54 @@ func checkIndexKeys(t *table.Table, it item.Item) error {
 	return nil
 }
 
+func isEmpty(v item.Value) bool { return v.Kind != item.N && v.Text == "" }
+
+func errIndexKind(x *table.Index, a table.Attribute, v item.Value) error {
+	return wrong("Type mismatch for Index Key %s Expected: %s Actual: %s IndexName: %s", a.Name, a.Kind, v.Kind, x.Name)
+}
+
+// checkNoneEmpty checks that what an item that is to be put, or a key, has of keys is not empty.
+func checkNoneEmpty(t *table.Table, it item.Item) error {
+	for i, a := range t.Schema.Attributes() {
+		if v := it[a.Name]; v.Kind == a.Kind && isEmpty(v) {
+			return checkKeyValue(a.Name, v, i == 0)
+		}
+	}
+	for _, x := range t.ByName {
+		for _, a := range x.Schema.Attributes() {
+			if v := it[a.Name]; v.Kind == a.Kind && isEmpty(v) {
+				return checkIndexKeys(t, it)
+			}
+		}
+	}
+	return nil
+}
+
+// checkAssigned checks the values that an update gives to keys of indexes: empty is of those that are empty, kind
+// of those of another type.
+func checkAssigned(t *table.Table, assigned item.Item) (empty, kind error) {
+	for _, x := range t.ByName {
+		for _, a := range x.Schema.Attributes() {
+			v, has := assigned[a.Name]
+			if has && v.Kind != a.Kind {
+				return nil, errIndexKind(x, a, v)
+			}
+			if has && isEmpty(v) {
+				return errEmptied(v), nil
+			}
+		}
+	}
+	return nil, nil
+}
+
+func errEmptied(v item.Value) error {
+	return invalid("One or more parameter values are not valid. The update expression attempted to update a secondary index key "+
+		"to a value that is not supported. The AttributeValue for a key attribute cannot contain an empty %s value.", emptyKind(v))
+}
+
 // checkUpdated checks what an update has made of an item, whose key it has not touched.
 func checkUpdated(t *table.Table, it item.Item) error {
-	for _, x := range t.Indexes {
+	for _, x := range t.ByName {
 		for i, a := range x.Schema.Attributes() {
 			v, has := it[a.Name]
 			if !has {
@@ -133,9 +188,8 @@ func checkUpdated(t *table.Table, it item.Item) error {
 			if v.Kind != a.Kind {
 				return invalid("The update expression attempted to update the secondary index key to unsupported type")
 			}
-			if v.Kind != item.N && v.Text == "" {
-				return invalid("One or more parameter values are not valid. The update expression attempted to update a secondary index key "+
-					"to a value that is not supported. The AttributeValue for a key attribute cannot contain an empty %s value.", emptyKind(v))
+			if isEmpty(v) {
+				return errEmptied(v)
 			}
 			if err := checkKeySize(v, i == 0); err != nil {
 				return err

@@ -1,6 +1,8 @@
 package dynamodb
 
 import (
+	"cmp"
+
 	api "cirro/internal/awsapi/dynamodb"
 	"cirro/internal/service/dynamodb/expression"
 	"cirro/internal/service/dynamodb/item"
@@ -143,6 +145,9 @@ func (p *parsed) check(t *table.Table) error {
 	if p.update != nil {
 		if err := p.update.CheckUpdate(t.Schema.Hash.Name, t.Schema.Range.Name); err != nil {
 			return err
+		}
+		if empty, kind := checkAssigned(t, p.update.Assigned()); empty != nil || kind != nil {
+			return cmp.Or(empty, kind)
 		}
 		paths = append(paths, p.update.Touched().Paths()...)
 	}

@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"context"
+	"slices"
 
 	"cirro/internal/awsapi"
 	api "cirro/internal/awsapi/dynamodb"
@@ -106,5 +107,24 @@ func (p *page) checkFilter(older bool) error {
 		parameter = "QueryFilter"
 	}
 	schema := p.schema()
-	return p.read.condition.CheckFilter(parameter, schema.Hash.Name, schema.Range.Name)
+	if err := p.read.condition.CheckFilter(parameter, schema.Hash.Name, schema.Range.Name); err != nil {
+		return err
+	}
+	if lacking := p.unprojected(); lacking != nil {
+		return wrong("Secondary index %s does not project one or more filter attributes: %s", p.index.Name, listed(lacking))
+	}
+	return nil
+}
+
+// unprojected are the attributes that the filter looks at and the index does not have.
+func (p *page) unprojected() (names []string) {
+	if p.index == nil || p.read.condition == nil {
+		return nil
+	}
+	for _, path := range p.read.condition.Paths() {
+		if name := path.Attribute(); !p.index.Projects(name) && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }

@@ -33,6 +33,10 @@ func (s *Service) Scan(ctx context.Context, in *api.ScanInput) (*api.ScanOutput,
 	if err := read.check(t.Table); err != nil {
 		return nil, err
 	}
+	if p.index != nil && p.index.Local && !p.whole && p.unprojected() != nil {
+		// The filter looks at the table's item, the reply has what the index has of it.
+		p.whole, p.shows = true, func(it item.Item) item.Item { return read.project(p.index.Project(it)) }
+	}
 	p.span = t.All(p.index)
 	if in.TotalSegments != nil {
 		p.span = t.Segment(p.index, int(awsapi.Val(in.Segment)), int(*in.TotalSegments))

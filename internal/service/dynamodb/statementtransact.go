@@ -88,7 +88,7 @@ func (s *Service) transactReads(ctx context.Context, all *tables, statements []p
 				return err
 			}
 			if size += whole.Size(); size > maxTransaction {
-				return errTooLarge()
+				return errTooLarge(size)
 			}
 			used.of(in.ReturnConsumedCapacity, st.Table, false, transactionFactor).read(nil, whole.Size(), true)
 			out.Responses[i].Item = shown.API()
@@ -122,7 +122,7 @@ func (s *Service) transactWrites(ctx context.Context, all *tables, statements []
 		size += c.attrs.Size()
 	}
 	if size > maxTransaction {
-		return nil, errTooLarge()
+		return nil, errTooLarge(size)
 	}
 	token, err := s.tokenOf(ctx, in.ClientRequestToken, in.TransactStatements)
 	if err != nil {

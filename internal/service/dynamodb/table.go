@@ -23,6 +23,9 @@ func (s *Service) CreateTable(ctx context.Context, in *api.CreateTableInput) (*a
 	if err != nil {
 		return nil, err
 	}
+	if err := checkNewName(ref.Name); err != nil {
+		return nil, err
+	}
 	if err := checkCreate(in); err != nil {
 		return nil, err
 	}

@@ -19,16 +19,27 @@ const (
 
 // checkTableName is what AWS demands of a table's name, with the words of its validation.
 func checkTableName(name string) error {
-	if len(name) < 3 || len(name) > 255 {
-		return invalid("TableName must be at least 3 characters long and at most 255 characters long")
+	if len(name) > 255 {
+		return unsatisfied(name, "Member must have length less than or equal to 255")
 	}
 	for i := range len(name) {
 		if c := name[i]; c != '_' && c != '.' && c != '-' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
-			return invalid("1 validation error detected: Value '%s' at 'tableName' failed to satisfy constraint: "+
-				"Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+", name)
+			return unsatisfied(name, "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+")
 		}
 	}
 	return nil
+}
+
+// checkNewName is what AWS demands besides of the name of a table that is to be made.
+func checkNewName(name string) error {
+	if len(name) < 3 {
+		return unsatisfied(name, "Member must have length greater than or equal to 3")
+	}
+	return nil
+}
+
+func unsatisfied(tableName, constraint string) error {
+	return invalid("1 validation error detected: Value '%s' at 'tableName' failed to satisfy constraint: %s", tableName, constraint)
 }
 
 // wrong is a validation error with the words that most begin with.

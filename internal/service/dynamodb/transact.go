@@ -19,8 +19,8 @@ const maxTransaction = 4 << 20
 // transactionFactor is what a read or a write in a transaction costs more than one without.
 const transactionFactor = 2
 
-func errTooLarge() error {
-	return invalid("Transaction failed: The total size of all items in the transaction request cannot exceed 4 MB")
+func errTooLarge(size int) error {
+	return invalid("Transaction payload size cannot exceed 4MB. Payload Size: %d", size)
 }
 
 // TransactGetItems reads items of several tables as of one moment.
@@ -67,7 +67,7 @@ func (s *Service) TransactGetItems(ctx context.Context, in *api.TransactGetItems
 				return err
 			}
 			if size += it.Size(); size > maxTransaction {
-				return errTooLarge()
+				return errTooLarge(size)
 			}
 			used.of(in.ReturnConsumedCapacity, names[i], false, transactionFactor).read(nil, it.Size(), true)
 			out.Responses[i].Item = reads[i].project(it).API()
@@ -166,15 +166,18 @@ func (a *transactAction) read(from *api.TransactWriteItem) (err error) {
 	return err
 }
 
-// prepare makes changes of actions. What is wrong with their items cancels the transaction.
+// prepare makes changes of actions. Where one does not fit its table's keys, the transaction is canceled.
 func prepare(all *tables, actions []transactAction) ([]named, error) {
-	changes, failures := make([]named, len(actions)), make([]error, len(actions))
+	changes, reasons := make([]named, len(actions)), make([]error, len(actions))
 	seen, size := map[string]bool{}, 0
 	for i := range actions {
 		a := &actions[i]
-		c, err := a.change(all.byName[a.name])
-		changes[i], failures[i] = named{c, a.name}, err
+		c, reason, err := a.change(all.byName[a.name])
 		if err != nil {
+			return nil, err
+		}
+		changes[i], reasons[i] = named{c, a.name}, reason
+		if reason != nil {
 			continue
 		}
 		if seen[string(c.key)] {
@@ -183,31 +186,45 @@ func prepare(all *tables, actions []transactAction) ([]named, error) {
 		seen[string(c.key)] = true
 		size += c.attrs.Size()
 	}
-	if err := canceled(failures); err != nil {
+	if err := canceled(reasons); err != nil {
 		return nil, err
 	}
 	if size > maxTransaction {
-		return nil, errTooLarge()
+		return nil, errTooLarge(size)
 	}
 	return changes, nil
 }
 
-func (a *transactAction) change(t *table.Table) (c *change, err error) {
+// change makes a change of the action. What is wrong with a value by itself is err, and refuses the request; what
+// does not fit the table is the reason for a cancellation.
+func (a *transactAction) change(t *table.Table) (c *change, reason, err error) {
 	c = &change{table: t, action: a.action, condition: a.x.condition, update: a.x.update, reveal: a.reveal}
+	if c.attrs, err = item.FromAPI(a.attrs); err != nil {
+		return nil, nil, err
+	}
+	if err := checkNoneEmpty(t, c.attrs); err != nil {
+		return nil, nil, err
+	}
 	if a.action == putting {
-		if c.attrs, err = item.FromAPI(a.attrs); err == nil {
-			err = checkItem(t, c.attrs)
+		if err := checkSize(c.attrs); err != nil {
+			return nil, nil, err
 		}
-		if err == nil {
-			c.key, err = t.KeyOf(c.attrs)
-		}
+		reason = checkItem(t, c.attrs)
 	} else {
-		c.attrs, c.key, err = keyOf(t, a.attrs)
+		reason = checkWhole(t, c.attrs)
 	}
-	if err == nil {
-		err = a.x.check(t)
+	if reason != nil {
+		return c, reason, nil
 	}
-	return c, err
+	if a.x.update != nil {
+		if empty, _ := checkAssigned(t, a.x.update.Assigned()); empty != nil {
+			return nil, nil, empty
+		}
+	}
+	if reason = a.x.check(t); reason == nil {
+		c.key, err = t.KeyOf(c.attrs)
+	}
+	return c, reason, err
 }
 
 // transact runs all changes in one transaction. repeated says that the token's transaction was done before.
@@ -227,7 +244,7 @@ func (s *Service) transact(ctx context.Context, changes []named, t *token, curio
 			return err
 		}
 		if size > maxTransaction {
-			return errTooLarge()
+			return errTooLarge(size)
 		}
 		return t.keep(tx)
 	})

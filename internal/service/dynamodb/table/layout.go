@@ -106,8 +106,8 @@ func (x *Index) entryKey(it item.Item, k Key) ([]byte, error) {
 	return dst, nil
 }
 
-// project is what the index has of an item.
-func (x *Index) project(it item.Item) item.Item {
+// Project is what the index has of an item.
+func (x *Index) Project(it item.Item) item.Item {
 	if x.All {
 		return it
 	}

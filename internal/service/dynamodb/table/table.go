@@ -3,6 +3,7 @@ package table
 import (
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 
 	"cirro/internal/awsapi"
@@ -15,6 +16,7 @@ type Table struct {
 	*Record
 	Schema  Schema
 	Indexes []*Index // the local ones first
+	ByName  []*Index // the same in the order of their names, in which AWS checks them
 
 	items []byte // what the keys of all items begin with
 }
@@ -88,6 +90,7 @@ func New(r *Record) (*Table, error) {
 		add(&Index{Name: *x.IndexName, Writable: status != api.IndexStatusDeleting,
 			Readable: status != api.IndexStatusDeleting && status != api.IndexStatusCreating}, x.KeySchema, x.Projection)
 	}
+	t.ByName = slices.SortedFunc(slices.Values(t.Indexes), func(a, b *Index) int { return strings.Compare(a.Name, b.Name) })
 	return t, nil
 }
 

@@ -53,7 +53,7 @@ func (t *Table) verifyItem(kv store.KV, expected []map[string]item.Item) error {
 		if err != nil {
 			return err
 		}
-		expected[i][string(entry)] = x.project(it)
+		expected[i][string(entry)] = x.Project(it)
 	}
 	return nil
 }

@@ -88,13 +88,13 @@ func (x *Index) entries(k Key, old, now item.Item) (was, is indexEntry, err erro
 		if was.key, err = x.entryKey(old, k); err != nil {
 			return was, is, err
 		}
-		was.item = x.project(old)
+		was.item = x.Project(old)
 	}
 	if now != nil && x.holds(now) {
 		if is.key, err = x.entryKey(now, k); err != nil {
 			return was, is, err
 		}
-		is.item = x.project(now)
+		is.item = x.Project(now)
 	}
 	return was, is, nil
 }
@@ -104,7 +104,7 @@ func (x *Index) Writes(old, now item.Item) (sizes []int) {
 	had, has := old != nil && x.holds(old), now != nil && x.holds(now)
 	switch {
 	case had && has:
-		was, is := x.project(old), x.project(now)
+		was, is := x.Project(old), x.Project(now)
 		if was.Equal(is) {
 			return nil
 		}
@@ -113,9 +113,9 @@ func (x *Index) Writes(old, now item.Item) (sizes []int) {
 		}
 		return []int{was.Size(), is.Size()}
 	case had:
-		return []int{x.project(old).Size()}
+		return []int{x.Project(old).Size()}
 	case has:
-		return []int{x.project(now).Size()}
+		return []int{x.Project(now).Size()}
 	}
 	return nil
 }
