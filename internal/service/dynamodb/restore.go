@@ -114,6 +114,9 @@ func (s *Service) recoverable(tx store.Tx, from table.Ref, at *time.Time, plan *
 
 // beginRestore makes the record of a table that is being restored, and has it filled in the background.
 func (s *Service) beginRestore(ctx context.Context, plan restoration, from func(store.Tx, *restoration) (*table.Record, error)) (*api.TableDescription, error) {
+	if err := checkNewName(plan.target.Name); err != nil {
+		return nil, err
+	}
 	if plan.vectors > 0 {
 		return nil, awsapi.Unimplemented("dynamodb", "the restoration of vector indexes")
 	}

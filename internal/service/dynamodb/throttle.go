@@ -10,6 +10,7 @@ import (
 
 	"cirro/internal/awsapi"
 	api "cirro/internal/awsapi/dynamodb"
+	"cirro/internal/service/dynamodb/partiql"
 	"cirro/internal/service/dynamodb/table"
 )
 
@@ -373,4 +374,51 @@ func (t *Throttled) admitTransaction(ctx context.Context, names []string, writes
 	}
 	return api.TransactionCanceledException.New("Transaction cancelled, please refer cancellation reasons for specific reasons [%s]",
 		strings.Join(codes, ", ")).With("CancellationReasons", reasons)
+}
+
+// ExecuteStatement is the service's, within the table's throughput.
+func (t *Throttled) ExecuteStatement(ctx context.Context, in *api.ExecuteStatementInput) (*api.ExecuteStatementOutput, error) {
+	st, err := parseStatement(in.Statement, in.Parameters)
+	if err != nil {
+		return nil, err
+	}
+	_, reads := st.(*partiql.Select)
+	var index *string
+	if from := st.From(); from.Index != "" {
+		index = &from.Index
+	}
+	if err := t.admit(ctx, new(st.From().Table), index, !reads); err != nil {
+		return nil, err
+	}
+	asked := detailed(&in.ReturnConsumedCapacity)
+	out, err := t.Service.ExecuteStatement(ctx, in)
+	if err == nil {
+		out.ConsumedCapacity = t.charge(ctx, asked, !reads, out.ConsumedCapacity)
+	}
+	return out, err
+}
+
+// BatchExecuteStatement runs what it is given; what it takes is missing to those that come later.
+func (t *Throttled) BatchExecuteStatement(ctx context.Context, in *api.BatchExecuteStatementInput) (*api.BatchExecuteStatementOutput, error) {
+	asked := detailed(&in.ReturnConsumedCapacity)
+	out, err := t.Service.BatchExecuteStatement(ctx, in)
+	if err == nil {
+		out.ConsumedCapacity = t.chargeAll(ctx, asked, writesAny(len(in.Statements), func(i int) *string { return in.Statements[i].Statement }), out.ConsumedCapacity)
+	}
+	return out, err
+}
+
+// ExecuteTransaction runs what it is given; what it takes is missing to those that come later.
+func (t *Throttled) ExecuteTransaction(ctx context.Context, in *api.ExecuteTransactionInput) (*api.ExecuteTransactionOutput, error) {
+	asked := detailed(&in.ReturnConsumedCapacity)
+	out, err := t.Service.ExecuteTransaction(ctx, in)
+	if err == nil {
+		out.ConsumedCapacity = t.chargeAll(ctx, asked, writesAny(len(in.TransactStatements), func(i int) *string { return in.TransactStatements[i].Statement }), out.ConsumedCapacity)
+	}
+	return out, err
+}
+
+// writesAny says whether statements, all of which read or all of which do not, write.
+func writesAny(n int, statement func(int) *string) bool {
+	return n > 0 && !strings.HasPrefix(strings.ToUpper(strings.TrimSpace(awsapi.Val(statement(0)))), "SELECT")
 }

@@ -126,10 +126,10 @@ func (s *Service) work(ctx context.Context, ref table.Ref) {
 	for ctx.Err() == nil {
 		record, err := s.recordOf(ctx, ref)
 		if err == nil {
-			if record == nil {
-				return
+			var step func(context.Context) error
+			if record != nil {
+				step = s.nextStep(record)
 			}
-			step := s.nextStep(record)
 			if step == nil {
 				err = s.settle(ctx, ref)
 				s.complain(err, "table "+ref.Name)
