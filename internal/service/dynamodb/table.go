@@ -157,7 +157,8 @@ func (s *Service) DeleteTable(ctx context.Context, in *api.DeleteTableInput) (*a
 		if err != nil {
 			return nil, err
 		}
-		return nil, errors.Join(t.Clear(tx), tx.Delete(countKey(was)))
+		progress := store.Prefix("dynamodb", "progress", *d.TableId)
+		return nil, errors.Join(t.Clear(tx), tx.Delete(countKey(was)), tx.DeleteRange(progress.Start, progress.End), tx.Delete(workKey(ref)))
 	})
 	if err != nil {
 		return nil, err
