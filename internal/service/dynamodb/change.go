@@ -31,6 +31,7 @@ type change struct {
 	condition *expression.Condition // nil for none
 	update    *expression.Update    // nil for none
 	absent    item.Item             // what the condition is asked of where there is no item; nil for none
+	lenient   bool                  // the condition is of no concern where there is no item
 	reveal    bool                  // show the item that does not meet the condition
 	curious   bool                  // the reply needs what was there before
 }
@@ -72,6 +73,9 @@ func (c *change) run(tx store.Tx) (o outcome, err error) {
 // meets says whether an item, nil for none, meets the condition.
 func (c *change) meets(it item.Item) bool {
 	if it == nil {
+		if c.lenient {
+			return true
+		}
 		it = c.absent
 	}
 	return c.condition.Holds(it)

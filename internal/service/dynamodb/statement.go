@@ -64,15 +64,8 @@ func (s *Service) executeWrite(ctx context.Context, st partiql.Statement, m *met
 	}
 	c.reveal, c.curious = reveal, true
 	o, err := s.alone(ctx, c)
-	if errors.Is(err, api.ConditionalCheckFailedException) {
-		switch st.(type) {
-		case *partiql.Insert:
-			return nil, errDuplicate()
-		case *partiql.Delete:
-			if o.old == nil { // there is nothing to delete, which is no failure
-				o, err = outcome{}, nil
-			}
-		}
+	if _, inserts := st.(*partiql.Insert); inserts && errors.Is(err, api.ConditionalCheckFailedException) {
+		return nil, errDuplicate()
 	}
 	if err != nil {
 		return nil, err
@@ -115,7 +108,8 @@ func statementChange(t *table.Table, st partiql.Statement) (c *change, err error
 	case *partiql.Update:
 		c = &change{table: t, action: updating, condition: st.Where, update: st.Update}
 	case *partiql.Delete:
-		c = &change{table: t, action: deleting, condition: st.Where}
+		// Where there is nothing to delete, nothing fails.
+		c = &change{table: t, action: deleting, condition: st.Where, lenient: true}
 	case *partiql.Exists:
 		c = &change{table: t, action: checking, condition: st.Where}
 	default:
@@ -124,7 +118,7 @@ func statementChange(t *table.Table, st partiql.Statement) (c *change, err error
 	if c.attrs, c.key, err = statementKey(t, c.condition); err != nil {
 		return nil, err
 	}
-	if c.action != updating { // which needs an item, as the condition on its key says
+	if c.action == checking { // of an item that is not there it may be true that it lacks something
 		c.absent = c.attrs
 	}
 	return c, (&parsed{update: c.update, condition: c.condition}).check(t)

@@ -97,6 +97,8 @@ func TestSelect(t *testing.T) {
 		{`SELECT song FROM "music"."by-genre" WHERE genre = 'g0' AND artist = 'A'`, nil, "song=s0; song=s2", false},
 		{`SELECT song, plays FROM "music"."by-album" WHERE artist = 'A' AND album >= 'x8'`, nil, "plays=10 song=s1; plays=0 song=s0", false},
 		{`SELECT song FROM "music"."by-genre" WHERE artist = 'A'`, nil, "song=s0; song=s1; song=s2", true},
+		{`SELECT song FROM "music"."by-genre" WHERE plays = 10`, nil, "", false}, // the index lacks it
+		{`SELECT song FROM "music"."by-genre" WHERE genre = 'g1' AND plays = 1 OR genre = 'g1' AND artist = 'B'`, nil, "song=s1", false},
 		{"SELECT * FROM music WHERE artist = 'nobody'", nil, "", false},
 	} {
 		out, err := p.try(c.statement, c.parameters...)
@@ -174,6 +176,7 @@ func TestStatementsThatWrite(t *testing.T) {
 		{"DELETE FROM music" + key + " RETURNING ALL OLD *", "album=x9 artist=A plays=8 song=s0"},
 		{"DELETE FROM music" + key + " RETURNING ALL OLD *", ""},
 		{"DELETE FROM music" + key + " AND plays = 3", ""},
+		{"DELETE FROM music WHERE artist = 'nobody' AND song = 's' AND plays = 3 RETURNING ALL OLD *", ""},
 	} {
 		if out := p.run(c.statement); brief(out.Items) != c.want || out.Items == nil {
 			t.Errorf("%s: %q, not %q", c.statement, brief(out.Items), c.want)
@@ -194,6 +197,7 @@ func TestStatementsThatWrite(t *testing.T) {
 		{"DELETE FROM music WHERE artist = 'A' AND song > 's1'", awsapi.ValidationException, "Where clause does not contain a mandatory equality on all key attributes"},
 		{"DELETE FROM music WHERE artist = 'A' AND song IN ['s1', 's2']", awsapi.ValidationException, "Where clause does not contain a mandatory equality on all key attributes"},
 		{`DELETE FROM "music"."by-genre" WHERE artist = 'A' AND song = 's1'`, awsapi.ValidationException, "This operation is not supported on an index"},
+		{`INSERT INTO "music"."by-genre" VALUE {'artist': 'A'}`, awsapi.ValidationException, "FROM clause may only contain a single table name"},
 		{"UPDATE music SET song = 'x' WHERE artist = 'A' AND song = 's1'", awsapi.ValidationException, "Cannot update attribute song. This attribute is part of the key"},
 		{"SELECT * FROM unmade WHERE artist = 'A'", api.ResourceNotFoundException, "Requested resource not found"},
 		{`SELECT * FROM "music"."none" WHERE artist = 'A'`, awsapi.ValidationException, "The table does not have the specified index"},

@@ -153,6 +153,18 @@ func (n *node) onKey(attribute string) (keyComparison, bool) {
 	return c, true
 }
 
+// Keyed reports whether the condition holds the attribute equal to values, by = or IN, in a part of its own, beside AND.
+func (c *Condition) Keyed(attribute string) bool {
+	for _, n := range c.root.conjuncts(nil) {
+		if n.op == opEqual || n.op == opIn {
+			if _, ok := n.onKey(attribute); ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Range returns the limits that the condition sets the sort key in every case. It reports false where there are none,
 // or where they are no single comparison.
 func (c *Condition) Range(sort string) (Comparison, []item.Value, bool) {

@@ -271,6 +271,9 @@ func (p *parser) insertion() (Statement, error) {
 	if t.kind != tokenName {
 		return nil, malformed("Expected identifier for simple path")
 	}
+	if p.peek().is(".") {
+		return nil, refused("FROM clause may only contain a single table name in data manipulation statements")
+	}
 	s := &Insert{Source: Source{Table: t.text}}
 	if p.peek().kind == tokenName {
 		return nil, malformed("Unexpected token after expression")
