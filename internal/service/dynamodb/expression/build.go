@@ -47,21 +47,22 @@ func (t Term) Path() (Path, bool) { return t.n.path, t.n.op == opPath }
 // Value is the value that the term is; false where it is none.
 func (t Term) Value() (item.Value, bool) { return t.n.value, t.n.op == opValue }
 
+// IsOperand reports whether the term is a path or a value.
+func (t Term) IsOperand() bool { return t.n.op == opPath || t.n.op == opValue }
+
 // IsCondition reports whether the term is true or false of an item.
 func (t Term) IsCondition() bool {
-	switch op := t.n.op; op {
-	case opPath, opValue, opPlus, opMinus, opSize, opIfNotExists, opListAppend:
-		return false
-	case opFunction:
-		known := functions[t.n.name]
-		return known >= opAttributeExists && known <= opContains
+	op := t.n.op
+	if op == opFunction {
+		op = functions[t.n.name]
 	}
-	return true
+	return op.isCondition()
 }
 
-// NewCondition is the condition that the term is, checked as a written one is.
+// NewCondition is the condition that the term is, checked as a written one is. Other than in a written one, conditions
+// may be operands: they are values, true or false.
 func NewCondition(t Term) (*Condition, error) {
-	if err := conditionLanguage.checkWords(t.n, asCondition); err != nil {
+	if err := builtLanguage.checkWords(t.n, asCondition); err != nil {
 		return nil, bare(err)
 	}
 	if err := (resolver{}).resolve(t.n); err != nil {

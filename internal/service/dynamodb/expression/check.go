@@ -31,6 +31,11 @@ var (
 			opSize},
 		operands: []operator{opSize},
 	}
+	builtLanguage = language{
+		name:      conditionLanguage.name,
+		functions: conditionLanguage.functions,
+		operands:  conditionLanguage.functions,
+	}
 	updateLanguage = language{
 		name:      "an update",
 		functions: []operator{opIfNotExists, opListAppend},
@@ -224,6 +229,9 @@ func (n *node) kind() item.Kind {
 		return item.N
 	case opListAppend:
 		return item.L
+	}
+	if n.op.isCondition() {
+		return item.BOOL
 	}
 	return 0
 }

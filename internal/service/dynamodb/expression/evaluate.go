@@ -104,8 +104,10 @@ func (n *node) of(it item.Item) (item.Value, bool) {
 			return v, false
 		}
 		return size(v)
+	case opValue:
+		return n.value, true
 	}
-	return n.value, true
+	return item.Boolean(n.holds(it)), true
 }
 
 // size is what the function gives: of text the number of UTF-16 units, as in the Java of AWS.

@@ -58,6 +58,11 @@ var functions = map[string]operator{
 
 func (op operator) isFunction() bool { return op >= opFunction && op <= opListAppend }
 
+// isCondition reports whether the operator gives true or false.
+func (op operator) isCondition() bool {
+	return op >= opAnd && op <= opIn || op >= opAttributeExists && op <= opContains || op == opNotContains
+}
+
 // node is a part of a parsed expression. What it holds depends on its operator.
 type node struct {
 	op   operator

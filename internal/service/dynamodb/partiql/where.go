@@ -40,9 +40,13 @@ func (e expressions) chain(word string, next func() (expression.Term, error)) (e
 	left, err := next()
 	for err == nil && e.accept(word) {
 		var right expression.Term
-		if right, err = next(); err == nil {
-			left = expression.Operation(word, left, right)
+		if right, err = next(); err != nil {
+			break
 		}
+		if !left.IsCondition() || !right.IsCondition() {
+			return left, refused("The arguments to AND/OR must be Expressions")
+		}
+		left = expression.Operation(word, left, right)
 	}
 	return left, err
 }
@@ -55,59 +59,89 @@ func (e expressions) not() (expression.Term, error) {
 	if err != nil {
 		return term, err
 	}
+	if !term.IsCondition() {
+		return term, refused("The argument to NOT must be a Type or Expression")
+	}
 	return expression.Operation("NOT", term), nil
 }
 
+var comparators = map[string]string{"=": "=", "<>": "<>", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+
+// comparison reads a sum and what it is compared with; the result, true or false, may be compared again.
 func (e expressions) comparison() (expression.Term, error) {
 	left, err := e.sum()
-	if err != nil {
-		return left, err
+	for more := true; more && err == nil; {
+		left, more, err = e.compared(left)
 	}
+	return left, err
+}
+
+// compared reads a comparison of the left side; false where none follows.
+func (e expressions) compared(left expression.Term) (expression.Term, bool, error) {
 	t := e.peek()
-	if t.kind == tokenSymbol {
-		switch t.text {
-		case "=", "<>", "<", "<=", ">", ">=", "!=":
-			e.next()
-			right, err := e.sum()
-			if err != nil {
-				return right, err
-			}
-			return expression.Operation(strings.Replace(t.text, "!=", "<>", 1), left, right), nil
+	if operator := comparators[t.text]; t.kind == tokenSymbol && operator != "" {
+		e.next()
+		right, err := e.sum()
+		if err != nil {
+			return left, false, err
 		}
-		return left, nil
+		return expression.Operation(operator, left, right), true, nil
 	}
 	if e.accept("IS") {
-		return e.is(left)
+		left, err := e.is(t, left)
+		return left, true, err
 	}
-	negated := t.is("NOT")
-	if negated {
-		e.next()
-	}
+	negated := e.accept("NOT")
+	var err error
 	switch {
 	case e.accept("IN"):
 		left, err = e.in(left)
 	case e.accept("BETWEEN"):
 		left, err = e.between(left)
 	case e.peek().is("LIKE"):
-		return left, e.unsupported("like")
+		err = e.unsupported("like")
 	case negated:
-		return left, malformed("Unexpected token after expression")
+		err = malformed("Unexpected token after expression")
+	default:
+		return left, false, nil
 	}
 	if err == nil && negated {
 		left = expression.Operation("NOT", left)
 	}
-	return left, err
+	return left, true, err
 }
 
-// is reads IS [NOT] MISSING and IS [NOT] NULL.
-func (e expressions) is(left expression.Term) (expression.Term, error) {
+// kinds are the types that IS knows, besides MISSING.
+var kinds = map[string]item.Kind{
+	"NULL": item.NULL, "BOOL": item.BOOL, "BOOLEAN": item.BOOL, "BLOB": item.B, "STRING": item.S, "NUMERIC": item.N,
+	"STRUCT": item.M, "TUPLE": item.M, "LIST": item.L,
+}
+
+// otherKinds are types of PartiQL that DynamoDB does not have, by what its messages call them.
+var otherKinds = map[string]string{
+	"INT": "INTEGER", "INTEGER": "INTEGER", "SMALLINT": "SMALLINT", "DECIMAL": "DECIMAL", "FLOAT": "FLOAT", "REAL": "REAL",
+	"SYMBOL": "SYMBOL", "VARCHAR": "CHARACTER_VARYING", "CHAR": "CHARACTER", "CHARACTER": "CHARACTER", "SEXP": "SEXP",
+	"BAG": "BAG", "CLOB": "CLOB", "TIMESTAMP": "TIMESTAMP", "DATE": "DATE", "TIME": "TIME",
+}
+
+// is reads IS [NOT] and MISSING or a type; word is the IS.
+func (e expressions) is(word token, left expression.Term) (expression.Term, error) {
+	if !left.IsOperand() {
+		return left, refused("The left hand side argument to IS must be a Variable Reference, Literal, or Path")
+	}
 	negated := e.accept("NOT")
+	t := e.next()
 	var term expression.Term
-	switch {
-	case e.accept("MISSING"):
+	switch kind, ok := kinds[t.text]; {
+	case t.kind != tokenKeyword:
+		return left, malformed("Expected type name")
+	case t.text == "MISSING":
 		term = expression.Call("attribute_not_exists", left)
-	case e.accept("NULL"):
-		term = expression.Call("attribute_type", left, expression.Literal(item.String("NULL")))
+	case ok:
+		term = expression.Call("attribute_type", left, expression.Literal(item.String(kind.String())))
+	case otherKinds[t.text] != "":
+		return left, refused("Unsupported data type for IS operator: %s. Supported data types are "+
+			"[MISSING, NULL, BOOLEAN, BLOB, STRING, NUMERIC, STRUCT, TUPLE, LIST]%s", otherKinds[t.text], word.at())
 	default:
 		return left, malformed("Expected type name")
 	}
@@ -146,7 +180,7 @@ func (e expressions) in(left expression.Term) (expression.Term, error) {
 				return left, err
 			}
 		}
-		term, err := e.sum()
+		term, err := e.or()
 		if err != nil {
 			return left, err
 		}
