@@ -1,6 +1,7 @@
 package dynamodb
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -92,14 +93,22 @@ func (s *Service) BatchGetItem(ctx context.Context, in *api.BatchGetItemInput) (
 
 func parseBatch(names []string, items map[string]api.KeysAndAttributes) (map[string]*parsed, error) {
 	reads, n := make(map[string]*parsed, len(names)), 0
+	var expression *string
+	var attributes []string
 	for _, name := range names {
 		ask := items[name]
+		expression, attributes = cmp.Or(expression, ask.ProjectionExpression), append(attributes, ask.AttributesToGet...)
 		x, err := (&expressions{operation: opGet, Projection: ask.ProjectionExpression, Names: ask.ExpressionAttributeNames, Attributes: ask.AttributesToGet}).parse()
 		if err != nil {
 			return nil, err
 		}
 		reads[name] = x
 		n += len(ask.Keys)
+	}
+	// Tables must not differ in how they name the attributes, either.
+	mixed := &expressions{operation: opGet, Projection: expression, Attributes: attributes}
+	if err := mixed.checkMix(); err != nil {
+		return nil, err
 	}
 	if n > maxBatchGets {
 		return nil, invalid("Too many items requested for the BatchGetItem call")

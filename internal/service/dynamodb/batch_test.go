@@ -33,6 +33,8 @@ func TestBatch(t *testing.T) {
 		{"BatchWriteItem", `{"RequestItems":{"ttt":[{"DeleteRequest":{"Key":{"id":{"S":"a"}}}},{"PutRequest":{"Item":{"id":{"S":"a"}}}}]}}`, `ValidationException: Provided list of item keys contains duplicates`},
 		{"BatchGetItem", `{"RequestItems":{"ttt":{"Keys":[{"id":{"S":"a"}},{"id":{"S":"a"}}]}}}`, `ValidationException: Provided list of item keys contains duplicates`},
 		{"BatchWriteItem", `{"RequestItems":{"ttt":[{"PutRequest":{"Item":{"x":{"S":"a"}}}}]}}`, `ValidationException: The provided key element does not match the schema`},
+		{"BatchGetItem", `{"RequestItems":{"ttt":{"Keys":[{"id":{"S":"a"}}],"AttributesToGet":["id"]},"sss":{"Keys":[{"pk":{"S":"a"},"sk":{"N":"1"}}],"ProjectionExpression":"pk"}}}`,
+			`ValidationException: Can not use both expression and non-expression parameters in the same request: Non-expression parameters: {AttributesToGet} Expression parameters: {ProjectionExpression}`},
 		{"BatchWriteItem", `{"RequestItems":{"none":[{"PutRequest":{"Item":{"x":{"S":"a"}}}}]}}`, `ResourceNotFoundException: Requested resource not found`},
 	})
 	var writes, keys []string

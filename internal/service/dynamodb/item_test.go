@@ -28,7 +28,7 @@ type itemRig struct {
 
 func newItemRig(t testing.TB) *itemRig {
 	t.Helper()
-	st, err := pebble.Open(t.TempDir(), pebble.Options{})
+	st, err := pebble.Open(t.TempDir(), pebble.Options{CacheBytes: 64 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}

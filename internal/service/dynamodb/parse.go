@@ -54,7 +54,7 @@ func (x *expressions) parse() (*parsed, error) {
 	if x.none() {
 		return plain, nil
 	}
-	if err := expression.CheckParameters(x.given(), x.older(), x.Names, x.Values); err != nil {
+	if err := x.checkMix(); err != nil {
 		return nil, err
 	}
 	p := &parsed{projectionParameter: "ProjectionExpression"}
@@ -91,6 +91,11 @@ func (x *expressions) parse() (*parsed, error) {
 		}
 	}
 	return p, holders.Unused()
+}
+
+// checkMix refuses expressions beside the older parameters, and names and values beside no expression.
+func (x *expressions) checkMix() error {
+	return expression.CheckParameters(x.given(), x.older(), x.Names, x.Values)
 }
 
 // none says that nothing was given.
