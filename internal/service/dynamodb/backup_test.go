@@ -197,3 +197,51 @@ func (p *plane) appended(want int) {
 		p.Errorf("%d records are kept, not %d", n, want)
 	}
 }
+
+// TestBackupAfterRestart stops the service while it copies, and while it restores: the next one ends that.
+func TestBackupAfterRestart(t *testing.T) {
+	p := newPlane(t)
+	p.create("music", nil)
+	const n = 3*portion + 7
+	for i := range n {
+		p.put("music", "id", fmt.Sprint(i), "expires", "never")
+	}
+	made, err := p.CreateBackup(p.ctx, &api.CreateBackupInput{TableName: new("music"), BackupName: new("first")})
+	p.must(err)
+	_, err = p.UpdateTimeToLive(p.ctx, &api.UpdateTimeToLiveInput{TableName: new("music"),
+		TimeToLiveSpecification: &api.TimeToLiveSpecification{Enabled: new(true), AttributeName: new("expires")}})
+	p.must(err)
+	p.restart()
+	arn := made.BackupDetails.BackupArn
+	if d := p.backedUp(*arn); *d.SourceTableDetails.ItemCount != n {
+		t.Errorf("%d items are in the backup", *d.SourceTableDetails.ItemCount)
+	}
+	_, err = p.RestoreTableFromBackup(p.ctx, &api.RestoreTableFromBackupInput{TargetTableName: new("again"), BackupArn: arn})
+	p.must(err)
+	_, err = p.GetItem(p.ctx, &api.GetItemInput{TableName: new("again"), Key: map[string]api.AttributeValue{"id": {S: new("1")}}})
+	if err != nil {
+		fails(t, err, api.ResourceNotFoundException, "Requested resource not found")
+	}
+	p.restart()
+	p.settled("again")
+	if got := p.count("again", ""); got != n {
+		t.Errorf("%d items are restored", got)
+	}
+	for status := ""; status != api.TimeToLiveStatusEnabled; time.Sleep(time.Millisecond) {
+		out, err := p.DescribeTimeToLive(p.ctx, &api.DescribeTimeToLiveInput{TableName: new("music")})
+		p.must(err)
+		status = *out.TimeToLiveDescription.TimeToLiveStatus
+	}
+	for left := 1; left > 0; time.Sleep(time.Millisecond) { // the marks go after the change
+		left = 0
+		p.must(p.Store.View(p.ctx, func(r store.Reader) error {
+			for _, err := range r.Range(store.Prefix("dynamodb", "work")) {
+				if err != nil {
+					return err
+				}
+				left++
+			}
+			return nil
+		}))
+	}
+}
