@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -306,7 +305,7 @@ func FuzzKeyOrder(f *testing.F) {
 			t.Errorf("%q and %q are out of order", sk1, sk2)
 		}
 		if len(a) < len(b) && bytes.HasPrefix(b, a) {
-			t.Error(fmt.Sprintf("%x begins %x", a, b))
+			t.Errorf("%x begins %x", a, b)
 		}
 	})
 }
