@@ -402,6 +402,11 @@ func TestReservedWords(t *testing.T) {
 	if len(reservedWords) != 573 {
 		t.Errorf("%d words", len(reservedWords))
 	}
+	for word := range reservedWords {
+		if !isReserved(word) {
+			t.Errorf("%s is reserved", word)
+		}
+	}
 	for _, word := range []string{"ABORT", "name", "Zone"} {
 		if !isReserved(word) {
 			t.Errorf("%s is reserved", word)

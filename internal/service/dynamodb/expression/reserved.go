@@ -51,4 +51,24 @@ VIRTUAL VOID WAIT WHEN WHENEVER WHERE WHILE WINDOW WITH WITHIN WITHOUT WORK WRAP
 	return words
 }()
 
-func isReserved(name string) bool { return reservedWords[strings.ToUpper(name)] }
+// longestWord is above the length of every reserved word and keyword.
+const longestWord = 20
+
+// upperOf writes the word in upper case into the buffer, which spares an allocation; what is too long comes out empty.
+func upperOf(word string, buffer *[longestWord]byte) []byte {
+	if len(word) > longestWord {
+		return nil
+	}
+	n := copy(buffer[:], word)
+	for i, c := range buffer[:n] {
+		if 'a' <= c && c <= 'z' {
+			buffer[i] = c - 'a' + 'A'
+		}
+	}
+	return buffer[:n]
+}
+
+func isReserved(name string) bool {
+	var buffer [longestWord]byte
+	return reservedWords[string(upperOf(name, &buffer))]
+}

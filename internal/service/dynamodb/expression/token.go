@@ -29,14 +29,14 @@ func (t token) is(text string) bool {
 	return (t.kind == tokenSymbol || t.kind == tokenKeyword) && t.text == text
 }
 
-var keywords = map[string]bool{
-	"IN": true, "BETWEEN": true, "NOT": true, "AND": true, "OR": true,
-	"SET": true, "ADD": true, "DELETE": true, "REMOVE": true,
+var keywords = map[string]string{
+	"IN": "IN", "BETWEEN": "BETWEEN", "NOT": "NOT", "AND": "AND", "OR": "OR",
+	"SET": "SET", "ADD": "ADD", "DELETE": "DELETE", "REMOVE": "REMOVE",
 }
 
 // tokens splits an expression; the last token is the end. What is no token is an unknown one, a character long.
 func tokens(text string) []token {
-	all := make([]token, 0, 16)
+	all := make([]token, 0, 8+len(text)/4)
 	for at := 0; ; {
 		for at < len(text) && strings.IndexByte(" \t\r\n", text[at]) >= 0 {
 			at++
@@ -71,9 +71,10 @@ func nextToken(text string, at int) token {
 		t.end = at + size
 	}
 	t.text = text[t.start:t.end]
-	if t.kind == tokenName && len(t.text) <= len("BETWEEN") {
-		if upper := strings.ToUpper(t.text); keywords[upper] {
-			t.kind, t.text = tokenKeyword, upper
+	if t.kind == tokenName {
+		var buffer [longestWord]byte
+		if keyword, ok := keywords[string(upperOf(t.text, &buffer))]; ok {
+			t.kind, t.text = tokenKeyword, keyword
 		}
 	}
 	return t

@@ -387,3 +387,23 @@ func BenchmarkCodec(b *testing.B) {
 		}
 	})
 }
+
+func BenchmarkAPI(b *testing.B) {
+	it := everything(b)
+	delete(it["m"].Map, "")
+	attributes := it.API()
+	b.Run("from", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := FromAPI(attributes); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("to", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			it.API()
+		}
+	})
+}
