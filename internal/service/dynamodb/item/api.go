@@ -60,37 +60,58 @@ func fromValue(v *api.AttributeValue, depth int) (Value, error) {
 	if depth >= maxDepth {
 		return Value{}, errDepth
 	}
-	var out Value
-	var err error
-	types := 0
-	take := func(present bool, read func() (Value, error)) {
-		if !present {
-			return
-		}
-		types++
-		if err == nil {
-			out, err = read()
+	types, n := typesOf(v)
+	if n == 1 {
+		return read(v, types[0], depth)
+	}
+	for _, kind := range types[:n] {
+		if _, err := read(v, kind, depth); err != nil {
+			return Value{}, err
 		}
 	}
-	take(v.S != nil, func() (Value, error) { return String(*v.S), nil })
-	take(v.N != nil, func() (Value, error) { return Number(*v.N) })
-	take(v.B != nil, func() (Value, error) { return Bytes(v.B), nil })
-	take(v.SS != nil, func() (Value, error) { return stringSet(v.SS) })
-	take(v.NS != nil, func() (Value, error) { return numberSet(v.NS) })
-	take(v.BS != nil, func() (Value, error) { return binarySet(v.BS) })
-	take(v.M != nil, func() (Value, error) { return fromMapValue(v.M, depth) })
-	take(v.L != nil, func() (Value, error) { return fromList(v.L, depth) })
-	take(v.NULL != nil, func() (Value, error) { return Null(), nil }) // false is true, at AWS too
-	take(v.BOOL != nil, func() (Value, error) { return Boolean(*v.BOOL), nil })
-	switch {
-	case err != nil:
-		return Value{}, err
-	case types == 0:
+	if n == 0 {
 		return Value{}, awsapi.ValidationException.New("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes")
-	case types > 1:
-		return Value{}, awsapi.ValidationException.New("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes")
 	}
-	return out, nil
+	return Value{}, awsapi.ValidationException.New("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes")
+}
+
+// typesOf are the n types of which the value has a member. It is on the way of every write: no slice, no allocation.
+func typesOf(v *api.AttributeValue) (types [len(kindNames)]Kind, n int) {
+	for kind, present := range [...]bool{
+		S: v.S != nil, N: v.N != nil, B: v.B != nil, SS: v.SS != nil, NS: v.NS != nil, BS: v.BS != nil,
+		M: v.M != nil, L: v.L != nil, NULL: v.NULL != nil, BOOL: v.BOOL != nil,
+	} {
+		if present {
+			types[n] = Kind(kind)
+			n++
+		}
+	}
+	return types, n
+}
+
+// read reads the value's member of one type.
+func read(v *api.AttributeValue, kind Kind, depth int) (Value, error) {
+	switch kind {
+	case S:
+		return String(*v.S), nil
+	case N:
+		return Number(*v.N)
+	case B:
+		return Bytes(v.B), nil
+	case SS:
+		return stringSet(v.SS)
+	case NS:
+		return numberSet(v.NS)
+	case BS:
+		return binarySet(v.BS)
+	case M:
+		return fromMapValue(v.M, depth)
+	case L:
+		return fromList(v.L, depth)
+	case BOOL:
+		return Boolean(*v.BOOL), nil
+	}
+	return Null(), nil // NULL; false is true, at AWS too
 }
 
 func fromMapValue(m map[string]api.AttributeValue, depth int) (Value, error) {
