@@ -342,12 +342,54 @@ func TestUpdateTableChecks(t *testing.T) {
 		{"ondemand", api.UpdateTableInput{GlobalSecondaryIndexUpdates: append(index, createIndexUpdate("y", "genre")), AttributeDefinitions: definitions("genre")}, api.LimitExceededException, "Only 1 online index can be created or deleted simultaneously per table"},
 		{"ondemand", api.UpdateTableInput{GlobalSecondaryIndexUpdates: []api.GlobalSecondaryIndexUpdate{{}}}, awsapi.ValidationException, "must not be null"},
 		{"ondemand", api.UpdateTableInput{GlobalSecondaryIndexUpdates: []api.GlobalSecondaryIndexUpdate{{Delete: &api.DeleteGlobalSecondaryIndexAction{IndexName: new("none")}}}}, api.ResourceNotFoundException, "Requested resource not found"},
+		{"fixed", api.UpdateTableInput{OnDemandThroughput: &api.OnDemandThroughput{MaxReadRequestUnits: new(int64(5))}}, awsapi.ValidationException, "MaxReadRequestUnits for OnDemandThroughput cannot be specified when the table BillingMode is PROVISIONED"},
+		{"ondemand", api.UpdateTableInput{OnDemandThroughput: &api.OnDemandThroughput{MaxWriteRequestUnits: new(int64(0))}}, awsapi.ValidationException, "Requested MaxWriteRequestUnits for OnDemandThroughput for table is outside of valid range"},
 		{"ondemand", api.UpdateTableInput{ReplicaUpdates: []api.ReplicationGroupUpdate{{}}}, awsapi.NotImplemented, "UpdateTable with ReplicaUpdates"},
 		{"ondemand", api.UpdateTableInput{SSESpecification: &api.SSESpecification{Enabled: new(false)}}, awsapi.ValidationException, "Table is already encrypted by default"},
 	} {
 		c.in.TableName = &c.table
 		_, err := p.UpdateTable(p.ctx, &c.in)
 		fails(t, err, c.kind, c.part)
+	}
+}
+
+func TestCreateTableChecks(t *testing.T) {
+	p := newPlane(t)
+	index := func(change func(*api.GlobalSecondaryIndex)) func(*api.CreateTableInput) {
+		return func(in *api.CreateTableInput) {
+			x := api.GlobalSecondaryIndex{IndexName: new("by-v"), KeySchema: keySchema("v"), Projection: &api.Projection{ProjectionType: new("ALL")}}
+			change(&x)
+			in.AttributeDefinitions, in.GlobalSecondaryIndexes = definitions("id", "v"), []api.GlobalSecondaryIndex{x}
+		}
+	}
+	for _, c := range []struct {
+		change func(*api.CreateTableInput)
+		part   string
+	}{
+		{func(in *api.CreateTableInput) { in.AttributeDefinitions = definitions("id", "id") }, "Attribute Name is duplicated: id"},
+		{func(in *api.CreateTableInput) {
+			in.StreamSpecification = &api.StreamSpecification{StreamEnabled: new(true)}
+		}, "Table is being created with a stream enabled, UpdateViewType is required"},
+		{func(in *api.CreateTableInput) {
+			in.StreamSpecification = &api.StreamSpecification{StreamEnabled: new(false), StreamViewType: new("KEYS_ONLY")}
+		}, "Table is being created with a stream disabled, UpdateViewType should not be specified"},
+		{func(in *api.CreateTableInput) { in.SSESpecification = &api.SSESpecification{SSEType: new("KMS")} }, "SSEType can not be specified if Enabled is false"},
+		{func(in *api.CreateTableInput) {
+			in.OnDemandThroughput = &api.OnDemandThroughput{MaxReadRequestUnits: new(int64(0))}
+		}, "Requested MaxReadRequestUnits for OnDemandThroughput for table is outside of valid range"},
+		{func(in *api.CreateTableInput) { in.Tags = []api.Tag{{Key: new("aws:x"), Value: new("")}} }, "Tag Key cannot be prefixed with aws:, Key: aws:x"},
+		{func(in *api.CreateTableInput) { in.ResourcePolicy = new("{}") }, "Statement is empty!"},
+		{index(func(x *api.GlobalSecondaryIndex) {
+			x.Projection = &api.Projection{ProjectionType: new("INCLUDE"), NonKeyAttributes: []string{"a", "a"}}
+		}), "Duplicate element in NonKeyAttributes: a"},
+		{index(func(x *api.GlobalSecondaryIndex) {
+			x.ProvisionedThroughput = &api.ProvisionedThroughput{ReadCapacityUnits: new(int64(1)), WriteCapacityUnits: new(int64(1))}
+		}), "ProvisionedThroughput should not be specified for index: by-v when BillingMode is PAY_PER_REQUEST"},
+	} {
+		in := &api.CreateTableInput{TableName: new("music"), AttributeDefinitions: definitions("id"), KeySchema: keySchema("id"), BillingMode: new("PAY_PER_REQUEST")}
+		c.change(in)
+		_, err := p.CreateTable(p.ctx, in)
+		fails(t, err, awsapi.ValidationException, c.part)
 	}
 }
 
@@ -378,6 +420,15 @@ func TestUpdateCapacity(t *testing.T) {
 	d = update(api.UpdateTableInput{BillingMode: new("PAY_PER_REQUEST")})
 	if *d.BillingModeSummary.BillingMode != "PAY_PER_REQUEST" || *d.ProvisionedThroughput.ReadCapacityUnits != 0 {
 		t.Errorf("%+v, %+v", d.BillingModeSummary, d.ProvisionedThroughput)
+	}
+	bound := func(n int64) api.UpdateTableInput {
+		return api.UpdateTableInput{OnDemandThroughput: &api.OnDemandThroughput{MaxReadRequestUnits: &n}}
+	}
+	if d = update(bound(5)); *d.OnDemandThroughput.MaxReadRequestUnits != 5 {
+		t.Errorf("%+v", d.OnDemandThroughput)
+	}
+	if d = update(bound(-1)); d.OnDemandThroughput != nil {
+		t.Errorf("%+v", d.OnDemandThroughput)
 	}
 	d = update(api.UpdateTableInput{BillingMode: new("PROVISIONED"), ProvisionedThroughput: units(3, 4)})
 	if *d.BillingModeSummary.BillingMode != "PROVISIONED" || *d.ProvisionedThroughput.WriteCapacityUnits != 4 {

@@ -181,7 +181,12 @@ func (p *restoration) request(source *table.Record) (*api.CreateTableInput, erro
 			in.ProvisionedThroughput = p.throughput
 		}
 	}
-	if p.onDemand != nil {
+	switch {
+	case !onDemand && p.onDemand != nil:
+		return nil, invalid("Invalid Request: Cannot override MaxReadRequestUnits for OnDemandThroughput unless BillingModeOverride is PAY_PER_REQUEST")
+	case !onDemand:
+		in.OnDemandThroughput = nil
+	case p.onDemand != nil:
 		in.OnDemandThroughput = p.onDemand
 	}
 	return in, p.indexes(in, t, onDemand)

@@ -96,7 +96,7 @@ func (s *Service) newRecord(ref table.Ref, in *api.CreateTableInput) *table.Reco
 		r.API.GlobalSecondaryIndexes = append(r.API.GlobalSecondaryIndexes, api.GlobalSecondaryIndexDescription{
 			IndexName: x.IndexName, KeySchema: x.KeySchema, Projection: x.Projection, IndexStatus: new(api.IndexStatusActive),
 			ProvisionedThroughput: throughputOf(x.ProvisionedThroughput), IndexSizeBytes: new(int64(0)), ItemCount: new(int64(0)),
-			IndexArn: new(arn + "/index/" + *x.IndexName), OnDemandThroughput: x.OnDemandThroughput})
+			IndexArn: new(arn + "/index/" + *x.IndexName), OnDemandThroughput: x.OnDemandThroughput, WarmThroughput: warmIndex(x.WarmThroughput)})
 	}
 	r.NumberIndexes()
 	return r

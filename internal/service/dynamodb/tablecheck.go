@@ -64,7 +64,15 @@ func checkCreate(in *api.CreateTableInput) error {
 	if err := checkEncryption(in.SSESpecification); err != nil {
 		return err
 	}
+	if err := checkOnDemand(in.OnDemandThroughput, awsapi.Val(in.BillingMode) == api.BillingModePayPerRequest, false, "table"); err != nil {
+		return err
+	}
 	defined := definedNames(in.AttributeDefinitions)
+	for i, name := range defined {
+		if slices.Contains(defined[:i], name) {
+			return invalid("Attribute Name is duplicated: %s", name)
+		}
+	}
 	if err := checkSchema(in.KeySchema, defined, false); err != nil {
 		return err
 	}
@@ -194,7 +202,10 @@ func checkGlobalIndexes(in *api.CreateTableInput, defined []string, seen map[str
 			return wrong("ProvisionedThroughput should not be specified for index: %s when BillingMode is PAY_PER_REQUEST", *x.IndexName)
 		}
 		if !onDemand && x.ProvisionedThroughput == nil {
-			return wrong("ProvisionedThroughput must be specified for index: %s", *x.IndexName)
+			return wrong("ProvisionedThroughput is not specified for index: %s", *x.IndexName)
+		}
+		if err := checkOnDemand(x.OnDemandThroughput, onDemand, false, "index : "+*x.IndexName); err != nil {
+			return err
 		}
 		if err := checkIndex(*x.IndexName, x.Projection, seen); err != nil {
 			return err
@@ -218,7 +229,34 @@ func checkIndex(name string, p *api.Projection, seen map[string]bool) error {
 	case seen[name]:
 		return wrong("Duplicate index name: %s", name)
 	}
+	for i, attribute := range p.NonKeyAttributes {
+		if slices.Contains(p.NonKeyAttributes[:i], attribute) {
+			return wrong("Duplicate element in NonKeyAttributes: %s", attribute)
+		}
+	}
 	seen[name] = true
+	return nil
+}
+
+// checkOnDemand checks the bounds of a table, or an index, on demand. An update may lift them with -1.
+func checkOnDemand(o *api.OnDemandThroughput, onDemand, update bool, of string) error {
+	if o == nil {
+		return nil
+	}
+	for _, u := range []struct {
+		name  string
+		units *int64
+	}{{"MaxReadRequestUnits", o.MaxReadRequestUnits}, {"MaxWriteRequestUnits", o.MaxWriteRequestUnits}} {
+		switch {
+		case u.units == nil:
+		case !onDemand && of == "table":
+			return wrong("%s for OnDemandThroughput cannot be specified when the table BillingMode is PROVISIONED", u.name)
+		case !onDemand:
+			return wrong("%s for OnDemandThroughput for %s cannot be specified when the table BillingMode is PROVISIONED", u.name, of)
+		case *u.units < 1 && !(update && *u.units == -1):
+			return wrong("Requested %s for OnDemandThroughput for %s is outside of valid range", u.name, of)
+		}
+	}
 	return nil
 }
 

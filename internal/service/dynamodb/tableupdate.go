@@ -176,6 +176,13 @@ func warmThroughput(w *api.WarmThroughput) *api.TableWarmThroughputDescription {
 	return &api.TableWarmThroughputDescription{ReadUnitsPerSecond: w.ReadUnitsPerSecond, WriteUnitsPerSecond: w.WriteUnitsPerSecond, Status: new("ACTIVE")}
 }
 
+func warmIndex(w *api.WarmThroughput) *api.GlobalSecondaryIndexWarmThroughputDescription {
+	if w == nil {
+		return nil
+	}
+	return &api.GlobalSecondaryIndexWarmThroughputDescription{ReadUnitsPerSecond: w.ReadUnitsPerSecond, WriteUnitsPerSecond: w.WriteUnitsPerSecond, Status: new("ACTIVE")}
+}
+
 func isOnDemand(r *table.Record) bool {
 	return r.API.BillingModeSummary != nil && awsapi.Val(r.API.BillingModeSummary.BillingMode) == api.BillingModePayPerRequest
 }
@@ -192,12 +199,11 @@ func updateCapacity(r *table.Record, in *api.UpdateTableInput, now time.Time) er
 		return wrong("Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST")
 	case was && !onDemand && in.ProvisionedThroughput == nil:
 		return wrong("ProvisionedThroughput must be specified when BillingMode is PROVISIONED")
-	case in.OnDemandThroughput != nil && !onDemand:
-		return wrong("MaxReadRequestUnits for OnDemandThroughput cannot be specified when the table BillingMode is PROVISIONED")
 	}
-	if in.OnDemandThroughput != nil {
-		r.API.OnDemandThroughput = in.OnDemandThroughput
+	if err := checkOnDemand(in.OnDemandThroughput, onDemand, true, "table"); err != nil {
+		return err
 	}
+	r.API.OnDemandThroughput = mergeOnDemand(r.API.OnDemandThroughput, in.OnDemandThroughput)
 	if onDemand && !was {
 		r.API.BillingModeSummary = &api.BillingModeSummary{BillingMode: in.BillingMode, LastUpdateToPayPerRequestDateTime: &now}
 		r.API.ProvisionedThroughput = throughputOf(nil)
@@ -222,6 +228,32 @@ func updateCapacity(r *table.Record, in *api.UpdateTableInput, now time.Time) er
 	}
 	r.API.ProvisionedThroughput = changedThroughput(is, p, now)
 	return nil
+}
+
+// mergeOnDemand changes bounds to those that are given; -1 lifts one.
+func mergeOnDemand(is, given *api.OnDemandThroughput) *api.OnDemandThroughput {
+	if given == nil {
+		return is
+	}
+	merged := api.OnDemandThroughput{}
+	if is != nil {
+		merged = *is
+	}
+	set := func(to **int64, units *int64) {
+		switch {
+		case units == nil:
+		case *units == -1:
+			*to = nil
+		default:
+			*to = units
+		}
+	}
+	set(&merged.MaxReadRequestUnits, given.MaxReadRequestUnits)
+	set(&merged.MaxWriteRequestUnits, given.MaxWriteRequestUnits)
+	if merged == (api.OnDemandThroughput{}) {
+		return nil
+	}
+	return &merged
 }
 
 func unchanged(what, of string, is *api.ProvisionedThroughputDescription, p *api.ProvisionedThroughput) error {
@@ -267,8 +299,12 @@ func updateIndex(r *table.Record, u api.GlobalSecondaryIndexUpdate, in *api.Upda
 		return err
 	}
 	x := &r.API.GlobalSecondaryIndexes[i]
-	if u.Update.OnDemandThroughput != nil {
-		x.OnDemandThroughput = u.Update.OnDemandThroughput
+	if err := checkOnDemand(u.Update.OnDemandThroughput, isOnDemand(r), true, "index : "+*x.IndexName); err != nil {
+		return err
+	}
+	x.OnDemandThroughput = mergeOnDemand(x.OnDemandThroughput, u.Update.OnDemandThroughput)
+	if u.Update.WarmThroughput != nil {
+		x.WarmThroughput = warmIndex(u.Update.WarmThroughput)
 	}
 	p := u.Update.ProvisionedThroughput
 	if p == nil {
@@ -327,6 +363,9 @@ func createIndex(r *table.Record, c *api.CreateGlobalSecondaryIndexAction, defin
 	case !onDemand && c.ProvisionedThroughput == nil:
 		return wrong("ProvisionedThroughput must be specified for index: %s", *c.IndexName)
 	}
+	if err := checkOnDemand(c.OnDemandThroughput, onDemand, false, "index : "+*c.IndexName); err != nil {
+		return err
+	}
 	if err := checkIndex(*c.IndexName, c.Projection, map[string]bool{}); err != nil {
 		return err
 	}
@@ -334,7 +373,7 @@ func createIndex(r *table.Record, c *api.CreateGlobalSecondaryIndexAction, defin
 	r.API.GlobalSecondaryIndexes = append(r.API.GlobalSecondaryIndexes, api.GlobalSecondaryIndexDescription{
 		IndexName: c.IndexName, KeySchema: c.KeySchema, Projection: c.Projection, IndexStatus: new(api.IndexStatusCreating), Backfilling: new(true),
 		ProvisionedThroughput: throughputOf(c.ProvisionedThroughput), IndexSizeBytes: new(int64(0)), ItemCount: new(int64(0)),
-		IndexArn: new(*r.API.TableArn + "/index/" + *c.IndexName), OnDemandThroughput: c.OnDemandThroughput})
+		IndexArn: new(*r.API.TableArn + "/index/" + *c.IndexName), OnDemandThroughput: c.OnDemandThroughput, WarmThroughput: warmIndex(c.WarmThroughput)})
 	dropDefinitions(r)
 	return nil
 }
