@@ -3,6 +3,7 @@ package dynamodb
 import (
 	"context"
 	"errors"
+	"time"
 
 	"cirro/internal/awsapi"
 	api "cirro/internal/awsapi/dynamodb"
@@ -12,6 +13,9 @@ import (
 
 // recoveryDays is how far back point-in-time recovery reaches, unless a request says less.
 const recoveryDays = 35
+
+// grace is how much longer is kept what restorations that have begun may need.
+const grace = time.Hour
 
 // UpdateContinuousBackups switches point-in-time recovery on or off. While it is on, each write keeps what it replaced.
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateContinuousBackups.html
@@ -44,6 +48,13 @@ func (s *Service) UpdateContinuousBackups(ctx context.Context, in *api.UpdateCon
 
 func (s *Service) setRecovery(tx store.Tx, r *table.Record, on bool, days *int32) error {
 	if !on {
+		used, err := restoring(tx, r.Ref, func(s *table.Source) bool { return s.Table == r.Name })
+		if err != nil {
+			return err
+		}
+		if used {
+			return api.ContinuousBackupsUnavailableException.New("Another table is being restored from the table: %s. Please retry later", r.Name)
+		}
 		r.Recovery = nil
 		t, err := table.New(r)
 		if err != nil {
@@ -109,7 +120,7 @@ func (s *Service) forgetOf(ctx context.Context, r *table.Record) error {
 	}
 	var through int64
 	err = s.Store.View(ctx, func(reader store.Reader) (err error) {
-		through, err = t.ReplacedBefore(reader, r.Recovery.Earliest(s.Clock()))
+		through, err = t.ReplacedBefore(reader, r.Recovery.Earliest(s.Clock()).Add(-grace))
 		return err
 	})
 	if err != nil || through == 0 {
