@@ -153,17 +153,14 @@ func keyMismatch(name string) error {
 func statementKey(t *table.Table, where *expression.Condition) (item.Item, table.Key, error) {
 	key := item.Item{}
 	for _, a := range t.Schema.Attributes() {
-		var values []item.Value
-		if where != nil {
-			values, _ = where.EqualTo(a.Name)
-		}
-		if len(values) != 1 {
+		value, ok := where.Fixed(a.Name)
+		if !ok {
 			return nil, nil, invalid("Where clause does not contain a mandatory equality on all key attributes")
 		}
-		if values[0].Kind != a.Kind {
+		if value.Kind != a.Kind {
 			return nil, nil, keyMismatch(a.Name)
 		}
-		key[a.Name] = values[0]
+		key[a.Name] = value
 	}
 	if err := checkKey(t, key); err != nil {
 		return nil, nil, err

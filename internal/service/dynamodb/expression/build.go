@@ -116,6 +116,23 @@ func NewUpdate(changes ...Action) (*Update, error) {
 // where it may be true of others, too.
 func (c *Condition) EqualTo(attribute string) ([]item.Value, bool) { return c.root.equalTo(attribute) }
 
+// Fixed returns the value to which a condition that must hold in every case says by = that the attribute is equal; false
+// where there is no such condition, or none at all.
+func (c *Condition) Fixed(attribute string) (item.Value, bool) {
+	if c == nil {
+		return item.Value{}, false
+	}
+	for _, n := range c.root.conjuncts(nil) {
+		if n.op != opEqual {
+			continue
+		}
+		if comparison, ok := n.onKey(attribute); ok {
+			return comparison.values[0], true
+		}
+	}
+	return item.Value{}, false
+}
+
 func (n *node) equalTo(attribute string) ([]item.Value, bool) {
 	switch n.op {
 	case opAnd:

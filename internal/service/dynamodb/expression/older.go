@@ -42,6 +42,8 @@ var (
 	}
 )
 
+var errNoName = awsapi.ValidationException.New("Empty attribute name")
+
 func refused(format string, args ...any) error {
 	return invalid("One or more parameter values were invalid: "+format, args...)
 }
@@ -142,6 +144,9 @@ func olderConditions(conditions map[string]api.Condition) ([]*node, error) {
 }
 
 func olderCondition(name, comparison string, list []api.AttributeValue) (*node, error) {
+	if name == "" {
+		return nil, errNoName
+	}
 	n := &node{args: []*node{attribute(name)}}
 	for _, v := range list {
 		value, err := item.ValueFromAPI(v)
@@ -222,6 +227,9 @@ func AttributeUpdates(updates map[string]api.AttributeValueUpdate) (*Update, err
 }
 
 func olderAction(name string, u api.AttributeValueUpdate) (action, error) {
+	if name == "" {
+		return action{}, errNoName
+	}
 	a := action{verb: verbSet, target: attribute(name), older: true}
 	if u.Action != nil && *u.Action != "PUT" {
 		a.verb = verb(*u.Action)
@@ -252,6 +260,9 @@ func olderAction(name string, u api.AttributeValueUpdate) (action, error) {
 func AttributesToGet(names []string) (*Projection, error) {
 	paths := make([]Path, len(names))
 	for i, name := range names {
+		if name == "" {
+			return nil, errNoName
+		}
 		if slices.Contains(names[:i], name) {
 			return nil, refused("Duplicate value in attribute name: %s", name)
 		}

@@ -67,6 +67,7 @@ func TestExpected(t *testing.T) {
 		"empty list":            {"n", expectation1("EQ"), refusedPrefix + "Invalid number of argument(s) for the EQ ComparisonOperator"},
 		"two values":            {"n", expectation1("EQ", n, n), refusedPrefix + "Invalid number of argument(s) for the EQ ComparisonOperator"},
 		"bad value":             {"n", api.ExpectedAttributeValue{ComparisonOperator: new("EQ"), Value: &api.AttributeValue{N: new("x")}}, "The parameter cannot be converted to a numeric value: x"},
+		"no name":               {"", expectation1("EQ", n), "Empty attribute name"},
 		"value":                 {"n", api.ExpectedAttributeValue{Value: value(n)}, "true"},
 		"another value":         {"n", api.ExpectedAttributeValue{Value: value(s)}, "false"},
 		"value that exists":     {"n", api.ExpectedAttributeValue{Value: value(n), Exists: new(true)}, "true"},
@@ -268,6 +269,9 @@ func TestAttributesToGet(t *testing.T) {
 	}
 	if got := show(item.Map(p.Of(sample()))); got != "{n: 5, s: 'str'}" {
 		t.Errorf("got %s", got)
+	}
+	if _, err := AttributesToGet([]string{""}); err == nil || !strings.Contains(err.Error(), "Empty attribute name") {
+		t.Errorf("no name: %v", err)
 	}
 	if _, err := AttributesToGet([]string{"s", "s"}); err == nil || !strings.Contains(err.Error(), "Duplicate value in attribute name: s") {
 		t.Errorf("the same twice: %v", err)

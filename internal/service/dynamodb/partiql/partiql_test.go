@@ -221,6 +221,21 @@ func TestKeysOfConditions(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", text, got, want)
 		}
 	}
+	for text, want := range map[string]string{
+		"p = 'a'": "a", "n = 1 AND ('a' = p AND n > 3)": "a", "p IN ['a']": "none", "p = 'a' OR p = 'a'": "none", "p = n": "none", "NOT p = 'a'": "none",
+	} {
+		s := parse(t, "DELETE FROM tab WHERE "+text).(*Delete)
+		got := "none"
+		if v, ok := s.Where.Fixed("p"); ok {
+			got = v.Text
+		}
+		if got != want {
+			t.Errorf("%s fixes the key to %s, want %s", text, got, want)
+		}
+	}
+	if _, ok := parse(t, "DELETE FROM tab").(*Delete).Where.Fixed("p"); ok {
+		t.Error("no condition fixes a key")
+	}
 	s := parse(t, "SELECT * FROM tab WHERE p = 'a' AND 3 < n AND n = n2").(*Select)
 	comparison, values, ok := s.Where.Range("n")
 	if !ok || comparison != 3 || show(item.List(values...)) != "[3]" {
