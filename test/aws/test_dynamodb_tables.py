@@ -246,6 +246,20 @@ def test_point_in_time_recovery(dynamodb):
     assert {i["id"]["S"] for i in dynamodb.scan(TableName=table + "-restored")["Items"]} == {"0", "1", "2", "4"}
 
 
+def test_throughput_is_enforced_where_a_setting_says_so(tmp_path):
+    with Cirro(tmp_path, env={"CIRRO_THROTTLE": "true"}) as c:
+        dynamodb = make_client(c.url, "dynamodb")
+        table, _ = create(dynamodb, BillingMode="PROVISIONED", ProvisionedThroughput={"ReadCapacityUnits": 1, "WriteCapacityUnits": 1})
+        large = {"S": "x" * (350 << 10)}  # 351 units, which five minutes' worth may fall short of once
+        dynamodb.put_item(TableName=table, Item={"id": {"S": "a"}, "v": large})
+        with pytest.raises(dynamodb.exceptions.ProvisionedThroughputExceededException) as e:
+            dynamodb.put_item(TableName=table, Item={"id": {"S": "b"}})
+        assert e.value.response["Error"]["Message"].startswith("The level of configured provisioned throughput for the table was exceeded.")
+        assert dynamodb.get_item(TableName=table, Key={"id": {"S": "a"}})["Item"]["v"] == large
+        dynamodb.update_table(TableName=table, BillingMode="PAY_PER_REQUEST")
+        put(dynamodb, table, range(5))
+
+
 def test_what_is_not_there_is_refused(dynamodb):
     table, d = create(dynamodb)
     code, message = error(dynamodb.export_table_to_point_in_time, TableArn=d["TableArn"], S3Bucket="bucket")

@@ -204,6 +204,9 @@ func (p *restoration) indexes(in *api.CreateTableInput, t *api.TableDescription,
 		}
 	}
 	for _, x := range t.GlobalSecondaryIndexes {
+		if *x.IndexStatus == api.IndexStatusDeleting {
+			continue
+		}
 		made := api.GlobalSecondaryIndex{IndexName: x.IndexName, KeySchema: x.KeySchema, Projection: x.Projection, OnDemandThroughput: x.OnDemandThroughput}
 		if !onDemand {
 			made.ProvisionedThroughput = provisionedOf(x.ProvisionedThroughput)
