@@ -11,7 +11,7 @@
 // next batch forms meanwhile.
 //
 // An applied batch can be read before it is durable. A View that touches such a key waits until it
-// is; so does an Update that ends without writing.
+// is; so does an Update that ends without writing. All that read between two commits share a snapshot.
 //
 // What a transaction appends becomes a write like any other when the committer gives it its number: in
 // the order of the commits, which is the order of the batches, so that no reader sees a number before

@@ -129,7 +129,7 @@ func (s *Store) Close() error {
 	s.use.wait()
 	<-s.cleaned
 	s.committer.close()
-	return errors.Join(s.db.Close(), s.lock.Close())
+	return errors.Join(s.committer.snapshots.renew(), s.db.Close(), s.lock.Close())
 }
 
 // use counts the calls under way.
