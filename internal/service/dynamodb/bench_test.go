@@ -55,6 +55,11 @@ func BenchmarkOperations(b *testing.B) {
 				ConditionExpression: new("attribute_exists(pk)"), ExpressionAttributeValues: map[string]api.AttributeValue{":one": {N: new("1")}}})
 			return err
 		}},
+		{"UpdateItemOfOne", func(int) error { // all of the same item
+			_, err := r.UpdateItem(r.ctx, &api.UpdateItemInput{TableName: name, Key: benchKey(0), UpdateExpression: new("ADD hits :one"),
+				ExpressionAttributeValues: map[string]api.AttributeValue{":one": {N: new("1")}}})
+			return err
+		}},
 		{"Query", func(n int) error {
 			out, err := r.Query(r.ctx, &api.QueryInput{TableName: name, KeyConditionExpression: new("pk = :pk"),
 				ExpressionAttributeValues: map[string]api.AttributeValue{":pk": benchKey(n)["pk"]}})
