@@ -59,6 +59,10 @@ type Options struct {
 	Log                   *slog.Logger
 }
 
+// storeCache is how much of the store's tables stays in memory, once it was read: enough for the indexes and
+// the filters of some ten million small items.
+const storeCache = 64 << 20
+
 // Platform is a running platform.
 type Platform struct {
 	listener net.Listener
@@ -128,7 +132,7 @@ func (p *Platform) build(ctx context.Context, o Options) (*endpoint.Endpoint, er
 		opening <- err
 		jails <- h
 	}()
-	st, err := pebble.Open(filepath.Join(o.Data, "store"), pebble.Options{})
+	st, err := pebble.Open(filepath.Join(o.Data, "store"), pebble.Options{CacheBytes: storeCache})
 	if err != nil {
 		err = errors.Join(err, <-opening)
 		if h := <-jails; h != nil {
