@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -520,4 +522,46 @@ func TestResourcePolicy(t *testing.T) {
 	p.must(err)
 	_, err = p.GetResourcePolicy(p.ctx, &api.GetResourcePolicyInput{ResourceArn: arn})
 	fails(t, err, api.PolicyNotFoundException, "Resource-based policy not found")
+}
+
+// TestBuildIndexAmongWrites builds indexes while items come, change and go: each then has what the table has.
+func TestBuildIndexAmongWrites(t *testing.T) {
+	p := newPlane(t)
+	p.create("music", nil)
+	for i := range 2 * portion {
+		p.put("music", "id", fmt.Sprint(i), "genre", "old", "mood", "old")
+	}
+	ctx, stop := context.WithCancel(p.ctx)
+	var writers sync.WaitGroup
+	for side := range 4 {
+		writers.Go(func() {
+			random := rand.New(rand.NewPCG(3, uint64(side)))
+			for n := 0; ctx.Err() == nil; n++ {
+				id := map[string]api.AttributeValue{"id": {S: new(fmt.Sprint(random.IntN(3 * portion)))}}
+				var err error
+				if random.IntN(3) == 0 {
+					_, err = p.DeleteItem(p.ctx, &api.DeleteItemInput{TableName: new("music"), Key: id})
+				} else {
+					id["genre"], id["mood"] = api.AttributeValue{S: new(fmt.Sprint("g", random.IntN(9)))}, api.AttributeValue{S: new(fmt.Sprint(side, n))}
+					_, err = p.PutItem(p.ctx, &api.PutItemInput{TableName: new("music"), Item: id})
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for _, attribute := range []string{"genre", "mood"} {
+		_, err := p.UpdateTable(p.ctx, &api.UpdateTableInput{TableName: new("music"), AttributeDefinitions: definitions("id", attribute),
+			GlobalSecondaryIndexUpdates: []api.GlobalSecondaryIndexUpdate{createIndexUpdate("by-"+attribute, attribute)}})
+		p.must(err)
+		p.settled("music")
+	}
+	stop()
+	writers.Wait()
+	used, err := p.use(p.ctx, new("music"))
+	p.must(err)
+	defer used.End()
+	p.must(p.Store.View(p.ctx, used.Verify))
 }
