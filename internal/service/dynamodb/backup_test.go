@@ -1,7 +1,11 @@
 package dynamodb
 
 import (
+	"context"
 	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -244,4 +248,66 @@ func TestBackupAfterRestart(t *testing.T) {
 			return nil
 		}))
 	}
+}
+
+// TestBackupIsOfOneMoment copies a table while transactions move money in it: what is restored has all of it.
+func TestBackupIsOfOneMoment(t *testing.T) {
+	p := newPlane(t)
+	p.create("bank", nil)
+	const accounts, each = portion + 50, 100
+	amount := func(n int) api.AttributeValue { return api.AttributeValue{N: new(fmt.Sprint(n))} }
+	account := func(i int) map[string]api.AttributeValue {
+		return map[string]api.AttributeValue{"id": {S: new(fmt.Sprint(i))}}
+	}
+	for i := range accounts {
+		it := account(i)
+		it["n"] = amount(each)
+		_, err := p.PutItem(p.ctx, &api.PutItemInput{TableName: new("bank"), Item: it})
+		p.must(err)
+	}
+	ctx, stop := context.WithCancel(p.ctx)
+	var movers sync.WaitGroup
+	defer movers.Wait()
+	defer stop()
+	for side := range 4 {
+		movers.Go(func() {
+			random := rand.New(rand.NewPCG(9, uint64(side)))
+			for ctx.Err() == nil {
+				from := random.IntN(accounts)
+				to := (from + 1 + random.IntN(accounts-1)) % accounts
+				move := func(i int, sign string) api.TransactWriteItem {
+					return api.TransactWriteItem{Update: &api.Update{TableName: new("bank"), Key: account(i),
+						UpdateExpression: new("SET n = n " + sign + " :d"), ExpressionAttributeValues: map[string]api.AttributeValue{":d": amount(random.IntN(50))}}}
+				}
+				a, b := move(from, "-"), move(to, "+")
+				b.Update.ExpressionAttributeValues = a.Update.ExpressionAttributeValues
+				if _, err := p.TransactWriteItems(p.ctx, &api.TransactWriteItemsInput{TransactItems: []api.TransactWriteItem{a, b}}); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for round := range 3 {
+		made, err := p.CreateBackup(p.ctx, &api.CreateBackupInput{TableName: new("bank"), BackupName: new("b12")})
+		p.must(err)
+		p.backedUp(*made.BackupDetails.BackupArn)
+		name := fmt.Sprint("restored", round)
+		_, err = p.RestoreTableFromBackup(p.ctx, &api.RestoreTableFromBackupInput{TargetTableName: &name, BackupArn: made.BackupDetails.BackupArn})
+		p.must(err)
+		p.settled(name)
+		out, err := p.Scan(p.ctx, &api.ScanInput{TableName: &name})
+		p.must(err)
+		sum := 0
+		for _, it := range out.Items {
+			n, err := strconv.Atoi(*it["n"].N)
+			p.must(err)
+			sum += n
+		}
+		if sum != accounts*each || len(out.Items) != accounts {
+			t.Errorf("the backup has %d in %d accounts", sum, len(out.Items))
+		}
+	}
+	stop()
+	movers.Wait()
 }

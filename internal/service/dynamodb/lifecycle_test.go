@@ -533,6 +533,8 @@ func TestBuildIndexAmongWrites(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(p.ctx)
 	var writers sync.WaitGroup
+	defer writers.Wait()
+	defer stop()
 	for side := range 4 {
 		writers.Go(func() {
 			random := rand.New(rand.NewPCG(3, uint64(side)))
