@@ -111,6 +111,11 @@ func TestTransactions(t *testing.T) {
 		{"TransactGetItems", `{"TransactItems":[{"Get":{"TableName":"ttt","Key":{"id":{"S":"b"}}}},{"Get":{"TableName":"ttt","Key":{"id":{"S":"b"}}}}]}`,
 			`ValidationException: Transaction request cannot include multiple operations on one item`},
 	})
+	r.run([]step{
+		{"TransactGetItems", `{"TransactItems":[{"Get":{"TableName":"ttt","Key":{"id":{"S":""}}}}]}`,
+			`ValidationException: One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value. Key: id`},
+		{"TransactGetItems", `{"TransactItems":[{"Get":{"TableName":"ttt","Key":{"id":{"S":"a"}}}},{"Get":{"TableName":"ttt","Key":{}}}]}`, cancelled + `[None, ValidationError]`},
+	})
 	_, err := r.TransactWriteItems(r.ctx, &api.TransactWriteItemsInput{TransactItems: []api.TransactWriteItem{
 		{Put: &api.Put{TableName: new("ttt"), Item: map[string]api.AttributeValue{"id": {S: new("q")}}}},
 		{Delete: &api.Delete{TableName: new("ttt"), Key: map[string]api.AttributeValue{"id": {S: new("a")}}, ConditionExpression: new("attribute_not_exists(id)"),

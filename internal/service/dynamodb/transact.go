@@ -1,6 +1,7 @@
 package dynamodb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -45,11 +46,20 @@ func (s *Service) TransactGetItems(ctx context.Context, in *api.TransactGetItems
 	failures := make([]error, len(names))
 	for i, a := range in.TransactItems {
 		t := all.byName[names[i]]
-		if _, keys[i], err = keyOf(t, a.Get.Key); err == nil {
-			err = reads[i].check(t)
+		key, err := item.FromAPI(a.Get.Key)
+		if err == nil {
+			err = checkNoneEmpty(t, key)
 		}
-		failures[i] = err
-		if err == nil && seen[string(keys[i])] {
+		if err != nil {
+			return nil, err
+		}
+		if failures[i] = cmp.Or(checkWhole(t, key), reads[i].check(t)); failures[i] != nil {
+			continue
+		}
+		if keys[i], err = t.KeyOf(key); err != nil {
+			return nil, err
+		}
+		if seen[string(keys[i])] {
 			return nil, errTwice()
 		}
 		seen[string(keys[i])] = true

@@ -69,15 +69,15 @@ func (x *Index) verify(r store.Reader, all Span, expected map[string]item.Item) 
 		}
 		want, ok := expected[string(kv.Key)]
 		if !ok {
-			return fmt.Errorf("dynamodb: index %s has an entry too many: %v", x.Name, it.API())
+			return fmt.Errorf("dynamodb: index %s has an entry too many: %v", x.Name, it)
 		}
 		if !want.Equal(it) {
-			return fmt.Errorf("dynamodb: index %s has %v for %v", x.Name, it.API(), want.API())
+			return fmt.Errorf("dynamodb: index %s has %v for %v", x.Name, it, want)
 		}
 		delete(expected, string(kv.Key))
 	}
 	for _, it := range expected {
-		return fmt.Errorf("dynamodb: index %s lacks %v", x.Name, it.API())
+		return fmt.Errorf("dynamodb: index %s lacks %v", x.Name, it)
 	}
 	return nil
 }
