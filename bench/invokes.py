@@ -25,8 +25,8 @@ AT_ONCE = 100
 PROCESSES_EACH = {"cirro": 2}  # of an environment
 
 
-def load(url, clients, seconds, headers=(), mode="run"):
-    args = [LOAD, mode, "-url", url, "-clients", str(clients), "-body", EVENT]
+def load(url, clients, seconds, headers=(), mode="run", body=EVENT, keys=1):
+    args = [LOAD, mode, "-url", url, "-clients", str(clients), "-body", body, "-keys", str(keys)]
     args += ["-for", f"{seconds}s"] if mode == "run" else []
     for h in headers:
         args += ["-header", h]

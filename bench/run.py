@@ -12,22 +12,13 @@ import os
 import emulator
 import invokes
 import programs
+import tables
 from report import Report
 from subjects import BINARY, STARTERS, starts
 
 
-def main():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--seconds", type=int, default=4, help="length of each load")
-    p.add_argument("--colds", type=int, default=50, help="cold starts measured a function; a tenth of it of peers")
-    p.add_argument("--only", choices=STARTERS, help="one subject alone")
-    a = p.parse_args()
-    programs.build()
-    report, own = Report(), programs.own_starts()
-    report.row("machine", "load average before", os.getloadavg()[0], "", f"{os.cpu_count()} processors; the load generator runs on them too")
-    yard = invokes.yardstick(a.seconds)
-    for n, f in yard.items():
-        report.row("bare net/http", f"echo, {n} clients", f["per_second"], "/s", f"p50 {f['p50_ms']:.3f} ms, p99 {f['p99_ms']:.3f} ms")
+def functions(report, a, yard):
+    own = programs.own_starts()
     report.row("cirro", "binary", BINARY.stat().st_size / 1e6, "MB")
     for name in [a.only] if a.only else STARTERS:
         report.attempt(name, "start-up", lambda: starts(report, name))
@@ -37,6 +28,28 @@ def main():
     if not a.only:
         report.attempt("AWS's emulator", "invokes", lambda: emulator.measure(report, yard, own, a.seconds, max(3, a.colds // 10)))
         report.row("moto", "invokes", "none", note="its Lambda needs a Docker engine")
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--seconds", type=int, default=4, help="length of each load")
+    p.add_argument("--colds", type=int, default=50, help="cold starts measured a function; a tenth of it of peers")
+    p.add_argument("--items", type=int, default=200_000, help="size that a table grows to; 10000000 takes some minutes")
+    p.add_argument("--only", choices=sorted(STARTERS | tables.STARTERS), help="one subject alone")
+    p.add_argument("--part", choices=("invokes", "tables"), help="one part alone")
+    a = p.parse_args()
+    programs.build()
+    report = Report()
+    report.row("machine", "load average before", os.getloadavg()[0], "", f"{os.cpu_count()} processors; the load generator runs on them too")
+    yard = invokes.yardstick(a.seconds)
+    for n, f in yard.items():
+        report.row("bare net/http", f"echo, {n} clients", f["per_second"], "/s", f"p50 {f['p50_ms']:.3f} ms, p99 {f['p99_ms']:.3f} ms")
+    if a.part != "tables":
+        functions(report, a, yard)
+    if a.part != "invokes" and a.only in (None, "cirro"):
+        report.attempt("cirro", "growth", lambda: tables.growth(report, yard, a.seconds, [10_000, a.items]))
+    if a.part != "invokes":
+        tables.suite(report, [a.only] if a.only in tables.STARTERS else tables.STARTERS, yard, a.seconds)
     report.row("machine", "load average after", os.getloadavg()[0])
     print("\n" + report.markdown())
 

@@ -2,6 +2,7 @@
 //
 //	load serve                              a bare net/http server that echoes request bodies; prints its address
 //	load run -url URL -clients N -for 5s    POSTs a body over N keep-alive connections, prints figures as JSON
+//	load fill -url URL -clients N -keys M   POSTs it until each of M keys was sent once
 //	load burst -url URL -clients N          POSTs it once over each of N connections at one moment
 //
 // It writes ready-made bytes to plain sockets, so that on a small machine the generator costs little of
@@ -10,11 +11,13 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
 	"log"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -22,6 +25,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -33,7 +37,7 @@ func main() {
 	switch os.Args[1] {
 	case "serve":
 		serve()
-	case "run", "burst":
+	case "run", "burst", "fill":
 		run(os.Args[1], os.Args[2:])
 	default:
 		log.Fatalf("load: unknown command %q", os.Args[1])
@@ -78,6 +82,7 @@ func run(mode string, args []string) {
 	period := flags.Duration("for", 5*time.Second, "how long to measure")
 	warmup := flags.Duration("warmup", time.Second, "how long to send before measuring")
 	body := flags.String("body", "{}", "the request's body")
+	keys := flags.Int("keys", 1, "each "+token+" and each "+same+" in the body becomes a number below this")
 	var extra headers
 	flags.Var(&extra, "header", "a header line; may be repeated")
 	if err := flags.Parse(args); err != nil {
@@ -93,10 +98,13 @@ func run(mode string, args []string) {
 	}
 	request = fmt.Appendf(request, "\r\n%s", *body)
 	var f any
-	if mode == "burst" {
+	switch mode {
+	case "burst":
 		f = burst(u.Host, request, *clients)
-	} else {
-		f = measure(u.Host, request, *clients, *warmup, *period)
+	case "fill":
+		f = measure(u.Host, &template{request: request, keys: *keys, sent: new(atomic.Int64)}, *clients, 0, 24*time.Hour)
+	default:
+		f = measure(u.Host, &template{request: request, keys: *keys}, *clients, *warmup, *period)
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(f); err != nil {
 		log.Fatal(err)
@@ -146,7 +154,55 @@ func burst(host string, request []byte, clients int) burstFigures {
 	return f
 }
 
-func measure(host string, request []byte, clients int, warmup, period time.Duration) figures {
+// A token stands for a number of eight digits: one for each of the first kind, in a row, and the same for
+// all of the second kind.
+const (
+	token = "########"
+	same  = "@@@@@@@@"
+)
+
+// template is a request in which the tokens are to be numbers below keys.
+type template struct {
+	request []byte
+	keys    int
+	sent    *atomic.Int64 // how many numbers were sent, where each is sent once; nil where they are chosen at random
+}
+
+// requests returns what makes one request after the other, each in the same memory, and nil at the end.
+func (t *template) requests() func() []byte {
+	request := bytes.Clone(t.request)
+	row, alike := places(request, token), places(request, same)
+	return func() []byte {
+		n := rand.IntN(t.keys)
+		if t.sent != nil {
+			step := max(len(row), 1)
+			if n = int(t.sent.Add(int64(step))) - step; n >= t.keys {
+				return nil
+			}
+		}
+		for i, p := range row {
+			copy(p, fmt.Sprintf("%0*d", len(p), (n+i)%t.keys))
+		}
+		for _, p := range alike {
+			copy(p, fmt.Sprintf("%0*d", len(p), n))
+		}
+		return request
+	}
+}
+
+// places are where a token stands in a request.
+func places(request []byte, token string) (found [][]byte) {
+	for {
+		i := bytes.Index(request, []byte(token))
+		if i < 0 {
+			return found
+		}
+		found = append(found, request[i:i+len(token)])
+		request = request[i+len(token):]
+	}
+}
+
+func measure(host string, t *template, clients int, warmup, period time.Duration) figures {
 	begin := time.Now().Add(warmup)
 	end := begin.Add(period)
 	var mu sync.Mutex
@@ -155,7 +211,7 @@ func measure(host string, request []byte, clients int, warmup, period time.Durat
 	var wg sync.WaitGroup
 	for range clients {
 		wg.Go(func() {
-			times, bad, err := client(host, request, begin, end)
+			times, bad, err := client(host, t.requests(), begin, end)
 			if err != nil {
 				log.Fatalf("load: %v", err)
 			}
@@ -170,11 +226,11 @@ func measure(host string, request []byte, clients int, warmup, period time.Durat
 	}
 	slices.Sort(all)
 	ms := func(q float64) float64 { return float64(all[int(q*float64(len(all)-1))]) / float64(time.Millisecond) }
-	return figures{PerSecond: float64(len(all)) / period.Seconds(), P50: ms(0.5), P99: ms(0.99), Requests: len(all), Failed: failed}
+	return figures{PerSecond: float64(len(all)) / min(period, time.Since(begin)).Seconds(), P50: ms(0.5), P99: ms(0.99), Requests: len(all), Failed: failed}
 }
 
 // client sends one request after the other until end and returns how long those sent since begin took.
-func client(host string, request []byte, begin, end time.Time) (times []time.Duration, failed int, err error) {
+func client(host string, request func() []byte, begin, end time.Time) (times []time.Duration, failed int, err error) {
 	c, err := net.Dial("tcp", host)
 	if err != nil {
 		return nil, 0, err
@@ -183,10 +239,11 @@ func client(host string, request []byte, begin, end time.Time) (times []time.Dur
 	r := bufio.NewReaderSize(c, 64<<10)
 	for {
 		at := time.Now()
-		if at.After(end) {
+		next := request()
+		if at.After(end) || next == nil {
 			return times, failed, nil
 		}
-		if _, err := c.Write(request); err != nil {
+		if _, err := c.Write(next); err != nil {
 			return nil, 0, err
 		}
 		status, keep, err := readReply(r)

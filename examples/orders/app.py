@@ -2,11 +2,23 @@
 
 GET  /products         what is sold
 GET  /products/{sku}   one product
-POST /orders           {"items": [{"sku": "tea", "quantity": 2}]} makes a priced order
+POST /orders           {"items": [{"sku": "tea", "quantity": 2}]} makes a priced order; sent again with the
+                       same header Idempotency-Key it answers with the order that was made
+GET  /orders           the latest orders
+GET  /orders/{id}      one order
+
+Orders and the keys of requests lie in one table. pk and sk name an item; the index by-time has the orders
+in the order in which they were made; a key is forgotten a day after.
 """
 import json
 import logging
+import os
+import time
 import uuid
+from decimal import Decimal
+
+import boto3
+from boto3.dynamodb.conditions import Key
 
 logger = logging.getLogger()
 logger.setLevel(logging.INFO)
@@ -16,6 +28,9 @@ PRODUCTS = {p["sku"]: p for p in (
     {"sku": "mug", "name": "Stoneware mug", "cents": 1890},
     {"sku": "pot", "name": "Glass teapot, 1 l", "cents": 3400},
 )}
+
+
+table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
 
 
 class ValidationError(Exception):
@@ -32,7 +47,12 @@ def api_handler(event, context):
             product = PRODUCTS.get(event["pathParameters"]["sku"])
             return response(200, product) if product else response(404, {"error": "No such product"})
         if route == ("POST", "/orders"):
-            return response(201, place_order(json.loads(event.get("body") or "{}")))
+            return response(201, place_order(json.loads(event.get("body") or "{}"), header(event, "Idempotency-Key")))
+        if route == ("GET", "/orders"):
+            return response(200, latest_orders())
+        if route == ("GET", "/orders/{id}"):
+            order = find_order(event["pathParameters"]["id"])
+            return response(200, order) if order else response(404, {"error": "No such order"})
         return response(404, {"error": "Not found"})
     except ValidationError as e:
         return response(400, {"error": str(e)})
@@ -43,13 +63,59 @@ def api_handler(event, context):
         return response(500, {"error": "Internal server error"})
 
 
-def place_order(body):
+def place_order(body, key):
     lines = [order_line(item) for item in body.get("items") or []]
     if not lines:
         raise ValidationError("An order needs items")
-    order = {"id": uuid.uuid4().hex, "items": lines, "cents": sum(line["cents"] for line in lines)}
+    order = {"id": uuid.uuid4().hex, "items": lines, "cents": sum(line["cents"] for line in lines), "placed": time.time_ns()}
+    order = keep_order(order, key)
     logger.info("order %s", json.dumps(order))
     return order
+
+
+def keep_order(order, key):
+    """Keeps the order and, where there is one, the request's key: both or neither. Answers with the order that is kept."""
+    client = table.meta.client
+    puts = [{"Put": {"TableName": table.name, "Item": {"pk": f"ORDER#{order['id']}", "sk": "ORDER", "kind": "ORDER", **order}}}]
+    if key:
+        record = {"pk": f"KEY#{key}", "sk": "KEY", "order": order["id"], "expires": int(time.time()) + 24 * 3600}
+        puts.append({"Put": {"TableName": table.name, "Item": record, "ConditionExpression": "attribute_not_exists(pk)"}})
+    try:
+        client.transact_write_items(TransactItems=puts)
+    except client.exceptions.TransactionCanceledException as e:
+        if "ConditionalCheckFailed" not in [r["Code"] for r in e.response["CancellationReasons"]]:
+            raise
+        known = table.get_item(Key={"pk": f"KEY#{key}", "sk": "KEY"}, ConsistentRead=True)["Item"]
+        return find_order(known["order"])
+    return order
+
+
+def find_order(order_id):
+    item = table.get_item(Key={"pk": f"ORDER#{order_id}", "sk": "ORDER"}, ConsistentRead=True).get("Item")
+    return shown(item) if item else None
+
+
+def latest_orders():
+    page = table.query(IndexName="by-time", KeyConditionExpression=Key("kind").eq("ORDER"), ScanIndexForward=False, Limit=20)
+    return [shown(item) for item in page["Items"]]
+
+
+def shown(item):
+    """An order as it is answered, without the table's keys."""
+    return {k: plain(v) for k, v in item.items() if k not in ("pk", "sk", "kind")}
+
+
+def plain(value):
+    """The table's numbers are decimals, which JSON does not know; those of orders are whole."""
+    if isinstance(value, Decimal):
+        return int(value)
+    if isinstance(value, list):
+        return [plain(v) for v in value]
+    return {k: plain(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+
+def header(event, name):
+    return next((v for k, v in (event.get("headers") or {}).items() if k.lower() == name.lower()), None)
 
 
 def order_line(item):

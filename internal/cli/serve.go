@@ -26,6 +26,9 @@ type serve struct {
 	Isolate  string        `help:"How functions are walled in: auto, root, rootless or none." enum:"auto,root,rootless,none" default:"auto" env:"CIRRO_ISOLATION"`
 	Egress   string        `help:"Where functions may connect to beside the platform: outside (not this machine itself, nor metadata services), all or none." enum:"outside,all,none" default:"outside" env:"CIRRO_EGRESS"`
 	Retry    float64       `help:"Scale of the delays between attempts of asynchronous invocations; 0.01 for tests." default:"1" env:"CIRRO_RETRY_SCALE"`
+	Expiry   time.Duration `help:"Time between two looks for items of DynamoDB whose time to live has ended." name:"ttl-interval" default:"5s" env:"CIRRO_TTL_INTERVAL"`
+	Throttle bool          `help:"Enforce the provisioned throughput of DynamoDB's tables, as AWS does." env:"CIRRO_THROTTLE"`
+	Streams  time.Duration `help:"How long the records of DynamoDB's streams can be read; less for tests." name:"stream-retention" default:"24h" env:"CIRRO_STREAM_RETENTION"`
 	Scaling  time.Duration `help:"Time between two points of the metrics that Application Auto Scaling follows; less for tests." name:"scaling-period" default:"1m" env:"CIRRO_SCALING_PERIOD"`
 	LogLevel slog.Level    `help:"Least level of the platform's own log, on standard error." default:"warn" env:"CIRRO_LOG_LEVEL"`
 }
@@ -41,6 +44,7 @@ func (c *serve) Run(t *terminal) error {
 	p, err := platform.Start(ctx, platform.Options{
 		Listen: c.Listen, Data: data, Auth: c.Auth, RootKeyID: c.RootKey, RootSecret: c.RootPass,
 		Runtimes: c.Runtimes, IdleFor: c.Idle, PoolMemory: c.poolMemory(), Isolation: c.Isolate, Egress: c.Egress, RetryScale: c.Retry, ScalingPeriod: c.Scaling,
+		ExpiryInterval: c.Expiry, StreamRetention: c.Streams, Throttle: c.Throttle,
 		Log: slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: c.LogLevel})),
 	})
 	if err != nil {

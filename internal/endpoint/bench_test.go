@@ -26,7 +26,10 @@ func (d *discard) Flush()                      {}
 func readCloserOf(s string) io.ReadCloser { return io.NopCloser(strings.NewReader(s)) }
 
 func benchmark(b *testing.B, method, path, body string, header ...string) {
-	e := newEndpoint(b, endpoint.Options{})
+	benchmarkOn(b, newEndpoint(b, endpoint.Options{}), method, path, body, header...)
+}
+
+func benchmarkOn(b *testing.B, e *endpoint.Endpoint, method, path, body string, header ...string) {
 	u, err := url.ParseRequestURI(path)
 	if err != nil {
 		b.Fatal(err)

@@ -15,6 +15,8 @@ import (
 
 	apigatewayapi "cirro/internal/awsapi/apigateway"
 	scalingapi "cirro/internal/awsapi/applicationautoscaling"
+	dynamodbapi "cirro/internal/awsapi/dynamodb"
+	streamsapi "cirro/internal/awsapi/dynamodbstreams"
 	iamapi "cirro/internal/awsapi/iam"
 	lambdaapi "cirro/internal/awsapi/lambda"
 	logsapi "cirro/internal/awsapi/logs"
@@ -29,6 +31,7 @@ import (
 	"cirro/internal/service/apigateway"
 	"cirro/internal/service/apigateway/headercase"
 	"cirro/internal/service/applicationautoscaling"
+	"cirro/internal/service/dynamodb"
 	"cirro/internal/service/iam"
 	"cirro/internal/service/lambda"
 	"cirro/internal/service/logs"
@@ -51,8 +54,15 @@ type Options struct {
 	Egress                string        // where functions may connect to: outside, all or none
 	RetryScale            float64       // of the delays of asynchronous invocations
 	ScalingPeriod         time.Duration // of Application Auto Scaling's metrics; 0 for a minute
+	ExpiryInterval        time.Duration // between two looks for items whose time to live has ended; 0 for the default
+	Throttle              bool          // enforce the provisioned throughput of DynamoDB's tables
+	StreamRetention       time.Duration // of the records of DynamoDB's streams; 0 for 24 hours
 	Log                   *slog.Logger
 }
+
+// storeCache is how much of the store's tables stays in memory, once it was read: enough for the indexes and
+// the filters of some ten million small items.
+const storeCache = 64 << 20
 
 // Platform is a running platform.
 type Platform struct {
@@ -127,7 +137,7 @@ func (p *Platform) build(ctx context.Context, o Options) (*endpoint.Endpoint, er
 		opening <- err
 		jails <- h
 	}()
-	st, err := pebble.Open(filepath.Join(o.Data, "store"), pebble.Options{})
+	st, err := pebble.Open(filepath.Join(o.Data, "store"), pebble.Options{CacheBytes: storeCache})
 	if err != nil {
 		err = errors.Join(err, <-opening)
 		if h := <-jails; h != nil {
@@ -182,10 +192,19 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 	scaling := applicationautoscaling.New(applicationautoscaling.Deps{Store: st, Caller: front, Meter: functions,
 		Period: o.ScalingPeriod, Log: o.Log})
 	p.onClose(scaling.Close)
+	tables := dynamodb.New(dynamodb.Deps{Store: st, Caller: front, Log: o.Log,
+		ExpiryInterval: o.ExpiryInterval, StreamRetention: o.StreamRetention})
+	p.onClose(tables.Close)
 	front.Register(&logsapi.Service, logService)
 	front.Register(&lambdaapi.Service, functions)
 	front.Register(&apigatewayapi.Service, gateway)
 	front.Register(&scalingapi.Service, scaling)
+	if o.Throttle {
+		front.Register(&dynamodbapi.Service, dynamodb.NewThrottled(tables))
+	} else {
+		front.Register(&dynamodbapi.Service, tables)
+	}
+	front.Register(&streamsapi.Service, tables.Streams())
 	front.Register(&iamapi.Service, iam.New(st))
 	front.Register(&stsapi.Service, sts.New(authority, front))
 	front.Mount(isHealth, http.HandlerFunc(health))
@@ -196,6 +215,7 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 	logService.Start(ctx)
 	functions.Start(ctx)
 	scaling.Start(ctx)
+	tables.Start(ctx)
 	return nil
 }
 

@@ -97,6 +97,17 @@ func splitString(b []byte) (string, []byte, error) {
 	}
 }
 
+// AppendSize is how much longer than its prefix the key is that Tx.Append makes.
+const AppendSize = 9
+
+// Appended returns the number in a key that Tx.Append made; 0 for another key.
+func Appended(key []byte) int64 {
+	if len(key) < AppendSize || key[len(key)-AppendSize] != tagInt {
+		return 0
+	}
+	return int64(binary.BigEndian.Uint64(key[len(key)-8:]) ^ 1<<63)
+}
+
 // Prefix is the range of all keys that Key makes of the given parts and more.
 func Prefix(parts ...any) Range {
 	start := Key(parts...)

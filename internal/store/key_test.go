@@ -68,6 +68,27 @@ func TestAppendKey(t *testing.T) {
 	}
 }
 
+func TestAppended(t *testing.T) {
+	for _, c := range []struct {
+		key  []byte
+		want int64
+	}{
+		{store.Key("a", 7), 7},
+		{store.Key(math.MaxInt64), math.MaxInt64},
+		{store.AppendKey([]byte("raw"), 1), 1},
+		{store.Key("a"), 0},
+		{store.Key("a longer string"), 0},
+		{nil, 0},
+	} {
+		if got := store.Appended(c.key); got != c.want {
+			t.Errorf("%x: %d, not %d", c.key, got, c.want)
+		}
+	}
+	if got := len(store.Key("a", 1)) - len(store.Key("a")); got != store.AppendSize {
+		t.Errorf("a number adds %d bytes", got)
+	}
+}
+
 func TestPrefix(t *testing.T) {
 	r := store.Prefix("a", "b")
 	for _, c := range []struct {

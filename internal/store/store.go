@@ -24,7 +24,7 @@ var ErrClosed = errors.New("store: closed")
 
 // MaxKey and MaxValue bound what a key and a value may hold, in bytes.
 const (
-	MaxKey   = 2 << 10
+	MaxKey   = 4 << 10
 	MaxValue = 16 << 20
 )
 
@@ -87,6 +87,12 @@ type Tx interface {
 	Delete(key []byte) error
 	// DeleteRange deletes the keys from start (inclusive) to end (exclusive; nil for no bound).
 	DeleteRange(start, end []byte) error
+	// Append writes value under prefix and a number that the commit gives it: greater than that of every
+	// append committed before, also before a restart; those of one transaction are in the order of the
+	// calls. So whoever has read the keys of a prefix up to some number has missed none before it, and
+	// appends of different transactions never conflict. The key is AppendKey(prefix, number) of a
+	// positive int64. The transaction itself does not see it, and its DeleteRange does not reach it.
+	Append(prefix, value []byte) error
 
 	// Enqueue adds a message to a queue, made by its first message. The message becomes visible when
 	// the transaction commits. Where m.Dedup names a message enqueued within m.DedupWindow, that

@@ -1,4 +1,5 @@
 """The example that `make run` deploys, as its user meets it."""
+import concurrent.futures
 import os
 import re
 import signal
@@ -44,6 +45,23 @@ def test_an_order_is_priced(base):
     assert (r.status_code, r.json()["cents"]) == (201, 3 * 1890 + 1250)
 
 
+def test_an_order_is_kept(base):
+    made = requests.post(f"{base}/orders", json={"items": [{"sku": "tea", "quantity": 2}]}).json()
+    assert requests.get(f"{base}/orders/{made['id']}").json() == made
+    assert requests.get(f"{base}/orders").json()[0] == made
+    assert requests.get(f"{base}/orders/none").status_code == 404
+
+
+def test_an_order_is_made_once(base):
+    def place(key):
+        return requests.post(f"{base}/orders", json={"items": [{"sku": "pot"}]}, headers={"Idempotency-Key": key}).json()
+    first = place("once")
+    assert place("once") == first
+    assert place("again")["id"] != first["id"]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert len({order["id"] for order in pool.map(place, ["at once"] * 8)}) == 1
+
+
 @pytest.mark.parametrize("body, error", [
     ("{}", "An order needs items"),
     ('{"items": [{"sku": "gold"}]}', "No such product: gold"),
@@ -56,6 +74,8 @@ def test_what_makes_no_sense_is_refused(base, body, error):
 
 
 def test_it_is_still_there_after_a_crash_and_deploys_again(platform, base):
+    order = requests.post(f"{base}/orders", json={"items": [{"sku": "tea"}]}).json()
     platform.restart(signal.SIGKILL)
+    assert requests.get(f"{base}/orders/{order['id']}").json() == order
     assert requests.get(f"{base}/products/pot").json()["cents"] == 3400
     assert deploy(platform) == base

@@ -23,6 +23,8 @@ import (
 var services = []source{
 	{Package: "apigateway", Model: "apigateway/2015-07-09", Name: "apigateway"},
 	{Package: "applicationautoscaling", Model: "application-autoscaling/2016-02-06", Name: "application-autoscaling"},
+	{Package: "dynamodb", Model: "dynamodb/2012-08-10", Name: "dynamodb"},
+	{Package: "dynamodbstreams", Model: "streams.dynamodb/2012-08-10", Name: "streams.dynamodb"},
 	{Package: "events", Model: "events/2015-10-07", Name: "events"},
 	{Package: "iam", Model: "iam/2010-05-08", Name: "iam"},
 	{Package: "lambda", Model: "lambda/2015-03-31", Name: "lambda"},

@@ -19,6 +19,7 @@ var Newer = map[string]string{
 	"application-autoscaling": "github.com/aws/aws-sdk-go-v2/service/applicationautoscaling@v1.41.18",
 	"apigateway":              "github.com/aws/aws-sdk-go-v2/service/apigateway@v1.40.2",
 	"dynamodb":                "github.com/aws/aws-sdk-go-v2/service/dynamodb@v1.73.2",
+	"streams.dynamodb":        "github.com/aws/aws-sdk-go-v2/service/dynamodbstreams@v1.46.7",
 	"events":                  "github.com/aws/aws-sdk-go-v2/service/eventbridge@v1.55.10",
 	"iam":                     "github.com/aws/aws-sdk-go-v2/service/iam@v1.64.9",
 	"lambda":                  "github.com/aws/aws-sdk-go-v2/service/lambda@v1.114.3",

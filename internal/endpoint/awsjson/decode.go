@@ -142,6 +142,11 @@ func (d *decoder) member(f *wire.Field, s reflect.Value) error {
 }
 
 func (d *decoder) object(p *wire.Plan, v reflect.Value) error {
+	if p.Type == attributesType {
+		m, err := d.attributes(p)
+		v.Set(reflect.ValueOf(m))
+		return err
+	}
 	m := reflect.MakeMap(p.Type)
 	for d.PeekKind() != '}' {
 		name, err := d.token()

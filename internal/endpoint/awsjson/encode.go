@@ -90,6 +90,9 @@ func appendList(dst []byte, p *wire.Plan, v reflect.Value) []byte {
 }
 
 func appendMap(dst []byte, p *wire.Plan, v reflect.Value) []byte {
+	if p.Type == attributesType {
+		return appendAttributes(dst, p, v.Interface().(attributes))
+	}
 	dst = append(dst, '{')
 	keys := v.MapKeys()
 	slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
@@ -114,19 +117,30 @@ func appendDocument(dst []byte, v reflect.Value) []byte {
 func appendError(dst []byte, s *awsapi.Shape, v reflect.Value) []byte {
 	err := v.Interface().(*awsapi.Error)
 	dst = append(dst, '{')
-	dst = AppendErrorMembers(dst, s, err, false)
+	dst = appendErrorMembers(dst, s, nil, err, false)
 	return append(dst, '}')
 }
 
-// AppendErrorMembers appends the members of an error's shape s, which may be nil: its message and its
+// AppendErrorMembers appends the members of an error of the service, which may be nil: its message and its
 // fields. more says that members stand before them.
-func AppendErrorMembers(dst []byte, s *awsapi.Shape, err *awsapi.Error, more bool) []byte {
-	member := func(name string, value any) {
+func AppendErrorMembers(dst []byte, s *wire.Service, err *awsapi.Error, more bool) []byte {
+	if s == nil {
+		return appendErrorMembers(dst, nil, nil, err, more)
+	}
+	return appendErrorMembers(dst, s.ExceptionShape(err.Type), s.Plans, err, more)
+}
+
+// appendErrorMembers appends the members of an error of the shape s. Without a shape or plans they are documents.
+func appendErrorMembers(dst []byte, s *awsapi.Shape, plans *wire.Plans, err *awsapi.Error, more bool) []byte {
+	begin := func(name string) {
 		if more {
 			dst = append(dst, ',')
 		}
 		more = true
 		dst = append(appendString(dst, name), ':')
+	}
+	member := func(name string, value any) {
+		begin(name)
 		dst = appendDocument(dst, reflect.ValueOf(&value).Elem())
 	}
 	if s == nil {
@@ -143,13 +157,30 @@ func AppendErrorMembers(dst []byte, s *awsapi.Shape, err *awsapi.Error, more boo
 			said = true
 			member(m.WireName(), err.Message)
 		} else if value, ok := err.Fields[m.Name]; ok && m.Location == awsapi.Body {
-			member(m.WireName(), value)
+			if v := reflect.ValueOf(value); plans != nil && compound(v) {
+				begin(m.WireName())
+				plan := plans.Of(m.Shape, v.Type())
+				dst = Append(dst, plan, plan.Time, v)
+			} else {
+				member(m.WireName(), value)
+			}
 		}
 	}
 	if !said && err.Message != "" {
 		member("message", err.Message)
 	}
 	return dst
+}
+
+// compound says that a value has members or elements, of the Go types that the model's shapes have.
+func compound(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.Struct:
+		return true
+	case reflect.Map, reflect.Slice:
+		return v.Type().Elem().Kind() != reflect.Interface
+	}
+	return false
 }
 
 func sortedFields(fields map[string]any) []string {

@@ -52,7 +52,7 @@ func (p *Protocol) EncodeError(w http.ResponseWriter, x *wire.Exchange, err *aws
 	defer b.Free()
 	b.B = append(b.B, `{"__type":`...)
 	b.B = appendString(b.B, err.Type.Code)
-	b.B = AppendErrorMembers(b.B, x.Service.ExceptionShape(err.Type), err, true)
+	b.B = AppendErrorMembers(b.B, x.Service, err, true)
 	b.B = append(b.B, '}')
 	QueryError(w, x, err.Type)
 	_ = wire.Send(w, err.Type.Status, p.ContentType, b.B)

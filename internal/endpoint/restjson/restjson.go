@@ -115,7 +115,7 @@ func (Protocol) EncodeError(w http.ResponseWriter, x *wire.Exchange, err *awsapi
 	b := wire.NewBuffer()
 	defer b.Free()
 	b.B = append(b.B, '{')
-	b.B = awsjson.AppendErrorMembers(b.B, x.Service.ExceptionShape(err.Type), err, false)
+	b.B = awsjson.AppendErrorMembers(b.B, x.Service, err, false)
 	b.B = append(b.B, '}')
 	_ = wire.Send(w, err.Type.Status, ContentType, b.B)
 }

@@ -28,6 +28,8 @@ var standard = dialect{err: awsapi.ValidationException}
 var dialects = map[string]dialect{
 	"apigateway": {err: awsapi.ValidationException, operationPath: true},
 	"lambda":     {err: awsapi.ValidationException, notNull: true, leaves: map[string]bool{"Runtime": true}},
+	// Of values and names within items DynamoDB tells in words of its own.
+	"dynamodb": {err: awsapi.ValidationException, leaves: map[string]bool{"Item": true, "Key": true, "ExclusiveStartKey": true, "ExpressionAttributeValues": true}},
 	// https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
 	"logs": {err: &awsapi.ErrorType{Code: "InvalidParameterException", Status: http.StatusBadRequest}},
 }

@@ -28,6 +28,9 @@ func (c *commit) prepare(b *pebble.Batch, number uint64) error {
 			return errConflict
 		}
 	}
+	if err := s.numbering.number(b, tx.appends, &tx.overlay); err != nil {
+		return err
+	}
 	s.history.record(number, &tx.overlay)
 	if err := tx.overlay.write(b); err != nil {
 		return err

@@ -44,6 +44,7 @@ type committer struct {
 	stopped chan struct{}
 
 	durability
+	snapshots
 }
 
 // bundle is the steps of one batch.
@@ -58,6 +59,7 @@ func newCommitter(db *pebble.DB) *committer {
 	c := &committer{db: db, bundles: make(chan *bundle, depth), stopped: make(chan struct{})}
 	c.arrived.L = &c.mu
 	c.durability.advanced.L = &c.durability.mu
+	c.snapshots.db, c.snapshots.applied = db, &c.applied
 	go c.commit()
 	go c.publish()
 	return c
@@ -151,6 +153,7 @@ func (c *committer) apply(g *bundle) {
 		panic("store: a batch cannot be applied: " + err.Error())
 	}
 	c.applied.Store(g.last)
+	_ = c.snapshots.renew() // it was only read
 	for _, s := range g.steps {
 		s.applied()
 	}

@@ -11,7 +11,11 @@
 // next batch forms meanwhile.
 //
 // An applied batch can be read before it is durable. A View that touches such a key waits until it
-// is; so does an Update that ends without writing.
+// is; so does an Update that ends without writing. All that read between two commits share a snapshot.
+//
+// What a transaction appends becomes a write like any other when the committer gives it its number: in
+// the order of the commits, which is the order of the batches, so that no reader sees a number before
+// a lower one.
 //
 // # Queues
 //
@@ -27,6 +31,7 @@
 //
 //	k <key>                          a key of the key-value space
 //	f                                the format's version
+//	a                                the numbers reserved for what is appended
 //	n <queue>                        a queue that exists, with the sequence numbers reserved for it
 //	i <queue> <sequence>             a message: what the index must know of it
 //	b <queue> <sequence>             its body and what never changes

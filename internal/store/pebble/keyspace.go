@@ -10,6 +10,7 @@ import (
 const (
 	dataSpace   = 'k'
 	formatSpace = 'f'
+	appendSpace = 'a'
 	queueSpace  = 'n'
 	indexSpace  = 'i'
 	bodySpace   = 'b'

@@ -16,23 +16,23 @@ import (
 type snapshot struct {
 	s    *Store
 	ctx  context.Context
-	snap *pebble.Snapshot
+	snap *lent
 	asOf uint64 // a commit that the snapshot has; it may have later ones
 }
 
 func (v *snapshot) open() *pebble.Snapshot {
 	if v.snap == nil {
-		v.asOf = v.s.committer.applied.Load()
-		v.snap = v.s.db.NewSnapshot()
+		v.snap = v.s.committer.snapshots.borrow()
+		v.asOf = v.snap.asOf
 	}
-	return v.snap
+	return v.snap.Snapshot
 }
 
 func (v *snapshot) close() error {
 	if v.snap == nil {
 		return nil
 	}
-	return v.snap.Close()
+	return v.s.committer.snapshots.giveBack(v.snap)
 }
 
 func (v *snapshot) get(key []byte) ([]byte, error) {

@@ -21,6 +21,7 @@ type Store struct {
 	db        *pebble.DB
 	lock      *pebble.Lock
 	history   *history
+	numbering *numbering
 	committer *committer
 	contended chan struct{} // holds the turn of the transactions that lost often
 	queues    sync.Map      // string: *queue
@@ -60,10 +61,15 @@ func open(dir string, lock *pebble.Lock, o Options) (*Store, error) {
 	if err := checkFormat(db); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	n, err := loadNumbering(db)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	s := &Store{
 		db:        db,
 		lock:      lock,
 		history:   newHistory(),
+		numbering: n,
 		committer: newCommitter(db),
 		contended: make(chan struct{}, 1),
 		closing:   make(chan struct{}),
@@ -123,7 +129,7 @@ func (s *Store) Close() error {
 	s.use.wait()
 	<-s.cleaned
 	s.committer.close()
-	return errors.Join(s.db.Close(), s.lock.Close())
+	return errors.Join(s.committer.snapshots.renew(), s.db.Close(), s.lock.Close())
 }
 
 // use counts the calls under way.

@@ -19,6 +19,7 @@ type transaction struct {
 	overlay overlay
 	over    bool
 
+	appends    []appended
 	operations []operation
 }
 
@@ -32,7 +33,9 @@ func (tx *transaction) end() error {
 }
 
 // readOnly says that there is nothing to commit.
-func (tx *transaction) readOnly() bool { return tx.overlay.empty() && len(tx.operations) == 0 }
+func (tx *transaction) readOnly() bool {
+	return tx.overlay.empty() && len(tx.appends) == 0 && len(tx.operations) == 0
+}
 
 func (tx *transaction) Get(key []byte) ([]byte, error) {
 	k, err := tx.key(key)
@@ -96,10 +99,17 @@ func (tx *transaction) Set(key, value []byte) error {
 	if err != nil {
 		return err
 	}
+	if err := checkValue(value); err != nil {
+		return err
+	}
+	tx.overlay.set(k, value)
+	return nil
+}
+
+func checkValue(value []byte) error {
 	if len(value) > store.MaxValue {
 		return fmt.Errorf("store: a value of %d bytes; at most %d are allowed", len(value), store.MaxValue)
 	}
-	tx.overlay.set(k, value)
 	return nil
 }
 

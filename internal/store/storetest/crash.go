@@ -160,7 +160,8 @@ func Work(ctx context.Context, s store.Store, report func(Report)) {
 	wg.Wait()
 }
 
-// crashWrite is a writer's next transaction: a counter, some keys, fewer old ones, a message.
+// crashWrite is a writer's next transaction: a counter, some keys, fewer old ones, a message, a line in a
+// log that all share.
 func crashWrite(ctx context.Context, s store.Store, w int) (Report, error) {
 	var n int
 	err := s.Update(ctx, func(tx store.Tx) (err error) {
@@ -170,7 +171,8 @@ func crashWrite(ctx context.Context, s store.Store, w int) (Report, error) {
 		n++
 		_, err = tx.Enqueue("work", store.NewMessage{Body: fmt.Appendf(nil, "%d %d", w, n), Group: strconv.Itoa(w)})
 		err = errors.Join(err, tx.Set(store.Key("counter", w), []byte(strconv.Itoa(n))),
-			tx.DeleteRange(store.Key("part", w), store.Key("part", w, n-crashKept+1)))
+			tx.DeleteRange(store.Key("part", w), store.Key("part", w, n-crashKept+1)),
+			tx.Append(store.Key("log"), fmt.Appendf(nil, "%d %d", w, n)))
 		for part := range crashParts {
 			err = errors.Join(err, tx.Set(store.Key("part", w, n, part), make([]byte, 10+n%2000)))
 		}
@@ -217,6 +219,9 @@ func Check(t testing.TB, s store.Store, reports []Report) {
 			}
 			checkParts(t, r, w, n)
 			checkMessages(t, r, w, n, work, results)
+		}
+		if err := checkLog(t, r); err != nil {
+			return err
 		}
 		return checkReports(t, r, reports)
 	})
@@ -304,6 +309,32 @@ func checkMessages(t testing.TB, r store.Reader, w, n int, work, results map[str
 			t.Errorf("message %s is of a half transaction; the last of writer %d is %d", body, w, n)
 		}
 	}
+}
+
+// checkLog checks that the log has a line of each transaction, each writer's in order.
+func checkLog(t testing.TB, r store.Reader) error {
+	t.Helper()
+	last := make([]int, crashWriters)
+	for kv, err := range r.Range(store.Prefix("log")) {
+		if err != nil {
+			return err
+		}
+		var w, n int
+		if _, err := fmt.Sscan(string(kv.Value), &w, &n); err != nil || n != last[w]+1 {
+			t.Errorf("the log has transaction %d of writer %d after %d (%v)", n, w, last[w], err)
+		}
+		last[w] = n
+	}
+	for w, n := range last {
+		counted, err := number(r, string(store.Key("counter", w)))
+		if err != nil {
+			return err
+		}
+		if n != counted {
+			t.Errorf("writer %d: the log ends with %d of %d transactions", w, n, counted)
+		}
+	}
+	return nil
 }
 
 func checkReports(t testing.TB, r store.Reader, reports []Report) error {

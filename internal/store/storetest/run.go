@@ -21,6 +21,7 @@ func Run(t *testing.T, open Open) {
 		"Serializable": serializable,
 		"Queues":       queues,
 		"QueueModel":   queueModel,
+		"Appends":      appends,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,45 @@
+package dynamodb
+
+import (
+	"context"
+
+	"cirro/internal/awsapi"
+	api "cirro/internal/awsapi/dynamodb"
+)
+
+// DeleteItem deletes an item, if there is one.
+func (s *Service) DeleteItem(ctx context.Context, in *api.DeleteItemInput) (*api.DeleteItemOutput, error) {
+	returns := awsapi.Val(in.ReturnValues)
+	if returns != "" && returns != api.ReturnValueNone && returns != api.ReturnValueAllOld {
+		return nil, invalid("Return values set to invalid value")
+	}
+	x, err := (&expressions{operation: opWrite, Condition: in.ConditionExpression, Names: in.ExpressionAttributeNames, Values: in.ExpressionAttributeValues,
+		Expected: in.Expected, Operator: in.ConditionalOperator}).parse()
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.use(ctx, in.TableName)
+	if err != nil {
+		return nil, err
+	}
+	defer t.End()
+	key, k, err := keyOf(t.Table, in.Key)
+	if err != nil {
+		return nil, err
+	}
+	if err := x.check(t.Table); err != nil {
+		return nil, err
+	}
+	m := newMeter(in.ReturnConsumedCapacity, in.TableName, true, 1)
+	o, err := s.alone(ctx, &change{table: t.Table, action: deleting, key: k, attrs: key, condition: x.condition,
+		reveal: reveals(in.ReturnValuesOnConditionCheckFailure), curious: m != nil || returns == api.ReturnValueAllOld})
+	if err != nil {
+		return nil, err
+	}
+	m.wrote(t.Table, o.old, nil)
+	out := &api.DeleteItemOutput{ConsumedCapacity: m.report(), ItemCollectionMetrics: collection(in.ReturnItemCollectionMetrics, t.Table, key)}
+	if returns == api.ReturnValueAllOld {
+		out.Attributes = o.old.API()
+	}
+	return out, nil
+}

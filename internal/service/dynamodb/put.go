@@ -1,0 +1,53 @@
+package dynamodb
+
+import (
+	"context"
+
+	"cirro/internal/awsapi"
+	api "cirro/internal/awsapi/dynamodb"
+	"cirro/internal/service/dynamodb/item"
+)
+
+// PutItem makes an item, in the place of the one that has its key.
+func (s *Service) PutItem(ctx context.Context, in *api.PutItemInput) (*api.PutItemOutput, error) {
+	it, err := item.FromAPI(in.Item)
+	if err != nil {
+		return nil, err
+	}
+	returns := awsapi.Val(in.ReturnValues)
+	if returns != "" && returns != api.ReturnValueNone && returns != api.ReturnValueAllOld {
+		return nil, invalid("Return values set to invalid value")
+	}
+	x, err := (&expressions{operation: opWrite, Condition: in.ConditionExpression, Names: in.ExpressionAttributeNames, Values: in.ExpressionAttributeValues,
+		Expected: in.Expected, Operator: in.ConditionalOperator}).parse()
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.use(ctx, in.TableName)
+	if err != nil {
+		return nil, err
+	}
+	defer t.End()
+	if err := checkItem(t.Table, it); err != nil {
+		return nil, err
+	}
+	if err := x.check(t.Table); err != nil {
+		return nil, err
+	}
+	k, err := t.KeyOf(it)
+	if err != nil {
+		return nil, err
+	}
+	m := newMeter(in.ReturnConsumedCapacity, in.TableName, true, 1)
+	o, err := s.alone(ctx, &change{table: t.Table, action: putting, key: k, attrs: it, condition: x.condition,
+		reveal: reveals(in.ReturnValuesOnConditionCheckFailure), curious: m != nil || returns == api.ReturnValueAllOld})
+	if err != nil {
+		return nil, err
+	}
+	m.wrote(t.Table, o.old, o.now)
+	out := &api.PutItemOutput{ConsumedCapacity: m.report(), ItemCollectionMetrics: collection(in.ReturnItemCollectionMetrics, t.Table, it)}
+	if returns == api.ReturnValueAllOld {
+		out.Attributes = o.old.API()
+	}
+	return out, nil
+}

@@ -1,0 +1,73 @@
+package pebble
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"cirro/internal/store"
+)
+
+// appended is a write whose key lacks its number until the commit.
+type appended struct {
+	prefix string // with its space
+	value  []byte
+}
+
+// Append writes a value under a number that the commit gives it; see store.Tx.
+func (tx *transaction) Append(prefix, value []byte) error {
+	if len(prefix)+store.AppendSize > store.MaxKey {
+		return fmt.Errorf("store: an append under %d bytes; at most %d are allowed", len(prefix), store.MaxKey-store.AppendSize)
+	}
+	k, err := tx.key(prefix)
+	if err != nil {
+		return err
+	}
+	if err := checkValue(value); err != nil {
+		return err
+	}
+	tx.appends = append(tx.appends, appended{string(k), value})
+	return nil
+}
+
+// numbering gives appends their numbers. It is the committer's alone.
+type numbering struct {
+	next  uint64
+	limit uint64 // the first that is not reserved
+}
+
+// loadNumbering goes on where the numbers reserved before end: a restart skips what was left of them.
+func loadNumbering(db *pebble.DB) (*numbering, error) {
+	record, closer, err := db.Get([]byte{appendSpace})
+	if errors.Is(err, pebble.ErrNotFound) {
+		return &numbering{next: 1}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	r := decoder{record}
+	limit := r.uvarint()
+	if err := errors.Join(r.err(), closer.Close()); err != nil {
+		return nil, err
+	}
+	return &numbering{next: max(1, limit), limit: limit}, nil
+}
+
+// number turns appends into writes of the overlay. Where need be it reserves numbers in the batch, which
+// is the first to use them.
+func (n *numbering) number(b *pebble.Batch, appends []appended, o *overlay) error {
+	for _, a := range appends {
+		if n.next >= n.limit {
+			limit := n.next + reserve
+			if err := b.Set([]byte{appendSpace}, binary.AppendUvarint(nil, limit), nil); err != nil {
+				return err
+			}
+			n.limit = limit
+		}
+		o.set(store.AppendKey([]byte(a.prefix), int64(n.next)), a.value)
+		n.next++
+	}
+	return nil
+}
