@@ -100,7 +100,7 @@ func Start(ctx context.Context, o Options) (_ *Platform, err error) {
 	p.server = &express.Server{
 		HTTP: &http.Server{Handler: front, ReadHeaderTimeout: 30 * time.Second, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
 			ConnContext: headercase.ConnContext},
-		Takes: lambda.Invokes,
+		Takes: quick,
 		Wrap:  headercase.Listener,
 	}
 	p.onClose(p.shutdown)
@@ -110,6 +110,12 @@ func Start(ctx context.Context, o Options) (_ *Platform, err error) {
 		}
 	}()
 	return p, nil
+}
+
+// quick says which requests are answered below net/http: those that come most often, and whose answer
+// nobody breaks off.
+func quick(h *express.Head) bool {
+	return lambda.Invokes(h.Method, h.Host, h.Target) || dynamodb.Operates(h.Method, h.Target, h.Get("X-Amz-Target"))
 }
 
 // checkListen refuses to serve the network without authentication.

@@ -120,7 +120,7 @@ func (c *conn) advance() error {
 			c.pass(-1)
 			continue
 		}
-		if c.ahead > 0 || h.length > maxBody || !c.server.Takes(h.method, h.host, h.target) {
+		if c.ahead > 0 || h.length > maxBody || !c.server.Takes(&h) {
 			c.pass(int64(size) + h.length)
 			continue
 		}
@@ -142,7 +142,7 @@ func (c *conn) pass(size int64) {
 }
 
 // head waits for the next request's head and reads it. Nothing of it is used up; size is its length.
-func (c *conn) head() (h head, size int, plain bool, err error) {
+func (c *conn) head() (h Head, size int, plain bool, err error) {
 	for {
 		if i := bytes.Index(c.in[c.at:c.end], []byte("\r\n\r\n")); i >= 0 {
 			size = i + 4
@@ -196,7 +196,7 @@ func (c *conn) fill(size int) error {
 }
 
 // answer answers the request at the buffer's beginning. It returns false where the connection ends.
-func (c *conn) answer(h *head, size int) bool {
+func (c *conn) answer(h *Head, size int) bool {
 	if !c.stage.CompareAndSwap(fresh, answering) && !c.stage.CompareAndSwap(rested, answering) {
 		return false
 	}

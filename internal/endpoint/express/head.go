@@ -10,11 +10,22 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// head is a request's head in plain form.
-type head struct {
-	method, target, host string
-	length               int64 // of the body
-	lines                []line
+// Head is a request's head in plain form: its method, its target and its host as they came.
+type Head struct {
+	Method, Target, Host string
+
+	length int64 // of the body
+	lines  []line
+}
+
+// Get returns the value of the first header of a name, which is in canonical form, or "".
+func (h *Head) Get(name string) string {
+	for i := range h.lines {
+		if h.lines[i].name == name {
+			return h.lines[i].value
+		}
+	}
+	return ""
 }
 
 // line is a header.
@@ -22,7 +33,7 @@ type line struct{ name, value string }
 
 // parse reads a head, its last empty line included. It returns false for whatever is not in the plainest
 // form, which says nothing about its being right. The head may use what space a former one left.
-func parse(text string, space []line) (h head, plain bool) {
+func parse(text string, space []line) (h Head, plain bool) {
 	h.lines = space[:0]
 	first, rest, ok := strings.Cut(text, "\r\n")
 	if !ok || !h.parseFirst(first) {
@@ -47,7 +58,7 @@ func parse(text string, space []line) (h head, plain bool) {
 			if host || value == "" || !httpguts.ValidHostHeader(value) {
 				return h, false
 			}
-			h.host, host = value, true
+			h.Host, host = value, true
 			continue
 		case "Content-Length":
 			if h.length, ok = parseLength(value); !ok || length {
@@ -67,7 +78,7 @@ func parse(text string, space []line) (h head, plain bool) {
 }
 
 // parseFirst reads the request line.
-func (h *head) parseFirst(l string) bool {
+func (h *Head) parseFirst(l string) bool {
 	method, rest, ok := strings.Cut(l, " ")
 	if !ok || method == "CONNECT" || method == "HEAD" || !httpguts.ValidHeaderFieldName(method) || !begins([]byte(method[:1])) {
 		return false
@@ -76,7 +87,7 @@ func (h *head) parseFirst(l string) bool {
 	if !ok || !strings.HasPrefix(target, "/") || strings.HasPrefix(target, "//") || strings.Contains(target, " ") {
 		return false
 	}
-	h.method, h.target = method, target
+	h.Method, h.Target = method, target
 	return true
 }
 
@@ -108,7 +119,7 @@ func begins(b []byte) bool {
 }
 
 // header is what net/http makes of the lines.
-func (h *head) header() http.Header {
+func (h *Head) header() http.Header {
 	header := make(http.Header, len(h.lines))
 	values := make([]string, len(h.lines))
 	for i, l := range h.lines {
@@ -148,14 +159,14 @@ type exchange struct {
 }
 
 // request makes net/http's form of a request. It returns false where its target is none.
-func (c *conn) request(h *head, payload []byte) (*exchange, bool) {
-	u, ok := c.last.parse(h.target)
+func (c *conn) request(h *Head, payload []byte) (*exchange, bool) {
+	u, ok := c.last.parse(h.Target)
 	if !ok {
 		return nil, false
 	}
 	x := &exchange{request: *c.blank, body: body{rest: payload}}
 	r := &x.request
-	r.Method, r.URL, r.RequestURI, r.Host = h.method, u, h.target, h.host
+	r.Method, r.URL, r.RequestURI, r.Host = h.Method, u, h.Target, h.Host
 	r.Header, r.ContentLength = h.header(), h.length
 	r.Body = &x.body
 	if h.length == 0 {

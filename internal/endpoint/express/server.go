@@ -17,9 +17,8 @@ import (
 type Server struct {
 	// HTTP serves whatever is not taken. Its ConnState is the Server's own.
 	HTTP *http.Server
-	// Takes says whether a request is answered on the quick way, by HTTP.Handler: its method, its host and
-	// its target as they came.
-	Takes func(method, host, target string) bool
+	// Takes says whether a request with such a head is answered on the quick way, by HTTP.Handler.
+	Takes func(*Head) bool
 	// Wrap, where not nil, makes of a listener the one whose connections net/http sees. Those connections
 	// must have a method NetConn that returns the wrapped one.
 	Wrap func(net.Listener) net.Listener

@@ -81,7 +81,9 @@ func serve(t *testing.T, h http.HandlerFunc, change ...func(*http.Server)) (s *S
 			}
 			h(w, r)
 		})},
-		Takes: func(method, _, target string) bool { return method == "POST" && strings.HasPrefix(target, "/quick/") },
+		Takes: func(h *Head) bool {
+			return h.Method == "POST" && (strings.HasPrefix(h.Target, "/quick/") || h.Target == "/named" && h.Get("X-Way") == "quick")
+		},
 	}
 	for _, f := range change {
 		f(s.HTTP)
@@ -167,6 +169,7 @@ func TestAsNetHTTP(t *testing.T) {
 		"length and chunked":      {"POST /quick/a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 0},
 		"keep-alive said":         {post("/quick/a", "1", "Connection: keep-alive\r\n"), 1},
 		"absolute target":         {"POST http://g/quick/a HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n", 0},
+		"named by a header":       {post("/named", "1", "x-way: quick\r\n") + post("/named", "2", "X-Way: slow\r\n") + post("/named", "3"), 1},
 		"a head within the body":  {post("/other", post("/quick/a", "1")) + post("/quick/b", post("/quick/a", "1")), -1},
 		"a control in the header": {post("/quick/a", "", "A: \x01\r\n"), 0},
 	}

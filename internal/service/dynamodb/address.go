@@ -1,0 +1,13 @@
+package dynamodb
+
+import (
+	"net/http"
+	"strings"
+
+	api "cirro/internal/awsapi/dynamodb"
+)
+
+// Operates says whether a request is an operation on tables, by its method, target and X-Amz-Target.
+func Operates(method, target, operation string) bool {
+	return method == http.MethodPost && target == "/" && strings.HasPrefix(operation, api.Service.TargetPrefix+".")
+}
