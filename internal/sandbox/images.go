@@ -142,7 +142,15 @@ func (k *kept) failed(err error) {
 		k.refused, k.spec = true, nil
 		return
 	}
-	k.resumes = time.Now().Add(30 * time.Second)
+	k.resumes = time.Now().Add(retry(err))
+}
+
+// retry is when to try again what failed. A zygote may be loading.
+func retry(err error) time.Duration {
+	if errors.Is(err, jail.ErrNoZygote) {
+		return time.Second
+	}
+	return 30 * time.Second
 }
 
 // The most images that there are, and what part of the memory for what is made ahead they may take, as a
@@ -221,7 +229,8 @@ func (e *environment) notePackages(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f := e.fleet
-	if !e.spec.SnapStart && f.imageMemory() > 0 && len(names) > 0 && f.shelf(e.spec.ID).kept.want(e.spec, names) {
+	sh := f.shelf(e.spec.ID)
+	if !e.spec.SnapStart && len(names) > 0 && f.saveable(e.spec, sh) && sh.kept.want(e.spec, names) {
 		f.wakeSaver()
 	}
 	w.WriteHeader(http.StatusAccepted)
@@ -266,7 +275,8 @@ func (f *Fleet) saveOne() bool {
 	i, err := f.savePackages(s, modules, f.imageSize())
 	if err != nil {
 		k.failed(err)
-		return !errors.Is(err, jail.ErrNoZygote)
+		time.AfterFunc(retry(err)+time.Millisecond, f.wakeSaver)
+		return true
 	}
 	k.put(i)
 	f.trimImages(f.imageMemory())

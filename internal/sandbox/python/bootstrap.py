@@ -787,7 +787,7 @@ def _await_function(ahead, layers, packages):
 
 
 _saving = None  # how this process is saved, where it is to be
-_notes_packages = False  # whether the platform wants to know what is loaded of packages
+_notes_packages = True  # whether the platform wants to know what is loaded of packages
 
 
 def _restored():
