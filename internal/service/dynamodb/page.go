@@ -84,32 +84,38 @@ func (p *page) show(it item.Item) item.Item {
 	return p.read.project(it)
 }
 
-// selects reads Select, for a reply of the index, or of the table where it is nil.
-func (p *page) selects(what *string, projects bool, named *parsed) error {
+// selects reads Select.
+func (p *page) selects(what *string) error {
+	named := p.read.projection != nil
 	switch awsapi.Val(what) {
 	case api.SelectCount:
-		if projects {
-			return invalid("Cannot specify the %s when choosing to get only the Count", named.projectionParameter)
+		if named {
+			return p.errNamed("only the Count")
 		}
 		p.count = true
 	case api.SelectAllAttributes:
-		if projects {
-			return invalid("Cannot specify the %s when choosing to get ALL_ATTRIBUTES", named.projectionParameter)
+		if named {
+			return p.errNamed(api.SelectAllAttributes)
 		}
 		return p.selectAll()
 	case api.SelectAllProjectedAttributes:
-		if projects {
-			return invalid("Cannot specify the %s when choosing to get ALL_PROJECTED_ATTRIBUTES", named.projectionParameter)
+		if named {
+			return p.errNamed(api.SelectAllProjectedAttributes)
 		}
 		if p.index == nil {
 			return invalid("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
 		}
 	case api.SelectSpecificAttributes:
-		if !projects {
+		if !named {
 			return invalid("Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES")
 		}
 	}
-	return p.selectNamed(named)
+	return p.selectNamed()
+}
+
+// errNamed is the error of a request that names attributes and chooses something else.
+func (p *page) errNamed(chosen string) error {
+	return invalid("Cannot specify the %s when choosing to get %s", p.read.projectionParameter, chosen)
 }
 
 func (p *page) selectAll() error {
@@ -125,11 +131,11 @@ func (p *page) selectAll() error {
 
 // selectNamed sees whether the index has the attributes that are asked for; those of a local one can be had
 // from the table.
-func (p *page) selectNamed(named *parsed) error {
-	if p.index == nil || named.projection == nil {
+func (p *page) selectNamed() error {
+	if p.index == nil || p.read.projection == nil {
 		return nil
 	}
-	for _, name := range named.projection.Attributes() {
+	for _, name := range p.read.projection.Attributes() {
 		if p.index.Projects(name) {
 			continue
 		}

@@ -146,40 +146,43 @@ func (p *parsed) check(t *table.Table) error {
 	if p == plain {
 		return nil
 	}
-	var paths []expression.Path
 	if p.update != nil {
 		if err := p.update.CheckUpdate(t.Schema.Hash.Name, t.Schema.Range.Name); err != nil {
 			return err
 		}
-		if empty, kind := checkAssigned(t, p.update.Assigned()); empty != nil || kind != nil {
-			return cmp.Or(empty, kind)
+		if len(t.Indexes) > 0 {
+			if empty, kind := checkAssigned(t, p.update.Assigned()); empty != nil || kind != nil {
+				return cmp.Or(empty, kind)
+			}
 		}
-		paths = append(paths, p.update.Touched().Paths()...)
-	}
-	if p.projection != nil {
-		paths = append(paths, p.projection.Paths()...)
-	}
-	if p.condition != nil {
-		paths = append(paths, p.condition.Paths()...)
-	}
-	for _, path := range paths {
-		if err := checkScalar(t, path); err != nil {
+		if err := checkScalars(t, p.update.Touched().Paths()); err != nil {
 			return err
 		}
+	}
+	if p.projection != nil {
+		if err := checkScalars(t, p.projection.Paths()); err != nil {
+			return err
+		}
+	}
+	if p.condition != nil {
+		return checkScalars(t, p.condition.Paths())
 	}
 	return nil
 }
 
-// checkScalar refuses a path into the key of the table or of an index: keys have nothing inside.
-func checkScalar(t *table.Table, path expression.Path) error {
-	if !path.Nested() || !t.Reserves(path.Attribute()) {
-		return nil
+// checkScalars refuses paths into the keys of the table or of an index: keys have nothing inside.
+func checkScalars(t *table.Table, paths []expression.Path) error {
+	for _, path := range paths {
+		if !path.Nested() || !t.Reserves(path.Attribute()) {
+			continue
+		}
+		kind := "IndexKey"
+		if t.Schema.Has(path.Attribute()) {
+			kind = "Key"
+		}
+		return invalid("Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: %s: %s", kind, path.Attribute())
 	}
-	kind := "IndexKey"
-	if t.Schema.Has(path.Attribute()) {
-		kind = "Key"
-	}
-	return invalid("Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: %s: %s", kind, path.Attribute())
+	return nil
 }
 
 // project is what a reply shows of an item.

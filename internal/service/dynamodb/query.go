@@ -52,7 +52,7 @@ func (p *page) query(in *api.QueryInput) error {
 	if err != nil {
 		return err
 	}
-	if err := p.selects(in.Select, p.read.projection != nil, p.read); err != nil {
+	if err := p.selects(in.Select); err != nil {
 		return err
 	}
 	if err := p.checkFilter(in.QueryFilter != nil); err != nil {

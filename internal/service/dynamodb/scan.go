@@ -27,7 +27,7 @@ func (s *Service) Scan(ctx context.Context, in *api.ScanInput) (*api.ScanOutput,
 	if err := p.source(in.IndexName, in.ConsistentRead); err != nil {
 		return nil, err
 	}
-	if err := p.selects(in.Select, read.projection != nil, read); err != nil {
+	if err := p.selects(in.Select); err != nil {
 		return nil, err
 	}
 	if err := read.check(t.Table); err != nil {

@@ -102,10 +102,8 @@ func (p *page) selectFrom(st *partiql.Select, consistent bool) error {
 	if err := p.checkProjected(st); err != nil {
 		return err
 	}
-	for _, path := range st.Paths() {
-		if err := checkScalar(p.table, path); err != nil {
-			return err
-		}
+	if err := checkScalars(p.table, st.Paths()); err != nil {
+		return err
 	}
 	return p.read.check(p.table)
 }
