@@ -22,7 +22,7 @@ func TestHistories(t *testing.T) {
 				func() { low := r.Int32N(6); s.register(low, low+r.Int32N(6)) },
 				func() { s.putPolicy(nil) },
 				func() { s.minutes(1+r.IntN(16), float64(r.IntN(11))/10) },
-				func() { s.clock.add(time.Duration(r.IntN(200)) * time.Minute) },
+				func() { s.clock.Add(time.Duration(r.IntN(200)) * time.Minute) },
 				func() { s.lambda.set(s.lambda.has(), []string{"READY", "IN_PROGRESS", "FAILED"}[r.IntN(3)]) },
 				func() { s.lambda.set(r.Int32N(12), "READY") }, // a user's own change
 				func() { s.Close(); s.restart() },

@@ -222,7 +222,7 @@ func TestScalingOutlivesRestart(t *testing.T) {
 	s.minutes(2, 1)
 	s.Close()
 	s.restart()
-	s.clock.add(time.Second)
+	s.clock.Add(time.Second)
 	s.turns() // finds how far the meter is
 	s.minutes(1, 1)
 	if s.lambda.has() != 15 {

@@ -21,7 +21,7 @@ func TestScheduledAction(t *testing.T) {
 	if next := s.turns(); !next.Equal(time.Date(2026, 3, 4, 11, 0, 0, 0, time.UTC)) || s.lambda.has() != 0 {
 		t.Fatalf("due at %v", next)
 	}
-	s.clock.add(time.Hour)
+	s.clock.Add(time.Hour)
 	s.turns()
 	if got := s.lambda.has(); got != 4 {
 		t.Errorf("capacity %d", got)
@@ -68,7 +68,7 @@ func TestActionDueWhileStopped(t *testing.T) {
 			}
 			s.turns()
 			s.Close()
-			s.clock.add(5*time.Hour + 30*time.Minute)
+			s.clock.Add(5*time.Hour + 30*time.Minute)
 			s.restart()
 			next := s.turns()
 			runs := 0
@@ -112,7 +112,7 @@ func TestRecurringAction(t *testing.T) {
 		if next.IsZero() {
 			break
 		}
-		s.clock.add(next.Sub(s.clock.Now()))
+		s.clock.Add(next.Sub(s.clock.Now()))
 		s.turns()
 		got = append(got, s.lambda.has())
 	}
@@ -129,14 +129,14 @@ func TestActionSuspended(t *testing.T) {
 	if err := s.putAction(func(in *api.PutScheduledActionRequest) { in.Schedule = new("rate(1 hour)") }); err != nil {
 		t.Fatal(err)
 	}
-	s.clock.add(2 * time.Hour)
+	s.clock.Add(2 * time.Hour)
 	s.turns()
 	if len(s.activities(true)) != 0 {
 		t.Error("it ran while suspended")
 	}
 	s.suspend(api.SuspendedState{ScheduledScalingSuspended: new(false)})
 	s.turns()
-	s.clock.add(time.Hour)
+	s.clock.Add(time.Hour)
 	s.turns()
 	if s.lambda.has() != 4 {
 		t.Error("it did not run when resumed")
@@ -153,7 +153,7 @@ func TestActionContradicts(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	s.clock.add(time.Hour)
+	s.clock.Add(time.Hour)
 	s.turns()
 	a := s.activities(false)[0]
 	if *a.StatusCode != "Failed" || *a.StatusMessage != "Failed to set max capacity to 2. Reason: Maximum capacity cannot be less than minimum capacity" {

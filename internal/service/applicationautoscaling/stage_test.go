@@ -11,6 +11,7 @@ import (
 	"cirro/internal/awsapi"
 	api "cirro/internal/awsapi/applicationautoscaling"
 	lambdaapi "cirro/internal/awsapi/lambda"
+	"cirro/internal/standing"
 	"cirro/internal/store"
 	"cirro/internal/store/pebble"
 )
@@ -22,25 +23,8 @@ type stage struct {
 	t      *testing.T
 	store  store.Store
 	lambda *lambda
-	clock  *clock
+	clock  *standing.Clock
 	ctx    context.Context
-}
-
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
 }
 
 // lambda is a Caller with the provisioned concurrency of one alias, and the Meter of its use.
@@ -122,7 +106,7 @@ func newStage(t *testing.T) *stage {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { st.Close() })
-	s := &stage{t: t, store: st, lambda: &lambda{status: "READY"}, clock: &clock{now: time.Date(2026, 3, 4, 10, 0, 0, 0, time.UTC)},
+	s := &stage{t: t, store: st, lambda: &lambda{status: "READY"}, clock: standing.At(time.Date(2026, 3, 4, 10, 0, 0, 0, time.UTC)),
 		ctx: awsapi.WithRequest(context.Background(), &awsapi.Request{Region: "us-east-1",
 			Principal: awsapi.Principal{Account: "000000000000", ARN: "arn:aws:iam::000000000000:root"}})}
 	s.restart()
@@ -201,7 +185,7 @@ func (s *stage) minutes(n int, utilisation float64) {
 		if utilisation >= 0 {
 			s.lambda.use(utilisation)
 		}
-		s.clock.add(time.Minute)
+		s.clock.Add(time.Minute)
 		s.turns()
 	}
 }

@@ -135,14 +135,14 @@ func TestActivity(t *testing.T) {
 	}
 	// What Lambda fails to do, or refuses.
 	s.lambda.set(3, "FAILED")
-	s.clock.add(time.Second)
+	s.clock.Add(time.Second)
 	s.register(4, 10)
 	s.turns()
 	if a = s.activities(false)[0]; *a.StatusCode != "Unfulfilled" || *a.StatusMessage != "Successfully set desired concurrency to 4. "+
 		"Change failed to be fulfilled by lambda. Reason: FUNCTION_ERROR_INIT_FAILURE" {
 		t.Errorf("%s: %s", *a.StatusCode, *a.StatusMessage)
 	}
-	s.clock.add(time.Second)
+	s.clock.Add(time.Second)
 	s.lambda.refuse = lambdaapi.InvalidParameterValueException.New("too much")
 	s.register(5, 10)
 	s.turns()
@@ -151,7 +151,7 @@ func TestActivity(t *testing.T) {
 	}
 	// Six weeks later they are gone.
 	s.lambda.refuse = nil
-	s.clock.add(7 * 7 * 24 * time.Hour)
+	s.clock.Add(7 * 7 * 24 * time.Hour)
 	if n := len(s.activities(true)); n != 0 {
 		t.Errorf("%d activities are seen", n)
 	}
@@ -168,7 +168,7 @@ func TestOverriddenActivity(t *testing.T) {
 	s.register(3, 10)
 	s.lambda.set(0, "IN_PROGRESS")
 	s.turns()
-	s.clock.add(time.Second)
+	s.clock.Add(time.Second)
 	s.register(4, 10)
 	s.turns()
 	a := s.activities(false)

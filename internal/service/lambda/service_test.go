@@ -16,6 +16,7 @@ import (
 	api "cirro/internal/awsapi/lambda"
 	"cirro/internal/blob/dir"
 	"cirro/internal/sandbox"
+	"cirro/internal/standing"
 	"cirro/internal/store"
 	"cirro/internal/store/pebble"
 )
@@ -27,25 +28,7 @@ type rig struct {
 	path   string
 	store  store.Store
 	runner *fakeRunner
-	clock  *testClock
-}
-
-// testClock is a clock that a test moves.
-type testClock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *testClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *testClock) Add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
+	clock  *standing.Clock
 }
 
 // fakeRunner keeps account of what the control plane asks of a Runner.
@@ -83,7 +66,7 @@ func (r *fakeRunner) ready(arn string) int {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{t: t, path: t.TempDir(), clock: &testClock{now: time.Date(2024, 5, 6, 7, 8, 9, 123e6, time.UTC)}}
+	r := &rig{t: t, path: t.TempDir(), clock: standing.At(time.Date(2024, 5, 6, 7, 8, 9, 123e6, time.UTC))}
 	r.open()
 	t.Cleanup(r.close)
 	return r

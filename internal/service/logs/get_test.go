@@ -116,7 +116,7 @@ func TestAnswerSize(t *testing.T) {
 	f.group("g")
 	f.stream("g", "s")
 	for range 5 {
-		f.clock.Advance(time.Second)
+		f.clock.Add(time.Second)
 		f.put("g", "s", strings.Repeat("x", 400<<10))
 	}
 	out := must[*logs.GetLogEventsResponse](t)(f.GetLogEvents(f.ctx, &logs.GetLogEventsRequest{LogGroupName: new("g"), LogStreamName: new("s")}))

@@ -125,7 +125,7 @@ func TestOpen(t *testing.T) {
 		if err := f.Open(f.ctx, account, region, "g", "s"); err != nil {
 			t.Fatal(err)
 		}
-		f.clock.Advance(time.Second)
+		f.clock.Add(time.Second)
 	}
 	out := must[*logs.DescribeLogStreamsResponse](t)(f.DescribeLogStreams(f.ctx, &logs.DescribeLogStreamsRequest{LogGroupName: new("g")}))
 	if len(out.LogStreams) != 1 || *out.LogStreams[0].CreationTime != f.millis()-2000 {

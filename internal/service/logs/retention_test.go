@@ -54,7 +54,7 @@ func TestExpiry(t *testing.T) {
 	}
 	f.stream("kept", "s")
 	f.put("kept", "s", "old")
-	f.clock.Advance(23 * time.Hour)
+	f.clock.Add(23 * time.Hour)
 	f.put("g", "both", "new")
 	f.retain("g", 1)
 	all := &logs.FilterLogEventsRequest{LogGroupName: new("g")}
@@ -66,7 +66,7 @@ func TestExpiry(t *testing.T) {
 		t.Errorf("a sweep too early left %v", got)
 	}
 
-	f.clock.Advance(time.Hour + 2*time.Minute)
+	f.clock.Add(time.Hour + 2*time.Minute)
 	got := f.filter(all)
 	out := must[*logs.GetLogEventsResponse](t)(f.GetLogEvents(f.ctx, &logs.GetLogEventsRequest{LogGroupName: new("g"), LogStreamName: new("both")}))
 	if !reflect.DeepEqual(got, []string{"new"}) || len(out.Events) != 1 {
@@ -105,7 +105,7 @@ func TestExpiryOfManyChunks(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.retain("g", 1)
-	f.clock.Advance(24*time.Hour + time.Duration(len(many)+1)*slot*time.Millisecond)
+	f.clock.Add(24*time.Hour + time.Duration(len(many)+1)*slot*time.Millisecond)
 	f.sweep()
 	if left := f.keysIn(); len(left) != 4 { // the group, its counter, the stream, its place among the recent
 		t.Errorf("%d keys are left: %v", len(left), left[:4])
@@ -122,7 +122,7 @@ func TestBackground(t *testing.T) {
 	f.stream("g", "s")
 	f.put("g", "s", "old")
 	f.retain("g", 1)
-	f.clock.Advance(48 * time.Hour)
+	f.clock.Add(48 * time.Hour)
 	f.sweepEvery = time.Millisecond
 	f.Start(f.ctx)
 	for deadline := time.Now().Add(20 * time.Second); *f.describe("g").StoredBytes != 0; {

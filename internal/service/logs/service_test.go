@@ -16,6 +16,7 @@ import (
 	"cirro/internal/awsapi"
 	lambdaapi "cirro/internal/awsapi/lambda"
 	"cirro/internal/awsapi/logs"
+	"cirro/internal/standing"
 	"cirro/internal/store"
 	"cirro/internal/store/pebble"
 )
@@ -31,7 +32,7 @@ type fixture struct {
 	t       testing.TB
 	ctx     context.Context
 	store   store.Store
-	clock   *clock
+	clock   *standing.Clock
 	lambda  *functions
 	options Deps
 }
@@ -44,7 +45,7 @@ func newFixture(t testing.TB) *fixture {
 	}
 	f := &fixture{
 		t: t, store: db, ctx: requestBy(account), lambda: &functions{called: make(chan call, 1000)},
-		clock: &clock{now: time.Date(2024, 5, 17, 12, 0, 30, 0, time.UTC)},
+		clock: standing.At(time.Date(2024, 5, 17, 12, 0, 30, 0, time.UTC)),
 	}
 	f.options = Deps{Store: db, Caller: f.lambda, Now: f.clock.Now, TailEvery: time.Millisecond, Log: slog.New(slog.DiscardHandler)}
 	if f.Service, err = New(f.options); err != nil {
@@ -63,24 +64,6 @@ func requestBy(account string) context.Context {
 	return awsapi.WithRequest(context.Background(), &awsapi.Request{
 		ID: "request", Region: region, Principal: awsapi.Principal{Account: account},
 	})
-}
-
-// clock is a clock that stands until it is moved.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) Advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
 }
 
 // functions is a Caller whose functions fail as they are told to, and report each call.

@@ -20,7 +20,7 @@ func TestStreams(t *testing.T) {
 	wantError(t, err, "ResourceAlreadyExistsException", "The specified log stream already exists")
 	created := f.millis()
 
-	f.clock.Advance(time.Minute)
+	f.clock.Add(time.Minute)
 	f.put("g", "s", "one", "three")
 	out := must[*logs.DescribeLogStreamsResponse](t)(f.DescribeLogStreams(f.ctx, &logs.DescribeLogStreamsRequest{LogGroupName: new("g")}))
 	s := out.LogStreams[0]
@@ -52,9 +52,9 @@ func TestDescribeStreams(t *testing.T) {
 	}
 	f.put("g", "b", "x")
 	f.put("g", "c", "x")
-	f.clock.Advance(time.Second)
+	f.clock.Add(time.Second)
 	f.put("g", "a", "x")
-	f.clock.Advance(time.Second)
+	f.clock.Add(time.Second)
 	f.put("g", "b", "x")
 
 	list := func(in logs.DescribeLogStreamsRequest) string {

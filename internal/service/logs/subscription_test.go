@@ -55,7 +55,7 @@ func TestSubscriptionFilters(t *testing.T) {
 		t.Errorf("the destination was checked by %+v", c)
 	}
 	created := f.millis()
-	f.clock.Advance(time.Second)
+	f.clock.Add(time.Second)
 	if err := errors.Join(put("b"), put("a")); err != nil { // the second replaces one
 		t.Fatal(err)
 	}
