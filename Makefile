@@ -44,7 +44,7 @@ system-packages: ## Install the system packages that tests need (as root), or na
 
 .PHONY: test-go
 test-go: ## Run the Go tests: units, protocols, walls, vet, staticcheck
-	go test ./...
+	go test -timeout 30m ./...
 
 .PHONY: test-aws
 test-aws: build $(VENV)/stamp ## Run the tests with AWS's own clients against bin/cirro
@@ -56,7 +56,7 @@ acceptance: build $(VENV)/stamp ## Run the acceptance tests that should pass by 
 
 .PHONY: race
 race: ## Run the packages with concurrency under the race detector
-	go test -race ./internal/store/... ./internal/sandbox/... ./internal/service/... ./internal/endpoint/... ./internal/platform/...
+	go test -race -timeout 60m ./internal/store/... ./internal/sandbox/... ./internal/service/... ./internal/endpoint/... ./internal/platform/...
 
 .PHONY: long
 long: build ## The long modes: 200 rounds of SIGKILL, and a minute of fuzzing for each parser

@@ -110,7 +110,7 @@ func TestFunctionLogWritesByItself(t *testing.T) {
 	to := &ingested{}
 	l := startFunctionLog(to)
 	l.Stream(spec, "s").Put(time.Now(), "x")
-	for deadline := time.Now().Add(20 * time.Second); len(to.messages("s")) == 0; {
+	for deadline := time.Now().Add(2 * time.Minute); len(to.messages("s")) == 0; {
 		if time.Now().After(deadline) {
 			t.Fatal("nothing was written")
 		}

@@ -31,7 +31,8 @@ type blank struct {
 // starter starts a program that waits.
 type starter func(context.Context, jail.Jail, jail.Command) (jail.Process, error)
 
-// newBlank makes a jail whose /tmp holds tmp bytes, and starts the program in it if there is to be one.
+// newBlank makes a jail whose /tmp holds tmp bytes, and starts the program in it if there is to be one and
+// there is what forks it.
 func (f *Fleet) newBlank(ctx context.Context, r *family.Runtime, start starter, tmp int64) (*blank, error) {
 	j, err := f.options.Jail.New(ctx, jail.Config{
 		Binds:     append(slices.Clip(r.Binds), f.libraries()...),
@@ -51,6 +52,11 @@ func (f *Fleet) newBlank(ctx context.Context, r *family.Runtime, start starter, 
 	case errors.Is(err, jail.ErrNoZygote):
 		b.release()
 		return &blank{jail: j, exited: b.exited}, nil
+	case errors.Is(err, jail.ErrZygoteLost):
+		if err := b.close(); err != nil {
+			return nil, err
+		}
+		return f.newBlank(ctx, r, nil, tmp)
 	case err != nil:
 		return nil, errors.Join(err, b.close())
 	}

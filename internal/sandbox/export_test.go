@@ -1,8 +1,11 @@
 package sandbox
 
 import (
+	"context"
 	"os"
 	"time"
+
+	"cirro/internal/sandbox/jail"
 )
 
 // SetMemory makes a fleet believe that the machine has so much memory.
@@ -61,4 +64,17 @@ func (f *Fleet) EndIdle(id string) {
 	for _, e := range f.shelf(id).expired(time.Now().Add(time.Hour)) {
 		e.shutDown(spindown)
 	}
+}
+
+// Blank makes a blank whose program is started with start, and tells whether it has a program.
+func (f *Fleet) Blank(ctx context.Context, start func(context.Context, jail.Jail, jail.Command) (jail.Process, error)) (bool, error) {
+	r, err := f.runtime("provided.al2023")
+	if err != nil {
+		return false, err
+	}
+	b, err := f.newBlank(ctx, r, start, usualTmp)
+	if err != nil {
+		return false, err
+	}
+	return b.process != nil, b.close()
 }

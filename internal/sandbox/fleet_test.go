@@ -88,7 +88,7 @@ func (l *logBook) changed() {
 // until waits for a condition, which is evaluated with the lock held.
 func (l *logBook) until(t testing.TB, what string, met func() bool) {
 	t.Helper()
-	limit := time.After(20 * time.Second)
+	limit := time.After(2 * time.Minute)
 	for {
 		l.lock.Lock()
 		ok := met()

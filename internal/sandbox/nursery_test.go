@@ -1,6 +1,7 @@
 package sandbox_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -27,7 +28,7 @@ func walled(t *testing.T, test func(t *testing.T, m jail.Mode)) {
 // eventually waits for a condition that nothing tells of.
 func eventually(t testing.TB, what string, met func() bool) {
 	t.Helper()
-	for limit := time.Now().Add(30 * time.Second); !met(); time.Sleep(5 * time.Millisecond) {
+	for limit := time.Now().Add(2 * time.Minute); !met(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(limit) {
 			t.Fatal("never: " + what)
 		}
@@ -124,6 +125,22 @@ func TestRuntimesThatWereUsedWaitAfterARestart(t *testing.T) {
 		b := newBench(t, jail.AsRoot, again)
 		eventually(t, "a jail waits", func() bool { return b.fleet.Waiting("provided.al2023", false) > 0 })
 	})
+}
+
+// Whoever is to have a copy of what is lost gets a jail that nothing was forked into.
+func TestALostZygoteIsDoneWithout(t *testing.T) {
+	b := newBench(t, jail.AsRoot)
+	var lost jail.Jail
+	program, err := b.fleet.Blank(t.Context(), func(_ context.Context, j jail.Jail, _ jail.Command) (jail.Process, error) {
+		lost = j
+		return nil, fmt.Errorf("%w: EOF", jail.ErrZygoteLost)
+	})
+	if program || err != nil {
+		t.Errorf("a program: %t; %v", program, err)
+	}
+	if _, err := lost.Start(jail.Command{Path: "/bin/true"}); err == nil {
+		t.Error("the jail of the zygote is still there")
+	}
 }
 
 func TestNothingIsMadeAheadWithoutABudget(t *testing.T) {

@@ -112,7 +112,7 @@ os.wait(); out = 'left'`, want: "left", after: func(w *walls) {
 		if got := w.try(`os._exit(1)`); got != "Runtime.ExitError" {
 			w.t.Errorf("the end is %q", got)
 		}
-		for deadline := time.Now().Add(10 * time.Second); len(running("sleep\x00271828")) > 0; time.Sleep(5 * time.Millisecond) {
+		for deadline := time.Now().Add(2 * time.Minute); len(running("sleep\x00271828")) > 0; time.Sleep(5 * time.Millisecond) {
 			if time.Now().After(deadline) {
 				w.t.Fatalf("%v outlive the environment", running("sleep\x00271828"))
 			}

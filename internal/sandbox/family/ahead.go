@@ -26,7 +26,8 @@ type Ahead interface {
 }
 
 // Forker is an Ahead that can make a program that waits in less time than one is started in. It is asked
-// when one is needed at once. Where it cannot, its error is jail.ErrNoZygote.
+// when one is needed at once. Where it cannot, its error is jail.ErrNoZygote or
+// jail.ErrZygoteLost.
 type Forker interface {
 	Ahead
 	Fork(ctx context.Context, j jail.Jail, c jail.Command) (jail.Process, error)

@@ -57,7 +57,7 @@ func remains(t *testing.T, dir string) []string {
 // gone waits for what the kernel frees after the last process has ended.
 func gone(t *testing.T, what string, left func() []string) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		found := left()
 		if len(found) == 0 {

@@ -21,7 +21,8 @@ type Template struct {
 type Forker interface {
 	// Fork starts a program as a copy of what a template's zygote is. It waits as Command.Control says,
 	// with the same walls around it as one that Start starts. Of the command its outputs, its Control
-	// and its Args, which are words for the zygote, count. ErrNoZygote says that there is no zygote now; the next one is being started.
+	// and its Args, which are words for the zygote, count. ErrNoZygote says that there is no zygote now; the
+	// next one is being started. ErrZygoteLost says that it ended while it was asked.
 	Fork(t *Template, c Command) (Process, error)
 	// Hatch starts a template's zygote, if there is none, and waits until it has loaded. ErrNoZygote says
 	// that it cannot be.
@@ -30,3 +31,7 @@ type Forker interface {
 
 // ErrNoZygote says that there is nothing to fork from.
 var ErrNoZygote = errors.New("no zygote")
+
+// ErrZygoteLost says that a zygote ended while it was asked. It may have forked: the jail is of no use but to
+// be closed, and what was wanted is to be started in another.
+var ErrZygoteLost = errors.New("the zygote ended while it was asked")

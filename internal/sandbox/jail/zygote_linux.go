@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"sync"
@@ -71,6 +72,9 @@ func (j *walledJail) Fork(t *Template, c Command) (Process, error) {
 	// It has ended, and what it was asked has not been read.
 	if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
 		return nil, ErrNoZygote
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, fmt.Errorf("%w: %w", ErrZygoteLost, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("fork a zygote: %w", err)

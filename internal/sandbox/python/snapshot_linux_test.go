@@ -76,7 +76,7 @@ func (n *nest) save(image *os.File, layer string, modules []string, variables ma
 	e := n.egg()
 	e.ready()
 	e.assign(n.t.TempDir(), 1<<30, variables, &family.Save{Most: 256 << 20, Modules: modules})
-	e.control.SetReadDeadline(time.Now().Add(time.Minute))
+	e.control.SetReadDeadline(time.Now().Add(2 * time.Minute))
 	buffer := make([]byte, 512)
 	read, err := e.control.Read(buffer)
 	if err != nil && err != io.EOF {

@@ -72,6 +72,7 @@ type egg struct {
 	files   map[string]string // of the function, beside its handler's
 	layer   string            // directory, "" for none
 	image   *os.File          // that it is made of, nil for none
+	waits   bool
 }
 
 func (n *nest) egg() *egg {
@@ -114,11 +115,15 @@ func (n *nest) egg() *egg {
 // ready returns when the interpreter waits.
 func (e *egg) ready() {
 	e.t.Helper()
-	e.control.SetReadDeadline(time.Now().Add(30 * time.Second))
+	if e.waits {
+		return
+	}
+	e.control.SetReadDeadline(time.Now().Add(2 * time.Minute))
 	if _, err := e.control.Read(make([]byte, 1)); err != nil {
 		out, _ := io.ReadAll(e.output)
 		e.t.Fatalf("it does not wait: %v\n%s", err, out)
 	}
+	e.waits = true
 }
 
 // run has an egg run a function whose handler's module ends the process, and returns what that printed.
@@ -203,7 +208,7 @@ func TestAsNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	const few = "WalledIn|JustStarted/rootless/(parent|descriptors|threads)|RandomnessIsNotShared|CanBeKilled"
-	c := exec.Command(self, "-test.v", "-test.timeout=60s", "-test.run="+few)
+	c := exec.Command(self, "-test.v", "-test.timeout=8m", "-test.run="+few)
 	c.Dir, c.Env = dir, []string{"TMPDIR=" + dir, "PATH=" + os.Getenv("PATH"), "HOME=" + dir}
 	c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	if out, err := c.CombinedOutput(); err != nil {
@@ -508,6 +513,7 @@ func TestForkedInterpretersOutliveTheirZygote(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		before.ready() // until then it has the zygote's connection too
 		zygote.Kill()
 		for zygote.Signal(syscall.Signal(0)) == nil { // until the host has taken it away
 			time.Sleep(time.Millisecond)

@@ -84,7 +84,7 @@ func answered(t *testing.T, c *runtimeapi.Call) *runtimeapi.Outcome {
 	select {
 	case <-c.Done():
 		return c.Outcome()
-	case <-time.After(10 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Fatal("no answer")
 		return nil
 	}

@@ -27,7 +27,7 @@ func dial(t *testing.T, url string) *client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.SetDeadline(time.Now().Add(10 * time.Second))
+	c.SetDeadline(time.Now().Add(2 * time.Minute))
 	t.Cleanup(func() { c.Close() })
 	return &client{c, t, bufio.NewReader(c)}
 }
@@ -92,7 +92,7 @@ func run(rt *runtimeapi.Runtime, v runtimeapi.Invocation) <-chan *runtimeapi.Cal
 	v.RequestID = id
 	go func() {
 		c := runtimeapi.NewCall(v)
-		rt.Run(c, time.Now().Add(10*time.Second))
+		rt.Run(c, time.Now().Add(2*time.Minute))
 		calls <- c
 	}()
 	return calls

@@ -49,7 +49,7 @@ func receive(t *testing.T, batches chan string) string {
 	select {
 	case b := <-batches:
 		return b
-	case <-time.After(10 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Fatal("nothing was delivered")
 		return ""
 	}

@@ -225,7 +225,7 @@ func TestWork(t *testing.T) {
 	if err := s.putAction(func(in *api.PutScheduledActionRequest) { in.Schedule = new("at(" + at + ")") }); err != nil {
 		t.Fatal(err)
 	}
-	for until := time.Now().Add(20 * time.Second); s.lambda.has() != 4; time.Sleep(time.Millisecond) {
+	for until := time.Now().Add(2 * time.Minute); s.lambda.has() != 4; time.Sleep(time.Millisecond) {
 		if time.Now().After(until) {
 			t.Fatal("it does not run")
 		}

@@ -50,7 +50,7 @@ func (b *switchboard) next(t *testing.T) call {
 	select {
 	case c := <-b.calls:
 		return c
-	case <-time.After(20 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Fatal("waited in vain for a call")
 		panic("unreachable")
 	}

@@ -180,7 +180,7 @@ func (r *rig) settle(name string) {
 
 func (r *rig) eventually(what string, check func() bool) {
 	r.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for !check() {
 		if time.Now().After(deadline) {
 			r.t.Fatalf("waited in vain for %s", what)

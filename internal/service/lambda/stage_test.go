@@ -90,7 +90,7 @@ func (s *stage) active(name string) {
 
 func (s *stage) eventually(what string, ok func() bool) {
 	s.t.Helper()
-	for until := time.Now().Add(20 * time.Second); time.Now().Before(until); time.Sleep(time.Millisecond) {
+	for until := time.Now().Add(2 * time.Minute); time.Now().Before(until); time.Sleep(time.Millisecond) {
 		if ok() {
 			return
 		}

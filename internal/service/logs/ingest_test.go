@@ -169,7 +169,7 @@ func TestConcurrentIngest(t *testing.T) {
 		t.Errorf("the group holds %d bytes", n)
 	}
 	// The last writer may still be on its way out.
-	for deadline := time.Now().Add(20 * time.Second); ; {
+	for deadline := time.Now().Add(2 * time.Minute); ; {
 		f.lanes.mu.Lock()
 		left := len(f.lanes.m)
 		f.lanes.mu.Unlock()

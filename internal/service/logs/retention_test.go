@@ -125,7 +125,7 @@ func TestBackground(t *testing.T) {
 	f.clock.Add(48 * time.Hour)
 	f.sweepEvery = time.Millisecond
 	f.Start(f.ctx)
-	for deadline := time.Now().Add(20 * time.Second); *f.describe("g").StoredBytes != 0; {
+	for deadline := time.Now().Add(2 * time.Minute); *f.describe("g").StoredBytes != 0; {
 		if time.Now().After(deadline) {
 			t.Fatal("nothing was deleted")
 		}

@@ -31,7 +31,7 @@ func (f *fixture) receive() call {
 	select {
 	case c := <-f.lambda.called:
 		return c
-	case <-time.After(20 * time.Second):
+	case <-time.After(2 * time.Minute):
 		f.t.Fatal("no function was called")
 		return call{}
 	}

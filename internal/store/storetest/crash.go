@@ -48,11 +48,12 @@ func Crash(t *testing.T, open Open) {
 	}
 	random := rand.New(rand.NewPCG(4, uint64(time.Now().UnixNano())))
 	acknowledged := 0
-	for range rounds {
+	for round := range rounds {
 		dir := t.TempDir()
 		var reports []Report
 		for range 1 + random.IntN(2) {
-			reports = append(reports, killed(t, dir, time.Duration(random.IntN(150))*time.Millisecond)...)
+			after := time.Duration(random.IntN(150)) * time.Millisecond
+			reports = append(reports, killed(t, dir, after, round%4 > 0)...)
 		}
 		s := open(t, dir)
 		Check(t, s, reports)
@@ -73,8 +74,10 @@ func Crash(t *testing.T, open Open) {
 	}
 }
 
-// killed starts a process, kills it after a while, and returns what it reported.
-func killed(t *testing.T, dir string, after time.Duration) (reports []Report) {
+// killed starts a process, kills it after a while, and returns what it reported. The while begins with the first
+// report where the process is to be killed at work, however slow its start is; otherwise it may be killed while it opens
+// the store.
+func killed(t *testing.T, dir string, after time.Duration, atWork bool) (reports []Report) {
 	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -88,10 +91,13 @@ func killed(t *testing.T, dir string, after time.Duration) (reports []Report) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	timer := time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
-	defer timer.Stop()
+	begin := sync.OnceFunc(func() { time.AfterFunc(after, func() { _ = cmd.Process.Kill() }) })
+	if !atWork {
+		begin()
+	}
 	_ = w.Close()
 	for lines := bufio.NewScanner(r); lines.Scan(); {
+		begin()
 		var report Report
 		if _, err := fmt.Sscan(lines.Text(), &report.What, &report.Writer, &report.N); err == nil {
 			reports = append(reports, report)

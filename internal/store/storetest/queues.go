@@ -13,7 +13,8 @@ import (
 	"cirro/internal/store"
 )
 
-// Times of leases and delays: one that ends soon, and one that does not end during a test.
+// Times of leases and delays: one that ends soon, and one that does not end during a test. What must be done
+// before a time ends takes its time from inTime.
 const (
 	soon  = 20 * time.Millisecond
 	never = time.Hour
@@ -187,9 +188,16 @@ func leases(s *suite) {
 		s.send("a")
 		m := s.receive(store.ReceiveOptions{Max: 1, Lease: patient})[0]
 		s.update(func(tx store.Tx) error { return tx.Extend(m.Lease, soon) })
-		again := s.receive(store.ReceiveOptions{Max: 1, Lease: soon, Wait: patient})[0]
-		s.update(func(tx store.Tx) error { return tx.Extend(again.Lease, never) })
-		time.Sleep(2 * soon) // nothing tells of what does not happen
+		var again store.Message
+		s.inTime(func(lease time.Duration) bool {
+			again = s.receive(store.ReceiveOptions{Max: 1, Lease: lease, Wait: patient})[0]
+			err := s.s.Update(s.Context(), func(tx store.Tx) error { return tx.Extend(again.Lease, never) })
+			if !errors.Is(err, store.ErrLeaseLost) {
+				s.must(err)
+			}
+			return err == nil
+		})
+		time.Sleep(time.Until(again.LeaseExpires) + soon) // nothing tells of what does not happen
 		s.are(s.receive(store.ReceiveOptions{Max: 1, Lease: never}))
 		s.ack(again)
 	})
@@ -249,16 +257,7 @@ func leases(s *suite) {
 		}
 		s.lacks("twice")
 	})
-	s.each("Delay", func(s *suite) {
-		begin := time.Now()
-		s.sendAll(store.NewMessage{Body: []byte("later"), Delay: 2 * soon}, store.NewMessage{Body: []byte("soon"), Delay: soon}, store.NewMessage{Body: []byte("now")})
-		s.are(s.receive(store.ReceiveOptions{Max: 1, Lease: never}), "now")
-		s.are(s.receive(store.ReceiveOptions{Max: 1, Lease: never, Wait: patient}), "soon")
-		s.are(s.receive(store.ReceiveOptions{Max: 1, Lease: never, Wait: patient}), "later")
-		if d := time.Since(begin); d < 2*soon {
-			s.Errorf("all after %v", d)
-		}
-	})
+	s.each("Delay", func(s *suite) { s.testDelay() })
 	s.each("DelayOverRestart", func(s *suite) {
 		s.sendAll(store.NewMessage{Body: []byte("soon"), Delay: soon}, store.NewMessage{Body: []byte("never"), Delay: never})
 		s.reopen()
@@ -267,6 +266,25 @@ func leases(s *suite) {
 	})
 	s.each("DeadLetters", func(s *suite) { s.testDeadLetters() })
 	s.each("Retention", func(s *suite) { s.testRetention() })
+}
+
+// testDelay sends messages that are due one after the other, the last first.
+func (s *suite) testDelay() {
+	s.inTime(func(d time.Duration) bool {
+		delays := map[string]time.Duration{"later": 2 * d, "soon": d, "now": 0}
+		s.sendAll(store.NewMessage{Body: []byte("later"), Delay: 2 * d}, store.NewMessage{Body: []byte("soon"), Delay: d}, store.NewMessage{Body: []byte("now")})
+		var order []string
+		for range delays {
+			m := s.receive(store.ReceiveOptions{Max: 1, Lease: never, Wait: patient})[0]
+			if due := m.Enqueued.Add(delays[string(m.Body)]); m.FirstLeased.Before(due) {
+				s.Errorf("%s came %v early", m.Body, due.Sub(m.FirstLeased))
+			}
+			order = append(order, string(m.Body))
+			s.ack(m)
+		}
+		// Those that are due when they are asked for come in the order in which they were sent.
+		return slices.Equal(order, []string{"now", "soon", "later"})
+	})
 }
 
 func (s *suite) testDeadLetters() {
@@ -301,13 +319,31 @@ func (s *suite) testRetention() {
 	s.sendAll(gone, kept, grouped, gone)
 	s.until(func() bool { return s.counts("q").Ready == 1 })
 	s.are(s.receive(store.ReceiveOptions{Max: 9, Lease: never}), "kept")
-	s.sendAll(grouped, store.NewMessage{Body: []byte("next"), Group: "g"})
-	s.are(s.receive(store.ReceiveOptions{Max: 1, Lease: 2 * soon}), "gone")
+	s.inTime(func(d time.Duration) bool {
+		grouped.Retention = d
+		s.sendAll(grouped, store.NewMessage{Body: []byte("next"), Group: "g"})
+		got := s.receive(store.ReceiveOptions{Max: 1, Lease: 2 * d})
+		if bodies := bodies(got); !slices.Equal(bodies, []string{"gone"}) {
+			s.are(got, "next")
+			s.ack(got...)
+			return false
+		}
+		return true
+	})
 	// What is leased is not taken away, but it does not come back either.
 	s.are(s.receive(store.ReceiveOptions{Max: 9, Lease: never, Wait: patient}), "next")
-	s.sendAll(gone)
-	m := s.receive(store.ReceiveOptions{Max: 1, Lease: never})[0]
-	time.Sleep(2 * soon) // nothing tells of what does not happen
+	var m store.Message
+	s.inTime(func(d time.Duration) bool {
+		gone.Retention = d
+		s.sendAll(gone)
+		got := s.receive(store.ReceiveOptions{Max: 1, Lease: never})
+		if len(got) == 0 {
+			return false
+		}
+		m = got[0]
+		return true
+	})
+	time.Sleep(time.Until(m.Enqueued.Add(gone.Retention)) + soon) // nothing tells of what does not happen
 	s.stats("q", store.Stats{Leased: 3})
 	s.ack(m)
 	s.sendAll(gone)
@@ -356,11 +392,19 @@ func groups(s *suite) {
 		s.are(s.receive(all), "plain", "b1")
 	})
 	s.each("DelayedHead", func(s *suite) {
-		s.sendAll(store.NewMessage{Body: []byte("a1"), Group: "a", Delay: soon})
-		send(s, "a2", "b1")
-		s.are(s.receive(all), "b1")
-		got := s.receive(store.ReceiveOptions{Max: 9, Lease: never, Wait: patient})
-		s.are(got, "a1", "a2")
+		s.inTime(func(delay time.Duration) bool {
+			s.sendAll(store.NewMessage{Body: []byte("a1"), Group: "a", Delay: delay})
+			send(s, "a2", "b1")
+			got := s.receive(all)
+			s.ack(got...)
+			if len(got) == 3 {
+				s.are(got, "a1", "a2", "b1")
+				return false
+			}
+			s.are(got, "b1")
+			s.are(s.receive(store.ReceiveOptions{Max: 9, Lease: never, Wait: patient}), "a1", "a2")
+			return true
+		})
 	})
 	s.each("DelayedLater", func(s *suite) {
 		send(s, "a1")
@@ -815,6 +859,17 @@ func (s *suite) stats(queue string, want store.Stats) {
 	}
 	if got.Oldest = (time.Time{}); got != want {
 		s.Errorf("queue %q has %+v, want %+v", queue, got, want)
+	}
+}
+
+// inTime calls attempt with ever longer times until it says that it did what was to be done within one. A busy machine
+// takes more attempts.
+func (s *suite) inTime(attempt func(time.Duration) bool) {
+	s.Helper()
+	for within := soon; !attempt(within); within *= 2 {
+		if within > patient {
+			s.Fatalf("not even within %v", within)
+		}
 	}
 }
 

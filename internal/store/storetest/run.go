@@ -75,7 +75,7 @@ func (s *suite) view(f func(r store.Reader) error) {
 func long() bool { return os.Getenv("CIRRO_LONG") != "" }
 
 // patient bounds what must happen sooner or later.
-const patient = 30 * time.Second
+const patient = 2 * time.Minute
 
 func (s *suite) patient() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(s.Context(), patient)
