@@ -129,7 +129,7 @@ func TestFailingExtensions(t *testing.T) {
 	} {
 		t.Run(mode, func(t *testing.T) {
 			b := newBench(t, "")
-			s := b.extended(mode, "import time\ndef handler(e, c): time.sleep(2)\n")
+			s := b.extended(mode, "import time\ndef handler(e, c): time.sleep(50)\n")
 			r := b.invoke(s, "{}")
 			if message := failed(t, r, kind); !strings.HasPrefix(message, "RequestId: ") {
 				t.Errorf("message %q", message)

@@ -175,7 +175,7 @@ func (b *bench) function(runtime, handler string, files map[string]string) *sand
 		ID: b.t.Name() + handler, ARN: "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST",
 		Function: "f", Version: "$LATEST", Account: "000000000000", Region: "us-east-1",
 		Runtime: runtime, Handler: handler, Code: b.tree(files),
-		Environment: map[string]string{}, Memory: 256, Tmp: 512, Timeout: 10 * time.Second,
+		Environment: map[string]string{}, Memory: 256, Tmp: 512, Timeout: time.Minute,
 		LogFormat: "Text", LogGroup: "/aws/lambda/f",
 		Credentials: func() sandbox.Credentials {
 			return sandbox.Credentials{AccessKeyID: "AKIA", SecretAccessKey: "secret", SessionToken: "token"}
@@ -229,7 +229,7 @@ func (b *bench) invokeWith(s *sandbox.Spec, inv *sandbox.Invocation) *sandbox.Re
 	}
 	inv.InvokedARN = s.ARN
 	inv.TailLog = true
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	r, err := b.fleet.Invoke(ctx, s, inv)
 	if err != nil {

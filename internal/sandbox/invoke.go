@@ -11,9 +11,12 @@ import (
 )
 
 // linger is how long a caller who has its response waits for the environment to come to rest, so that
-// the next call finds it idle. What takes longer goes on without the caller. It is also the most that a
-// response may take to be read after the runtime's end.
+// the next call finds it idle. What takes longer goes on without the caller.
 const linger = 100 * time.Millisecond
+
+// lastBreath is the most that a response may take to be read after the runtime's end, where something of its
+// holds the connection open.
+const lastBreath = time.Second
 
 // round is one invocation in an environment.
 type round struct {
@@ -200,7 +203,7 @@ func (r *round) fail(kind string, body []byte) {
 // crashed is called when the runtime's program or an extension ended before there was an answer. The
 // answer may have been its last breath, and be on its way.
 func (r *round) crashed(kind, message string) {
-	late := time.NewTimer(linger)
+	late := time.NewTimer(lastBreath)
 	defer late.Stop()
 	select {
 	case <-r.env.connections.none():
