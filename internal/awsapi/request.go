@@ -55,6 +55,7 @@ type Request struct {
 	Endpoint  string // scheme and host as the client addressed them: "http://127.0.0.1:4566"
 	Time      time.Time
 	TraceID   string // X-Amzn-Trace-Id as it came, "" for none
+	Ready     *Ready // takes a member as JSON; nil where the reply is to be values
 }
 
 // Account is the account the request acts in.

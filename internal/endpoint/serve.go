@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"cirro/internal/awsapi"
+	"cirro/internal/endpoint/awsjson"
 	"cirro/internal/endpoint/restxml"
 	"cirro/internal/endpoint/validate"
 	"cirro/internal/endpoint/wire"
@@ -51,7 +52,16 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	out, err := guarded(awsapi.WithRequest(ctx, e.request(x, c, p)), x.Operation.Operation, t.service.impl, in)
+	request := e.request(x, c, p)
+	if _, ok := t.protocol.(*awsjson.Protocol); ok {
+		b := wire.NewBuffer()
+		x.Ready.JSON, request.Ready = b.B, &x.Ready
+		defer func() {
+			b.B = x.Ready.JSON
+			b.Free()
+		}()
+	}
+	out, err := guarded(awsapi.WithRequest(ctx, request), x.Operation.Operation, t.service.impl, in)
 	if err != nil {
 		e.fail(w, x, t, err)
 		return

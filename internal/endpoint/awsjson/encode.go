@@ -57,6 +57,11 @@ func appendString(dst []byte, s string) []byte {
 }
 
 func appendStructure(dst []byte, p *wire.Plan, v reflect.Value) []byte {
+	return appendMembers(dst, p, v, &awsapi.Ready{})
+}
+
+// appendMembers appends a structure, of which one member may be ready.
+func appendMembers(dst []byte, p *wire.Plan, v reflect.Value, ready *awsapi.Ready) []byte {
 	dst = append(dst, '{')
 	first := true
 	for i := range p.Fields {
@@ -65,7 +70,8 @@ func appendStructure(dst []byte, p *wire.Plan, v reflect.Value) []byte {
 			continue
 		}
 		x, ok := f.Get(v)
-		if !ok {
+		written := ready.Member != "" && ready.Member == f.WireName()
+		if !ok && !written {
 			continue
 		}
 		if !first {
@@ -73,6 +79,10 @@ func appendStructure(dst []byte, p *wire.Plan, v reflect.Value) []byte {
 		}
 		first = false
 		dst = append(appendString(dst, f.WireName()), ':')
+		if written {
+			dst = append(dst, ready.JSON...)
+			continue
+		}
 		dst = Append(dst, f.Plan, f.Time, x)
 	}
 	return append(dst, '}')

@@ -39,7 +39,7 @@ func (p *Protocol) Encode(w http.ResponseWriter, x *wire.Exchange, out any) erro
 	}
 	b := wire.NewBuffer()
 	defer b.Free()
-	b.B = Append(b.B, plan, wire.DefaultTime, v)
+	b.B = appendMembers(b.B, plan, v, &x.Ready)
 	return wire.Send(w, http.StatusOK, p.ContentType, b.B)
 }
 

@@ -111,10 +111,11 @@ type Exchange struct {
 	Service   *Service   // nil until known
 	Operation *Operation // nil until known
 	HTTP      *http.Request
-	Labels    []string  // values of the path's labels, in its order
-	Body      []byte    // the whole body, unless the operation streams it
-	Stream    io.Reader // the body of an operation that streams it
-	Form      *Form     // of a query request
+	Labels    []string     // values of the path's labels, in its order
+	Body      []byte       // the whole body, unless the operation streams it
+	Stream    io.Reader    // the body of an operation that streams it
+	Form      *Form        // of a query request
+	Ready     awsapi.Ready // of an awsJson reply
 }
 
 // Form is the body of a query request: parameters in the order they came.

@@ -5,7 +5,6 @@ import (
 
 	"cirro/internal/awsapi"
 	api "cirro/internal/awsapi/dynamodb"
-	"cirro/internal/service/dynamodb/item"
 	"cirro/internal/store"
 )
 
@@ -27,17 +26,19 @@ func (s *Service) GetItem(ctx context.Context, in *api.GetItemInput) (*api.GetIt
 	if err := x.check(t.Table); err != nil {
 		return nil, err
 	}
-	var it item.Item
+	var stored []byte
 	err = s.Store.View(ctx, func(r store.Reader) (err error) {
-		it, err = t.Get(r, k)
+		stored, err = t.GetStored(r, k)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	m := newMeter(in.ReturnConsumedCapacity, in.TableName, false, 1)
-	if m != nil {
-		m.read(nil, it.Size(), awsapi.Val(in.ConsistentRead))
+	it, size, err := x.show(stored, awsapi.RequestOf(ctx).Ready)
+	if err != nil {
+		return nil, err
 	}
-	return &api.GetItemOutput{Item: x.project(it).API(), ConsumedCapacity: m.report()}, nil
+	m := newMeter(in.ReturnConsumedCapacity, in.TableName, false, 1)
+	m.read(nil, size, awsapi.Val(in.ConsistentRead))
+	return &api.GetItemOutput{Item: it, ConsumedCapacity: m.report()}, nil
 }

@@ -24,6 +24,7 @@ type page struct {
 	whole      bool                      // get the items of a local index from the table
 	consistent bool
 	meter      *meter
+	ready      *awsapi.Ready // takes the items, where the reply is JSON
 
 	items          []map[string]api.AttributeValue
 	found, scanned int
@@ -33,6 +34,12 @@ type page struct {
 
 // fill reads the page.
 func (p *page) fill(r store.Reader) error {
+	if p.direct() {
+		return p.fillDirect(r)
+	}
+	if !p.count && p.items == nil {
+		p.items = []map[string]api.AttributeValue{}
+	}
 	size := 0
 	for it, err := range table.Walk(r, p.span) {
 		if err != nil {
@@ -48,9 +55,14 @@ func (p *page) fill(r store.Reader) error {
 			break
 		}
 	}
+	p.looked(size)
+	return nil
+}
+
+// looked counts what the page has read.
+func (p *page) looked(size int) {
 	p.bytes += size
 	p.meter.read(p.index, size, p.consistent)
-	return nil
 }
 
 // take adds an item to the page if the filter lets it.

@@ -52,14 +52,12 @@ func (s *Service) Scan(ctx context.Context, in *api.ScanInput) (*api.ScanOutput,
 	if err != nil {
 		return nil, err
 	}
+	p.ready = awsapi.RequestOf(ctx).Ready
 	if err := s.Store.View(ctx, p.fill); err != nil {
 		return nil, err
 	}
 	out := &api.ScanOutput{Items: p.items, Count: new(int32(p.found)), ScannedCount: new(int32(p.scanned)),
 		LastEvaluatedKey: p.last.API(), ConsumedCapacity: p.meter.report()}
-	if !p.count && out.Items == nil {
-		out.Items = []map[string]api.AttributeValue{}
-	}
 	return out, nil
 }
 

@@ -10,14 +10,20 @@ import (
 
 // Get returns the item under a key, or nil.
 func (t *Table) Get(r store.Reader, k Key) (item.Item, error) {
+	b, err := t.GetStored(r, k)
+	if b == nil || err != nil {
+		return nil, err
+	}
+	return item.Decode(b)
+}
+
+// GetStored returns the item under a key as it is stored, or nil.
+func (t *Table) GetStored(r store.Reader, k Key) ([]byte, error) {
 	b, err := r.Get(k)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	return item.Decode(b)
+	return b, err
 }
 
 // Write makes now the item under a key, and brings the indexes to it. old is what was there; where the table
