@@ -28,7 +28,7 @@ class Cirro:
         line = self.process.stdout.readline()
         ready = re.match(r"cirro: ready at (http://\S+)", line)
         if not ready:
-            self.process.wait(10)
+            self.process.wait(60)
             raise RuntimeError(f"cirro did not start: {line!r}, exit status {self.process.returncode}")
         self.url = ready.group(1)
         self.listen = self.url.removeprefix("http://")  # the same address after a restart
@@ -38,7 +38,7 @@ class Cirro:
     def stop(self, sig=signal.SIGTERM):
         """End it and return its exit status; SIGKILL for a crash."""
         self.process.send_signal(sig)
-        return self.process.wait(30)
+        return self.process.wait(120)
 
     def restart(self, sig=signal.SIGTERM):
         self.stop(sig)

@@ -69,15 +69,16 @@ def function(client):
     def make(source, handler="app.handler", name=None, **config):
         name = name or unique("fn")
         code = config.pop("Zip", None) or package(source)
+        config.setdefault("Timeout", 60)  # Lambda's 3 seconds are too few for a busy machine
         client("lambda").create_function(FunctionName=name, Runtime=config.pop("Runtime", RUNTIME), Handler=handler,
                                          Role=ROLE, Code={"ZipFile": code}, **config)
         client("lambda").get_waiter("function_active_v2").wait(
-            FunctionName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 100})
+            FunctionName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 1200})
         return name
     return make
 
 
-def eventually(check, within=30, every=0.05):
+def eventually(check, within=120, every=0.05):
     """Call check until it returns something true, or fail with its last value or error."""
     deadline, last = time.monotonic() + within, None
     while time.monotonic() < deadline:

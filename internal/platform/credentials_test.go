@@ -63,7 +63,7 @@ func TestLeakedCredentialsNameTheirOwnRole(t *testing.T) {
 	functions := p.URL() + "/2015-03-31/functions"
 	leaked := map[string]aws.Credentials{}
 	for _, name := range []string{"first", "second"} {
-		body, err := json.Marshal(map[string]any{"FunctionName": name, "Runtime": "python3.11", "Handler": "app.handler",
+		body, err := json.Marshal(map[string]any{"FunctionName": name, "Runtime": "python3.11", "Handler": "app.handler", "Timeout": 60,
 			"Role": "arn:aws:iam::000000000000:role/role-of-" + name, "Code": map[string]any{"ZipFile": zipped(t, leak)}})
 		if err != nil {
 			t.Fatal(err)

@@ -136,7 +136,7 @@ func zipped(t testing.TB, source string) []byte {
 func deploy(t testing.TB, p *platform.Platform, name, source string) string {
 	t.Helper()
 	functions := p.URL() + "/2015-03-31/functions"
-	call(t, "POST", functions, map[string]any{"FunctionName": name, "Runtime": "python3.11", "Handler": "app.handler",
+	call(t, "POST", functions, map[string]any{"FunctionName": name, "Runtime": "python3.11", "Handler": "app.handler", "Timeout": 60,
 		"Role": "arn:aws:iam::000000000000:role/r", "Code": map[string]any{"ZipFile": zipped(t, source)}})
 	for !bytes.Contains(call(t, "GET", functions+"/"+name+"/configuration", nil), []byte(`"State":"Active"`)) {
 		time.Sleep(10 * time.Millisecond)

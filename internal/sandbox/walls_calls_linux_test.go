@@ -33,7 +33,7 @@ func (w *walls) staticAttacker() *sandbox.Spec {
 		w.bench.t.Fatal(err)
 	}
 	s := w.function("provided.al2023", "attacker", map[string]string{"bootstrap": string(program)})
-	s.ID, s.Function, s.Timeout = "static", "static", 20*time.Second
+	s.ID, s.Function, s.Timeout = "static", "static", time.Minute
 	return s
 }
 

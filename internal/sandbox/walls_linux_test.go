@@ -96,7 +96,7 @@ func newWalls(t *testing.T, m jail.Mode) *walls {
 	})
 	w := &walls{t: t, bench: newBench(t, m, func(o *sandbox.Options) { o.Jail = host })}
 	w.attacker = w.python(attackerCode)
-	w.attacker.ID, w.attacker.Function, w.attacker.Timeout = "attacker", "attacker", 20*time.Second
+	w.attacker.ID, w.attacker.Function, w.attacker.Timeout = "attacker", "attacker", time.Minute
 	w.static = w.staticAttacker()
 	w.neighbour = w.python(neighbourCode)
 	w.neighbour.ID, w.neighbour.Function = "neighbour", "neighbour"
@@ -119,7 +119,7 @@ func newWalls(t *testing.T, m jail.Mode) *walls {
 // fork waits until the attacker's environment is forked from a zygote: that is the other way into a jail.
 func (w *walls) fork() {
 	const forked = "0" // the number of a parent outside
-	for range 20 {
+	for limit := time.Now().Add(2 * time.Minute); time.Now().Before(limit); {
 		if w.try(`out = os.getppid()`) == forked {
 			w.t.Log("the attacker is forked from a zygote")
 			return
@@ -310,7 +310,7 @@ func (w *walls) try(code string) string {
 }
 
 func (w *walls) run(s *sandbox.Spec, payload string) (*sandbox.Result, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	return w.fleet.Invoke(ctx, s, &sandbox.Invocation{RequestID: requestID(), InvokedARN: s.ARN, Payload: []byte(payload)})
 }

@@ -192,7 +192,7 @@ def test_versions_aliases_and_stage_variables(api, gw, client, function):
     awslambda.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
     awslambda.update_function_code(FunctionName=name, ZipFile=package(
         'def handler(event, context): return {"body": context.invoked_function_arn + " v2"}'))
-    awslambda.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 100})
+    awslambda.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 1200})
     a = api()
     for path, target in (("latest", arn(name)), ("version", arn(name) + ":1"), ("alias", arn(name) + ":live"),
                          ("variable", arn("${stageVariables.fn}") + ":${stageVariables.alias}")):
@@ -382,7 +382,7 @@ def test_api_survives_a_crash(tmp_path):
         awslambda = make_client(cirro.url, "lambda")
         name = unique("fn")
         awslambda.create_function(FunctionName=name, Runtime=RUNTIME, Handler="app.handler", Role=ROLE, Code={"ZipFile": package(ECHO)})
-        awslambda.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 100})
+        awslambda.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 1200})
         a = Api(make_client(cirro.url, "apigateway"), cirro.url)
         a.proxy(a.resource("{id}"), arn(name))
         a.deploy(variables={"v": "1"})

@@ -72,7 +72,7 @@ def whoami(platform):
     '''
     client.create_function(FunctionName="whoami", Runtime=RUNTIME, Handler="app.handler", Role=ROLE, Timeout=30,
                            MemorySize=1024, Code={"ZipFile": package(source)})
-    client.get_waiter("function_active_v2").wait(FunctionName="whoami", WaiterConfig={"Delay": 0.1, "MaxAttempts": 100})
+    client.get_waiter("function_active_v2").wait(FunctionName="whoami", WaiterConfig={"Delay": 0.1, "MaxAttempts": 1200})
     return client
 
 

@@ -20,7 +20,7 @@ def create(dynamodb, name=None, **kw):
     kw = {"BillingMode": "PAY_PER_REQUEST", "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
           "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}], **kw}
     d = dynamodb.create_table(TableName=name, **kw)["TableDescription"]
-    dynamodb.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1})
+    dynamodb.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
     return name, d
 
 
@@ -68,7 +68,7 @@ def test_the_life_of_a_table(dynamodb):
     assert error(create, dynamodb, name) == ("ResourceInUseException", f"Table already exists: {name}")
     assert dynamodb.describe_table(TableName=d["TableArn"])["Table"] == d
     assert dynamodb.delete_table(TableName=name)["TableDescription"]["TableStatus"] == "DELETING"
-    dynamodb.get_waiter("table_not_exists").wait(TableName=name, WaiterConfig={"Delay": 1})
+    dynamodb.get_waiter("table_not_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
     assert error(dynamodb.describe_table, TableName=name) == ("ResourceNotFoundException", f"Requested resource not found: Table: {name} not found")
     assert error(dynamodb.delete_table, TableName=name)[0] == "ResourceNotFoundException"
 

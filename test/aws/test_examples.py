@@ -17,7 +17,7 @@ DEPLOY = ROOT / "examples" / "orders" / "deploy.py"
 def deploy(platform):
     env = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
     out = subprocess.run([sys.executable, DEPLOY], env={**env, "AWS_ENDPOINT_URL": platform.url}, text=True,
-                         capture_output=True, timeout=60)
+                         capture_output=True, timeout=300)
     assert out.returncode == 0, out.stderr
     assert "\n201 Created\n" in out.stdout
     return re.search(r"curl (\S+)/products", out.stdout).group(1)

@@ -46,7 +46,7 @@ def test_lifecycle(awslambda):
     assert created["FunctionArn"] == arn(name)
     assert created["CodeSha256"] == base64.b64encode(hashlib.sha256(code).digest()).decode()
     assert created["CodeSize"] == len(code)
-    awslambda.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.05})
+    awslambda.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 2400})
     got = awslambda.get_function(FunctionName=name)
     assert got["Configuration"]["State"] == "Active"
     assert got["Configuration"]["LastUpdateStatus"] == "Successful"
@@ -56,10 +56,10 @@ def test_lifecycle(awslambda):
     assert requests.get(got["Code"]["Location"] + "x").status_code == 403
 
     awslambda.update_function_configuration(FunctionName=name, MemorySize=512, Timeout=900, EphemeralStorage={"Size": 1024})
-    awslambda.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.05})
+    awslambda.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 2400})
     newer = package("def handler(event, context): return 2")
     awslambda.update_function_code(FunctionName=name, ZipFile=newer)
-    awslambda.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.05})
+    awslambda.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 2400})
     config = awslambda.get_function_configuration(FunctionName=name)
     assert (config["MemorySize"], config["Timeout"], config["EphemeralStorage"]["Size"]) == (512, 900, 1024)
     assert requests.get(awslambda.get_function(FunctionName=name)["Code"]["Location"]).content == newer
@@ -146,7 +146,7 @@ def test_versions_and_aliases(awslambda, function):
     assert (one["Version"], one["FunctionArn"], one["State"]) == ("1", arn(name) + ":1", "Active")
     assert awslambda.publish_version(FunctionName=name)["Version"] == "1"
     awslambda.update_function_code(FunctionName=name, ZipFile=package("def handler(event, context): return 2"))
-    awslambda.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.05})
+    awslambda.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 2400})
     assert awslambda.publish_version(FunctionName=name)["Version"] == "2"
     assert awslambda.get_function_configuration(FunctionName=name, Qualifier="1")["CodeSha256"] == one["CodeSha256"]
 

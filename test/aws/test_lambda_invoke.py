@@ -2,6 +2,7 @@
 import base64
 import concurrent.futures
 import json
+import random
 import re
 import signal
 import threading
@@ -136,11 +137,11 @@ def test_versions_and_weighted_alias(lam, function):
     ready = lam.get_waiter("function_updated_v2")
     lam.publish_version(FunctionName=name)
     lam.update_function_configuration(FunctionName=name, Environment={"Variables": {"VALUE": "two"}})
-    ready.wait(FunctionName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 100})
+    ready.wait(FunctionName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 1200})
     assert lam.invoke(FunctionName=name)["Payload"].read() == b'"two"'
     lam.publish_version(FunctionName=name)
     for version in ("1", "2"):
-        lam.get_waiter("published_version_active").wait(FunctionName=name, Qualifier=version, WaiterConfig={"Delay": 0.1, "MaxAttempts": 100})
+        lam.get_waiter("published_version_active").wait(FunctionName=name, Qualifier=version, WaiterConfig={"Delay": 0.1, "MaxAttempts": 1200})
     alias = lam.create_alias(FunctionName=name, Name="live", FunctionVersion="1",
                              RoutingConfig={"AdditionalVersionWeights": {"2": 0.5}})["AliasArn"]
     seen = {}
@@ -164,7 +165,7 @@ def test_reserved_concurrency(lam, function):
             return e.response["ResponseMetadata"]["HTTPStatusCode"], e.response["Reason"], e.response["Error"]["Message"]
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(call, range(8)))
-    assert sorted(answers, key=str).count(200) == 2
+    assert 2 <= answers.count(200) < 8  # two at a time, and more than one after the other where the machine is busy
     assert set(answers) - {200} == {(429, "ReservedFunctionConcurrentInvocationLimitExceeded", "Rate Exceeded.")}
     lam.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
     e = error(lam.invoke, FunctionName=name)
@@ -174,11 +175,11 @@ def test_reserved_concurrency(lam, function):
 
 
 def test_a_caller_that_leaves_does_not_end_the_function(lam, function, endpoint, logs_of):
-    name = function("import time\ndef handler(e, c):\n    time.sleep(1)\n    print('to the end')\n", Timeout=10)
+    name = function("import time\ndef handler(e, c):\n    time.sleep(2)\n    print('to the end')\n", Timeout=10)
     impatient = make_client(endpoint, "lambda", config=boto3.session.Config(read_timeout=0.3, retries={"max_attempts": 0}))
     with pytest.raises(botocore.exceptions.ReadTimeoutError):
         impatient.invoke(FunctionName=name)
-    eventually(lambda: any("to the end" in m for m in logs_of(name)), 10)
+    eventually(lambda: any("to the end" in m for m in logs_of(name)))
 
 
 def test_event(lam, echo, logs_of):
@@ -254,7 +255,7 @@ def test_every_event_survives_sigkill(tmp_path):
         name = unique()
         lam.create_function(FunctionName=name, Runtime=RUNTIME, Handler="app.handler", Role=ROLE, Code={"ZipFile": package(source)},
                             MemorySize=1769)
-        lam.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 100})
+        lam.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 1200})
         lam.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=3)
         accepted, numbers, lock = set(), iter(range(10 ** 6)), threading.Lock()
 
@@ -275,7 +276,8 @@ def test_every_event_survives_sigkill(tmp_path):
             threads = [threading.Thread(target=send, args=(until,)) for _ in range(4)]
             for t in threads:
                 t.start()
-            time.sleep(1)
+            enough = len(accepted) + random.randint(10, 150)
+            eventually(lambda: len(accepted) >= enough, every=0.01)
             platform.stop(signal.SIGKILL)
             until.set()
             for t in threads:
@@ -283,12 +285,10 @@ def test_every_event_survives_sigkill(tmp_path):
             platform.listen = "127.0.0.1:0"  # a client may hold the old port by now
             platform.start()
         logs = make_client(platform.url, "logs")
-        assert len(accepted) > 20
-
         def ran():
             pages = logs.get_paginator("filter_log_events").paginate(logGroupName="marks")
             return {int(e["message"]) for page in pages for e in page["events"]}
-        eventually(lambda: not accepted - ran(), within=60, every=0.5)
+        eventually(lambda: not accepted - ran(), within=300, every=0.5)
 
 
 STREAM = '''
@@ -296,9 +296,10 @@ const { Readable } = require("stream");
 exports.handler = awslambda.streamifyResponse(async (event, out, context) => {
   if (event.fail === "before") throw new Error("before");
   out.setContentType("text/x-stream");
+  const pause = event.pause || event.queryStringParameters?.pause || 50;
   for (let n = 0; n < (event.n || 3); n++) {
     out.write(`chunk ${n}\\n`);
-    await new Promise(r => setTimeout(r, event.pause || 50));
+    await new Promise(r => setTimeout(r, pause));
   }
   if (event.fail === "after") throw new Error("after");
   out.end();
@@ -308,7 +309,19 @@ exports.handler = awslambda.streamifyResponse(async (event, out, context) => {
 
 @pytest.fixture(scope="module")
 def streamer(function):
-    return function(None, "index.handler", Runtime="nodejs20.x", Zip=package(STREAM, "index.js"), Timeout=10)
+    return function(None, "index.handler", Runtime="nodejs20.x", Zip=package(STREAM, "index.js"))
+
+
+def comes_as_it_is_made(arrivals):
+    """arrivals(pause) are the times at which chunks came that were made so many milliseconds apart: as far apart, or nearly.
+
+    A client that has to wait for the processor finds several at once, but not however long the pause is.
+    """
+    for pause in (50, 400, 3000):
+        times = arrivals(pause)
+        if times[-1] - times[0] > pause / 1000:
+            return
+    pytest.fail(f"chunks of every {pause} ms came within {times[-1] - times[0]} s")
 
 
 def read_stream(response):
@@ -322,15 +335,17 @@ def read_stream(response):
 
 
 def test_response_stream(lam, streamer):
-    r = lam.invoke_with_response_stream(FunctionName=streamer, Payload=b'{"n": 4}', LogType="Tail")
-    assert (r["StatusCode"], r["ExecutedVersion"], r["ResponseStreamContentType"]) == (
-        200, "$LATEST", "application/vnd.amazon.eventstream")
-    times = []
-    for event in r["EventStream"]:
-        times.append(time.monotonic())
-        if "InvokeComplete" in event:
-            assert "START RequestId" in base64.b64decode(event["InvokeComplete"]["LogResult"]).decode()
-    assert times[-1] - times[0] > 0.1, "the chunks come as they are made"
+    def arrivals(pause):
+        r = lam.invoke_with_response_stream(FunctionName=streamer, Payload=json.dumps({"n": 4, "pause": pause}), LogType="Tail")
+        assert (r["StatusCode"], r["ExecutedVersion"], r["ResponseStreamContentType"]) == (
+            200, "$LATEST", "application/vnd.amazon.eventstream")
+        times = []
+        for event in r["EventStream"]:
+            times.append(time.monotonic())
+            if "InvokeComplete" in event:
+                assert "START RequestId" in base64.b64decode(event["InvokeComplete"]["LogResult"]).decode()
+        return times
+    comes_as_it_is_made(arrivals)
 
 
 def test_response_stream_of_a_buffered_function(lam, echo):
@@ -424,9 +439,13 @@ def test_function_url_refuses(function, url, endpoint, lam):
 
 def test_function_url_stream(streamer, function, url):
     base, _ = url(streamer, InvokeMode="RESPONSE_STREAM")
-    with requests.get(base, stream=True) as r:
-        times = [time.monotonic() for line in r.iter_lines(chunk_size=1)]
-        assert r.headers["Content-Type"] == "text/x-stream" and len(times) == 3 and times[-1] - times[0] > 0.05
+
+    def arrivals(pause):
+        with requests.get(base, params={"pause": pause}, stream=True) as r:
+            times = [time.monotonic() for line in r.iter_lines(chunk_size=1)]
+            assert r.headers["Content-Type"] == "text/x-stream" and len(times) == 3
+            return times
+    comes_as_it_is_made(arrivals)
     source = '''
     exports.handler = awslambda.streamifyResponse(async (event, out) => {
       out = awslambda.HttpResponseStream.from(out, {statusCode: 207, headers: {"X-A": "b", "Content-Type": "text/y"}, cookies: ["k=v"]});

@@ -363,24 +363,28 @@ func TestClose(t *testing.T) {
 // A head that does not come whole ends the connection, also after requests that were taken.
 func TestReadHeaderTimeout(t *testing.T) {
 	for _, before := range []string{"", post("/quick/a", ""), post("/other", "")} {
-		_, address, _ := serve(t, echo, func(s *http.Server) { s.ReadHeaderTimeout = 20 * time.Millisecond })
-		c, err := net.Dial("tcp", address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		r := bufio.NewReader(c)
-		if before != "" {
-			io.WriteString(c, before)
-			res, err := http.ReadResponse(r, nil)
+		t.Run(before, func(t *testing.T) {
+			t.Parallel()
+			// Long enough for a whole head to come in time on a busy machine.
+			_, address, _ := serve(t, echo, func(s *http.Server) { s.ReadHeaderTimeout = 3 * time.Second })
+			c, err := net.Dial("tcp", address)
 			if err != nil {
 				t.Fatal(err)
 			}
-			io.Copy(io.Discard, res.Body)
-		}
-		io.WriteString(c, "POST /quick/a HTTP")
-		if _, err := r.ReadByte(); err != io.EOF {
-			t.Errorf("after %q: %v", before, err)
-		}
+			defer c.Close()
+			r := bufio.NewReader(c)
+			if before != "" {
+				io.WriteString(c, before)
+				res, err := http.ReadResponse(r, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				io.Copy(io.Discard, res.Body)
+			}
+			io.WriteString(c, "POST /quick/a HTTP")
+			if _, err := r.ReadByte(); err != io.EOF {
+				t.Errorf("after %q: %v", before, err)
+			}
+		})
 	}
 }

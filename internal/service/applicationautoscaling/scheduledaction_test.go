@@ -221,9 +221,16 @@ func TestWork(t *testing.T) {
 	s.register(0, 10)
 	s.Clock = time.Now
 	s.Start(s.ctx)
-	at := time.Now().UTC().Add(time.Second).Format("2006-01-02T15:04:05")
-	if err := s.putAction(func(in *api.PutScheduledActionRequest) { in.Schedule = new("at(" + at + ")") }); err != nil {
-		t.Fatal(err)
+	for ahead := 2 * time.Second; ; ahead *= 4 { // what is put too late never runs
+		at := time.Now().UTC().Add(ahead).Truncate(time.Second)
+		if err := s.putAction(func(in *api.PutScheduledActionRequest) {
+			in.Schedule = new("at(" + at.Format("2006-01-02T15:04:05") + ")")
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if time.Now().Before(at) || s.lambda.has() == 4 {
+			break
+		}
 	}
 	for until := time.Now().Add(2 * time.Minute); s.lambda.has() != 4; time.Sleep(time.Millisecond) {
 		if time.Now().After(until) {
