@@ -37,6 +37,7 @@ type serve struct {
 func (c *serve) Run(t *terminal) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
+	defer collectLess()()
 	data, err := c.dataDir()
 	if err != nil {
 		return err
