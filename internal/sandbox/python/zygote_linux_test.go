@@ -556,6 +556,7 @@ func TestForkedInterpretersCanBeKilled(t *testing.T) {
 			t.Errorf("ended with %+v with its jail", x)
 		}
 		e = n.egg()
+		e.ready()
 		e.control.Close() // never assigned
 		if x := e.process.Wait(); x.Code != 0 || x.Signal != "" {
 			t.Errorf("ended with %+v when it was not wanted", x)
