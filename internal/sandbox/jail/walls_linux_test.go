@@ -113,7 +113,7 @@ func TestAsNobody(t *testing.T) {
 	dir := readable(t)
 	self := filepath.Join(dir, "jail.test")
 	copyFile(t, self, "/proc/self/exe", 0o755)
-	args := []string{"-test.v", "-test.skip=TestAsNobody|TestUnwalled", "-test.timeout=60s"}
+	args := []string{"-test.v", "-test.skip=TestAsNobody|TestUnwalled", "-test.timeout=15m"}
 	c := exec.Command(self, args...)
 	c.Dir, c.Env = dir, []string{"TMPDIR=" + dir, "PATH=" + os.Getenv("PATH"), "HOME=" + dir}
 	c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
