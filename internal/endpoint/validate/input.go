@@ -109,13 +109,12 @@ func (c *checker) structure(r *rule, v reflect.Value, p *path) {
 	for i := range r.members {
 		m := &r.members[i]
 		value, ok := m.field.Get(v)
-		at := path{up: p, name: m.field.Name}
 		switch {
-		case ok && p == nil && c.leaves[m.field.Name]:
+		case ok && (!m.rule.needed || p == nil && c.leaves[m.field.Name]):
 		case ok:
-			c.value(m.rule, value, &at)
+			c.value(m.rule, value, &path{up: p, name: m.field.Name})
 		case m.field.Required:
-			c.fail(&at, " null", "Member must not be null")
+			c.fail(&path{up: p, name: m.field.Name}, " null", "Member must not be null")
 		}
 	}
 }
