@@ -146,7 +146,7 @@ def call(number, *args):
     return 'ok' if r >= 0 else errno.errorcode[ctypes.get_errno()]
 def calls(*list): return ' '.join(sorted({call(*c) for c in list}))
 def tcp(host, port):
-    return outcome(lambda: socket.create_connection((host, port), timeout=5).close())
+    return outcome(lambda: socket.create_connection((host, port), timeout=30).close())
 def reads(*patterns): return [lambda p=p: open(p, 'rb').read() for pattern in patterns for p in (glob.glob(pattern) or [pattern])]
 def everywhere(needle):
     found = []
@@ -156,7 +156,7 @@ def everywhere(needle):
         except OSError: pass
     return found
 def runtime(method, path, body=b'', headers={}):
-    c = http.client.HTTPConnection('127.0.0.1', 9001, timeout=10)
+    c = http.client.HTTPConnection('127.0.0.1', 9001, timeout=30)
     c.request(method, '/2018-06-01/runtime/' + path, body, headers)
     r = c.getresponse()
     return r.status
@@ -312,7 +312,9 @@ func (w *walls) try(code string) string {
 func (w *walls) run(s *sandbox.Spec, payload string) (*sandbox.Result, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	return w.fleet.Invoke(ctx, s, &sandbox.Invocation{RequestID: requestID(), InvokedARN: s.ARN, Payload: []byte(payload)})
+	// Whoever asks for the log is answered when the environment has come to rest: the neighbour's next call finds it idle.
+	return w.fleet.Invoke(ctx, s, &sandbox.Invocation{RequestID: requestID(), InvokedARN: s.ARN, Payload: []byte(payload),
+		TailLog: s == w.neighbour})
 }
 
 // answers checks that the neighbour does, in its warm environment, and has what is its own.
