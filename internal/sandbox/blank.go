@@ -31,14 +31,16 @@ type blank struct {
 // starter starts a program that waits.
 type starter func(context.Context, jail.Jail, jail.Command) (jail.Process, error)
 
-// newBlank makes a jail whose /tmp holds tmp bytes, and starts the program in it if there is to be one.
-func (f *Fleet) newBlank(ctx context.Context, r *family.Runtime, start starter, tmp int64) (*blank, error) {
+// newBlank makes a jail whose /tmp holds tmp bytes, and starts the program in it if there is to be one. Ahead
+// says that nobody waits for it.
+func (f *Fleet) newBlank(ctx context.Context, r *family.Runtime, start starter, tmp int64, ahead bool) (*blank, error) {
 	j, err := f.options.Jail.New(ctx, jail.Config{
 		Binds:     append(slices.Clip(r.Binds), f.libraries()...),
 		Listeners: []string{runtimeAddress, endpointAddress},
 		Hostname:  hostname(),
 		Tmp:       tmp,
 		Files:     openFiles,
+		Ahead:     ahead,
 	})
 	if err != nil {
 		return nil, err

@@ -27,7 +27,8 @@ type walledJail struct {
 	way       *egress.Way // nil without one
 	link      *link       // nil until then
 	listeners []net.Listener
-	files     int // descriptors that a process may open
+	files     int  // descriptors that a process may open
+	yields    bool // to other jails
 	forks     forks
 	closing   sync.Once
 	closed    error
@@ -59,6 +60,11 @@ func (j *walledJail) open(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	j.link = newLink(j.process.conn)
+	if j.yields = c.Ahead; j.yields {
+		if err := j.group.Yield(true); err != nil {
+			return err
+		}
+	}
 	if err := j.openWay(ctx); err != nil {
 		return err
 	}
@@ -104,6 +110,12 @@ func (j *walledJail) assign(ctx context.Context, l Limits, binds []Bind) error {
 	defer func() { closeAll(mounts) }()
 	if err != nil {
 		return err
+	}
+	if j.yields {
+		if err := j.group.Yield(false); err != nil {
+			return err
+		}
+		j.yields = false
 	}
 	m := &control.Assign{Targets: targets(binds)}
 	if !j.confined {
