@@ -123,17 +123,14 @@ func (j *walledJail) assign(ctx context.Context, l Limits, binds []Bind) error {
 	}
 	each := h.limitEach(l)
 	m.Data, m.Tasks = each.data, each.tasks
-	if _, _, err := j.link.ask(ctx, m, mounts); err != nil {
-		return err
-	}
-	if err := j.forks.limit(each); err != nil {
-		return err
-	}
 	memory := l.Memory
 	if memory > 0 {
 		memory += j.memory
 	}
-	return j.group.Limit(cgroup.Limits{Memory: memory, CPU: l.CPU, Pids: l.Pids})
+	_, _, err = j.link.askWhile(ctx, m, mounts, func() error {
+		return errors.Join(j.forks.limit(each), j.group.Limit(cgroup.Limits{Memory: memory, CPU: l.CPU, Pids: l.Pids}))
+	})
+	return err
 }
 
 // confine says how programs are confined, and adds a /tmp of a size to what is mounted.

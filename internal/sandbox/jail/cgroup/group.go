@@ -20,6 +20,8 @@ type Group struct {
 	base       int64    // bytes that the group used when it was marked
 	tasks      int64    // processes and threads that it had then
 	marked     bool
+	timed      bool // its period is set
+	bounded    bool // in processor time
 }
 
 // Limits bound what a group uses. 0 is no limit.
@@ -165,8 +167,18 @@ func (g *Group) LimitCPU(cores float64) error {
 	if !ok {
 		return nil
 	}
-	quota := max(int64(cores*float64(period.Microseconds())), 1000) // the kernel's least
 	every := strconv.FormatInt(period.Microseconds(), 10)
+	if !p.v2 && !g.timed {
+		if err := write(p.dir, "cpu.cfs_period_us", every); err != nil {
+			return err
+		}
+		g.timed = true
+	}
+	if cores <= 0 && !g.bounded {
+		return nil // as it was born
+	}
+	g.bounded = cores > 0
+	quota := max(int64(cores*float64(period.Microseconds())), 1000) // the kernel's least
 	share := strconv.FormatInt(quota, 10)
 	if p.v2 {
 		if cores <= 0 {
@@ -176,9 +188,6 @@ func (g *Group) LimitCPU(cores float64) error {
 	}
 	if cores <= 0 {
 		return write(p.dir, "cpu.cfs_quota_us", "-1")
-	}
-	if err := write(p.dir, "cpu.cfs_period_us", every); err != nil {
-		return err
 	}
 	return write(p.dir, "cpu.cfs_quota_us", share)
 }
