@@ -18,13 +18,6 @@ MADE = os.urandom(8).hex()
 CREDENTIALS = os.environ.get("AWS_ACCESS_KEY_ID"), os.environ.get("MINE")
 `
 
-// again ends the environment that is idle and invokes anew.
-func (b *bench) again(s *sandbox.Spec) *sandbox.Result {
-	b.t.Helper()
-	b.invoke(s, `"end"`)
-	return b.invoke(s, "{}")
-}
-
 // imaged invokes a function until its later environments start from an image.
 func (b *bench) imaged(s *sandbox.Spec) *sandbox.Result {
 	b.t.Helper()
