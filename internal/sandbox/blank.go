@@ -32,14 +32,15 @@ type blank struct {
 type starter func(context.Context, jail.Jail, jail.Command) (jail.Process, error)
 
 // newBlank makes a jail whose /tmp holds tmp bytes, and starts the program in it if there is to be one and
-// there is what forks it.
-func (f *Fleet) newBlank(ctx context.Context, r *family.Runtime, start starter, tmp int64) (*blank, error) {
+// there is what forks it. Ahead says that nobody waits for it.
+func (f *Fleet) newBlank(ctx context.Context, r *family.Runtime, start starter, tmp int64, ahead bool) (*blank, error) {
 	j, err := f.options.Jail.New(ctx, jail.Config{
 		Binds:     append(slices.Clip(r.Binds), f.libraries()...),
 		Listeners: []string{runtimeAddress, endpointAddress},
 		Hostname:  hostname(),
 		Tmp:       tmp,
 		Files:     openFiles,
+		Ahead:     ahead,
 	})
 	if err != nil {
 		return nil, err
@@ -56,7 +57,7 @@ func (f *Fleet) newBlank(ctx context.Context, r *family.Runtime, start starter, 
 		if err := b.close(); err != nil {
 			return nil, err
 		}
-		return f.newBlank(ctx, r, nil, tmp)
+		return f.newBlank(ctx, r, nil, tmp, ahead)
 	case err != nil:
 		return nil, errors.Join(err, b.close())
 	}

@@ -72,7 +72,7 @@ func (f *Fleet) Blank(ctx context.Context, start func(context.Context, jail.Jail
 	if err != nil {
 		return false, err
 	}
-	b, err := f.newBlank(ctx, r, start, usualTmp)
+	b, err := f.newBlank(ctx, r, start, usualTmp, false)
 	if err != nil {
 		return false, err
 	}

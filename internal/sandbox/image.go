@@ -71,7 +71,7 @@ func (f *Fleet) savePackages(s *Spec, modules []string, most int64) (*image, err
 	if err != nil {
 		return nil, err
 	}
-	b, err := f.newBlank(ctx, r, fork(r.Ahead), limits(s).Tmp)
+	b, err := f.newBlank(ctx, r, fork(r.Ahead), limits(s).Tmp, true)
 	if err != nil {
 		return nil, err
 	}

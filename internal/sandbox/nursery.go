@@ -24,6 +24,7 @@ type nursery struct {
 	busy   atomic.Int64  // starts under way
 	last   atomic.Int64  // when the latest start ended, in Unix nanoseconds
 	short  atomic.Bool   // the machine runs short of memory
+	made   interruptible // the program that is getting ready to wait
 
 	lock  sync.Mutex
 	pools map[string]*pool
@@ -74,7 +75,7 @@ func (n *nursery) blank(ctx context.Context, r *family.Runtime, s *Spec) (*blank
 		ahead = nil
 	}
 	if n.fleet.options.Jail.Mode() == jail.Unwalled {
-		return n.fleet.newBlank(ctx, r, nil, 0)
+		return n.fleet.newBlank(ctx, r, nil, 0, false)
 	}
 	n.fleet.Expect(s.Runtime)
 	tmp := limits(s).Tmp
@@ -84,7 +85,7 @@ func (n *nursery) blank(ctx context.Context, r *family.Runtime, s *Spec) (*blank
 			return b, nil
 		}
 	}
-	return n.fleet.newBlank(ctx, r, fork(ahead), tmp)
+	return n.fleet.newBlank(ctx, r, fork(ahead), tmp, false)
 }
 
 // fork is how a program that waits is made when one is needed at once, nil where starting one anew, for the
@@ -107,9 +108,12 @@ func (n *nursery) nudge() {
 // started tells the nursery that a start begins. What it returns tells that it ended.
 func (n *nursery) started() (ended func()) {
 	n.busy.Add(1)
+	n.made.pause()
 	return func() {
 		n.last.Store(time.Now().UnixNano())
-		n.busy.Add(-1)
+		if n.busy.Add(-1) == 0 {
+			n.made.resume()
+		}
 	}
 }
 
@@ -179,11 +183,14 @@ func (n *nursery) raise(p *pool) *blank {
 	if p.ahead != nil {
 		start = p.ahead.Wait
 	}
-	b, err := n.fleet.newBlank(context.Background(), p.runtime, start, usualTmp)
+	b, err := n.fleet.newBlank(context.Background(), p.runtime, start, usualTmp, true)
 	if err != nil {
 		return nil // whoever needs one next meets the error
 	}
-	if err := b.ready(); err != nil {
+	n.made.begin(b.process)
+	err = b.ready()
+	n.made.end()
+	if err != nil {
 		b.close()
 		return nil
 	}

@@ -44,6 +44,9 @@ type Config struct {
 	// assigned: they see what Assign adds.
 	Tmp   int64
 	Files int
+	// Ahead says that nobody waits for the jail yet: until it is assigned, what runs inside leaves the
+	// processor to other jails.
+	Ahead bool
 }
 
 // Bind shows a file or directory of the host inside, read-only and without set-uid or devices. What is

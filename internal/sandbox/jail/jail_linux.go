@@ -27,7 +27,8 @@ type walledJail struct {
 	way       *egress.Way // nil without one
 	link      *link       // nil until then
 	listeners []net.Listener
-	files     int // descriptors that a process may open
+	files     int  // descriptors that a process may open
+	yields    bool // to other jails
 	forks     forks
 	closing   sync.Once
 	closed    error
@@ -59,6 +60,11 @@ func (j *walledJail) open(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	j.link = newLink(j.process.conn)
+	if j.yields = c.Ahead; j.yields {
+		if err := j.group.Yield(true); err != nil {
+			return err
+		}
+	}
 	if err := j.openWay(ctx); err != nil {
 		return err
 	}
@@ -105,23 +111,26 @@ func (j *walledJail) assign(ctx context.Context, l Limits, binds []Bind) error {
 	if err != nil {
 		return err
 	}
+	if j.yields {
+		if err := j.group.Yield(false); err != nil {
+			return err
+		}
+		j.yields = false
+	}
 	m := &control.Assign{Targets: targets(binds)}
 	if !j.confined {
 		mounts, m.Targets = j.confine(&m.Confine, l.Tmp, l.Files, mounts, m.Targets)
 	}
 	each := h.limitEach(l)
 	m.Data, m.Tasks = each.data, each.tasks
-	if _, _, err := j.link.ask(ctx, m, mounts); err != nil {
-		return err
-	}
-	if err := j.forks.limit(each); err != nil {
-		return err
-	}
 	memory := l.Memory
 	if memory > 0 {
 		memory += j.memory
 	}
-	return j.group.Limit(cgroup.Limits{Memory: memory, CPU: l.CPU, Pids: l.Pids})
+	_, _, err = j.link.askWhile(ctx, m, mounts, func() error {
+		return errors.Join(j.forks.limit(each), j.group.Limit(cgroup.Limits{Memory: memory, CPU: l.CPU, Pids: l.Pids}))
+	})
+	return err
 }
 
 // confine says how programs are confined, and adds a /tmp of a size to what is mounted.

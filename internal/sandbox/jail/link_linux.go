@@ -98,12 +98,19 @@ func (l *link) exited(e *control.Exited) {
 // ask sends a message with descriptors and waits for its answer. After an error that is not the other
 // side's word the link is of no more use.
 func (l *link) ask(ctx context.Context, m control.Message, files []int) (control.Message, []int, error) {
+	return l.askWhile(ctx, m, files, func() error { return nil })
+}
+
+// askWhile asks, and does something else while the supervisor is at work.
+func (l *link) askWhile(ctx context.Context, m control.Message, files []int, other func() error) (control.Message, []int, error) {
 	l.asking.Lock()
 	defer l.asking.Unlock()
 	if err := l.send(m, files); err != nil {
 		return nil, nil, err
 	}
-	return l.answer(ctx)
+	failed := other()
+	answer, files, err := l.answer(ctx)
+	return answer, files, errors.Join(err, failed)
 }
 
 // answer waits for the next answer.

@@ -609,6 +609,39 @@ while time.process_time() < 0.05: pass
 	}
 }
 
+// What is made ahead leaves the processor to what is in use, until it is in use itself.
+func TestWhatIsMadeAheadYieldsTheProcessor(t *testing.T) {
+	h := openFor(t, mode())
+	weight := func(j Jail) string {
+		dir := j.(*walledJail).group.Directory("cpu")
+		for _, file := range []string{"cpu.shares", "cpu.weight"} {
+			if b, err := os.ReadFile(filepath.Join(dir, file)); err == nil && dir != "" {
+				return strings.TrimSpace(string(b))
+			}
+		}
+		t.Skip("this machine does not divide the processor's time among groups for this user")
+		return ""
+	}
+	open := func(ahead bool) Jail {
+		j, err := h.New(t.Context(), Config{Binds: systemBinds(), Tmp: usual.Tmp, Files: usual.Files, Ahead: ahead})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { j.Close() })
+		return j
+	}
+	inUse, ahead := open(false), open(true)
+	if a, b := weight(ahead), weight(inUse); a == b {
+		t.Errorf("both have the weight %s", a)
+	}
+	if err := ahead.Assign(t.Context(), usual, nil); err != nil {
+		t.Fatal(err)
+	}
+	if a, b := weight(ahead), weight(inUse); a != b {
+		t.Errorf("in use its weight is %s; want %s", a, b)
+	}
+}
+
 // throttled is how often the processes of a jail had to wait for their share.
 func throttled(t *testing.T, j Jail) int {
 	t.Helper()

@@ -72,15 +72,15 @@ func (m *machine) populate(dir string) {
 			files["memory.swap.max"] = "max"
 		}
 		if strings.Contains(controllers, cpu) {
-			files["cpu.max"] = "max 100000"
+			files["cpu.max"], files["cpu.weight"] = "max 100000", "100"
 		}
 		if strings.Contains(controllers, pids) {
 			files["pids.current"], files["pids.max"] = "6", "max"
 		}
 	} else {
 		for _, f := range []string{
-			"memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "cpu.cfs_quota_us", "cpu.cfs_period_us", "pids.max",
-			"freezer.state",
+			"memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "cpu.cfs_quota_us", "cpu.cfs_period_us", "cpu.shares",
+			"pids.max", "freezer.state",
 		} {
 			files[f] = ""
 		}
@@ -123,6 +123,8 @@ func TestLimitsByVersion(t *testing.T) {
 		name          string
 		mounts, group string
 		prepare       func(*machine)
+		yielding      files
+		usual         files
 		limited       files
 		frozen        files
 		born          files
@@ -130,6 +132,8 @@ func TestLimitsByVersion(t *testing.T) {
 	}{
 		{
 			name: "version 1", mounts: version1Mounts, group: version1Groups, prepare: version1,
+			yielding: files{"cpu,cpuacct/user.slice/c/1/cpu.shares": "20"},
+			usual:    files{"cpu,cpuacct/user.slice/c/1/cpu.shares": "1024"},
 			limited: files{
 				"memory/user.slice/u/c/1/memory.limit_in_bytes": "65001000", "memory/user.slice/u/c/1/memory.memsw.limit_in_bytes": "65001000",
 				"cpu,cpuacct/user.slice/c/1/cpu.cfs_quota_us": "10000", "cpu,cpuacct/user.slice/c/1/cpu.cfs_period_us": "20000",
@@ -162,6 +166,8 @@ func TestLimitsByVersion(t *testing.T) {
 				m.write("sys/fs/cgroup/cgroup.controllers", "cpuset cpu io memory hugetlb pids\n")
 				m.write("sys/fs/cgroup/cgroup.subtree_control", "")
 			},
+			yielding: files{"c/1/cpu.weight": "2"},
+			usual:    files{"c/1/cpu.weight": "100"},
 			limited: files{
 				"c/1/memory.max": "65001000", "c/1/memory.swap.max": "0", "c/1/cpu.max": "10000 20000", "c/1/pids.max": "70",
 				"cgroup.subtree_control": "+cpu +memory +pids",
@@ -195,6 +201,14 @@ func TestLimitsByVersion(t *testing.T) {
 				t.Error(err)
 			}
 			check("born", c.born)
+			if err := g.Yield(true); err != nil {
+				t.Error(err)
+			}
+			check("yielding", c.yielding)
+			if err := g.Yield(false); err != nil {
+				t.Error(err)
+			}
+			check("usual", c.usual)
 			if err := g.Limit(Limits{Memory: 65e6, CPU: 0.5, Pids: 64}); err != nil {
 				t.Fatal(err)
 			}

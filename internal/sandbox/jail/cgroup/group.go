@@ -20,6 +20,8 @@ type Group struct {
 	base       int64    // bytes that the group used when it was marked
 	tasks      int64    // processes and threads that it had then
 	marked     bool
+	timed      bool // its period is set
+	bounded    bool // in processor time
 }
 
 // Limits bound what a group uses. 0 is no limit.
@@ -165,8 +167,18 @@ func (g *Group) LimitCPU(cores float64) error {
 	if !ok {
 		return nil
 	}
-	quota := max(int64(cores*float64(period.Microseconds())), 1000) // the kernel's least
 	every := strconv.FormatInt(period.Microseconds(), 10)
+	if !p.v2 && !g.timed {
+		if err := write(p.dir, "cpu.cfs_period_us", every); err != nil {
+			return err
+		}
+		g.timed = true
+	}
+	if cores <= 0 && !g.bounded {
+		return nil // as it was born
+	}
+	g.bounded = cores > 0
+	quota := max(int64(cores*float64(period.Microseconds())), 1000) // the kernel's least
 	share := strconv.FormatInt(quota, 10)
 	if p.v2 {
 		if cores <= 0 {
@@ -177,10 +189,25 @@ func (g *Group) LimitCPU(cores float64) error {
 	if cores <= 0 {
 		return write(p.dir, "cpu.cfs_quota_us", "-1")
 	}
-	if err := write(p.dir, "cpu.cfs_period_us", every); err != nil {
-		return err
-	}
 	return write(p.dir, "cpu.cfs_quota_us", share)
+}
+
+// Yield has the group's processes leave the processor to those of the manager's other groups, but for a
+// fiftieth of what is usual, so that they come to an end in any case; or no more so. It makes no difference to
+// what is outside all of the manager's groups.
+func (g *Group) Yield(yes bool) error {
+	p, ok := g.place[cpu]
+	switch {
+	case !ok:
+		return nil
+	case p.v2 && yes:
+		return write(p.dir, "cpu.weight", "2")
+	case p.v2:
+		return write(p.dir, "cpu.weight", "100")
+	case yes:
+		return write(p.dir, "cpu.shares", "20")
+	}
+	return write(p.dir, "cpu.shares", "1024")
 }
 
 // Usage reads what the group has used.
