@@ -44,7 +44,7 @@ func parseStatement(text *string, parameters []api.AttributeValue) (partiql.Stat
 	values := make([]item.Value, len(parameters))
 	for i, p := range parameters {
 		var err error
-		if values[i], err = item.ValueFromAPI(p); err != nil {
+		if values[i], err = item.Older.ValueFromAPI(p); err != nil {
 			return nil, err
 		}
 	}

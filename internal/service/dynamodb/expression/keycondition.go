@@ -119,7 +119,7 @@ func (k *KeyCondition) place(c keyComparison, at int) error {
 		c.comparison = mirrored[c.comparison]
 	}
 	if slices.ContainsFunc(k.conditions, func(other keyComparison) bool { return other.attribute == c.attribute }) {
-		return invalid("KeyConditionExpressions must only contain one condition per key")
+		return invalid("Invalid KeyConditionExpression: KeyConditionExpressions must only contain one condition per key")
 	}
 	k.conditions = append(k.conditions, c)
 	return nil
