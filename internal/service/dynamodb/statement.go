@@ -41,6 +41,14 @@ func (s *Service) ExecuteStatement(ctx context.Context, in *api.ExecuteStatement
 
 // parseStatement reads a statement and its parameters.
 func parseStatement(text *string, parameters []api.AttributeValue) (partiql.Statement, error) {
+	values, err := parseParameters(parameters)
+	if err != nil {
+		return nil, err
+	}
+	return partiql.Parse(awsapi.Val(text), values)
+}
+
+func parseParameters(parameters []api.AttributeValue) ([]item.Value, error) {
 	values := make([]item.Value, len(parameters))
 	for i, p := range parameters {
 		var err error
@@ -48,7 +56,7 @@ func parseStatement(text *string, parameters []api.AttributeValue) (partiql.Stat
 			return nil, err
 		}
 	}
-	return partiql.Parse(awsapi.Val(text), values)
+	return values, nil
 }
 
 // executeWrite runs a write in a transaction of its own, and returns what its RETURNING asks for; nil for nothing.

@@ -321,6 +321,7 @@ func TestOlderWording(t *testing.T) {
 		"letters":         {av{N: new("abc")}, notNumber + ": abc"},
 		"large":           {av{N: new("1e126")}, errOverflow.Error()},
 		"long exponent":   {av{N: new("1e2147483648")}, notNumber + ": 1e2147483648"},
+		"tiny":            {av{N: new("1e-2147483648")}, notNumber + ": 1e-2147483648"},
 		"longer than int": {av{N: new("1e2147483647")}, errUnderflow.Error()},
 	} {
 		_, err := Older.ValueFromAPI(c.v)

@@ -2,6 +2,7 @@ package item
 
 import (
 	"cmp"
+	"math"
 	"math/big"
 	"strconv"
 	"strings"
@@ -70,7 +71,7 @@ func olderNumberError(text string) error {
 	switch {
 	case text == "":
 		return awsapi.ValidationException.New("The parameter cannot be converted to a numeric value")
-	case !ok || d.exponent != int(int32(d.exponent)):
+	case !ok || d.exponent != int(int32(d.exponent)) || d.exponent == math.MinInt32:
 		return errNotNumeric(text)
 	}
 	d.magnitude = int(int32(d.magnitude+1)) - 1
