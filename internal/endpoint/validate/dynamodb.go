@@ -29,7 +29,30 @@ var dynamoDB = dialect{
 }
 
 // tableName is what the keys of a batch's RequestItems are, if they are no ARNs. The model does not say so.
-var tableName = regexp.MustCompile(`^[a-zA-Z0-9_.-]{3,255}$`)
+var (
+	tableName = regexp.MustCompile(`^[a-zA-Z0-9_.-]{3,255}$`)
+	nameBytes = regexp.MustCompile(`^[a-zA-Z0-9_.-]*$`)
+)
+
+// newTableName checks the name of a table that is to be made, where it isn't the only thing that is wrong: else the
+// service says so.
+func (c *checker) newTableName(in reflect.Value) {
+	if c.op.Service.Name != "dynamodb" || c.op.Name != "CreateTable" || len(c.failures) == 0 {
+		return
+	}
+	given, _ := in.FieldByName("TableName").Interface().(*string)
+	name := awsapi.Val(given)
+	if name == "" || tableName.MatchString(name) {
+		return
+	}
+	p, shown := &path{name: "TableName"}, " '"+name+"'"
+	if !nameBytes.MatchString(name) {
+		c.fail(p, shown, "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+")
+	}
+	if len(name) < 3 {
+		c.fail(p, shown, "Member must have length greater than or equal to 3")
+	}
+}
 
 // tableNames checks the names of the tables of a batch. BatchWriteItem has nothing to say of them where something
 // else is wrong.

@@ -61,6 +61,9 @@ func TestDynamoDB(t *testing.T) {
 				"Value 'X' at 'conditionalOperator' failed to satisfy constraint: Member must satisfy enum value set: [OR, AND]",
 				"Value null at 'key' failed to satisfy constraint: Member must not be null"}, "; ")},
 		{"a table without a name", "CreateTable", &dynamodb.CreateTableInput{KeySchema: short("pk")}, "The parameter 'TableName' is required but was not present in the request"},
+		{"a bad name, and no key", "CreateTable", &dynamodb.CreateTableInput{TableName: new("x!"), KeySchema: []dynamodb.KeySchemaElement{}},
+			"3 validation errors detected: Value 'x!' at 'tableName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+; " +
+				"Value 'x!' at 'tableName' failed to satisfy constraint: Member must have length greater than or equal to 3; Value '[]' at 'keySchema' " + tooFew},
 		{"indexes", "CreateTable", &dynamodb.CreateTableInput{TableName: new("tab"), KeySchema: short("pk"),
 			LocalSecondaryIndexes:  []dynamodb.LocalSecondaryIndex{{IndexName: new("l"), KeySchema: short("pk"), Projection: all}},
 			GlobalSecondaryIndexes: []dynamodb.GlobalSecondaryIndex{{IndexName: new("g"), KeySchema: short("g"), Projection: all}}},

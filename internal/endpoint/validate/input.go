@@ -27,6 +27,7 @@ func Input(op *wire.Operation, in any) error {
 		root = &path{name: op.Name + "Input"}
 	}
 	c.structure(rule, reflect.ValueOf(in).Elem(), root)
+	c.newTableName(reflect.ValueOf(in).Elem())
 	return c.err()
 }
 

@@ -66,22 +66,32 @@ type reader struct {
 
 func (r *reader) item(attributes map[string]api.AttributeValue, depth int) (Item, error) {
 	it := make(Item, len(attributes))
-	names := maps.Keys(attributes)
 	if r.sorted {
-		names = slices.Values(slices.Sorted(names))
-	}
-	for name := range names {
-		if name == "" {
-			return nil, errNoName
+		for _, name := range slices.Sorted(maps.Keys(attributes)) {
+			v := attributes[name]
+			if err := r.attribute(it, name, &v, depth); err != nil {
+				return nil, err
+			}
 		}
-		v := attributes[name]
-		value, err := r.value(&v, depth)
-		if err != nil {
+		return it, nil
+	}
+	for name, v := range attributes {
+		if err := r.attribute(it, name, &v, depth); err != nil {
 			return nil, err
 		}
-		it[name] = value
 	}
 	return it, nil
+}
+
+func (r *reader) attribute(it Item, name string, v *api.AttributeValue, depth int) error {
+	if name == "" {
+		return errNoName
+	}
+	value, err := r.value(v, depth)
+	if err == nil {
+		it[name] = value
+	}
+	return err
 }
 
 func (r *reader) value(v *api.AttributeValue, depth int) (Value, error) {
