@@ -125,3 +125,36 @@ def test_names_of_tables(dynamodb, table):
         "3 validation errors detected: Value 'x!' at 'tableName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+; "
         "Value 'x!' at 'tableName' failed to satisfy constraint: Member must have length greater than or equal to 3; "
         "Value '[]' at 'keySchema' failed to satisfy constraint: Member must have length greater than or equal to 1")
+
+
+def test_tags_of_another_account(dynamodb):
+    with pytest.raises(ClientError) as e:
+        dynamodb.list_tags_of_resource(ResourceArn="arn:aws:dynamodb:us-east-1:111122223333:table/absent")
+    assert e.value.response["Error"]["Code"] == "AccessDeniedException"
+
+
+def test_keys_of_indexes(dynamodb):
+    name = unique("indexed")
+    dynamodb.create_table(
+        TableName=name, BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "x", "AttributeType": "S"}],
+        GlobalSecondaryIndexes=[{"IndexName": "by-x", "KeySchema": [{"AttributeName": "x", "KeyType": "HASH"}], "Projection": {"ProjectionType": "ALL"}}])
+    dynamodb.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1})
+
+    def put(value):
+        return {"Put": {"TableName": name, "Item": {**KEY, "x": value}}}
+
+    def update(value):
+        return {"Update": {"TableName": name, "Key": KEY, "UpdateExpression": "SET x = :v", "ExpressionAttributeValues": {":v": value}}}
+
+    for change in put, update:  # of another type: the reason of a cancellation
+        with pytest.raises(dynamodb.exceptions.TransactionCanceledException) as e:
+            dynamodb.transact_write_items(TransactItems=[change({"N": "5"})])
+        assert e.value.response["CancellationReasons"] == [
+            {"Code": "ValidationError", "Message": INVALID + "Type mismatch for Index Key x Expected: S Actual: N IndexName: by-x"}]
+    not_valid = "One or more parameter values are not valid. "
+    empty = "The AttributeValue for a key attribute cannot contain an empty string value."
+    assert refusal(dynamodb.transact_write_items, TransactItems=[put({"S": ""})]) == (
+        f"{not_valid}A value specified for a secondary index key is not supported. {empty} IndexName: by-x, IndexKey: x")
+    assert refusal(dynamodb.transact_write_items, TransactItems=[update({"S": ""})]) == (
+        f"{not_valid}The update expression attempted to update a secondary index key to a value that is not supported. {empty}")

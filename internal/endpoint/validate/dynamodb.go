@@ -37,7 +37,7 @@ var (
 // newTableName checks the name of a table that is to be made, where it isn't the only thing that is wrong: else the
 // service says so.
 func (c *checker) newTableName(in reflect.Value) {
-	if c.op.Service.Name != "dynamodb" || c.op.Name != "CreateTable" || len(c.failures) == 0 {
+	if len(c.failures) == 0 || c.op.Name != "CreateTable" || c.op.Service.Name != "dynamodb" {
 		return
 	}
 	given, _ := in.FieldByName("TableName").Interface().(*string)
