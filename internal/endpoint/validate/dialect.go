@@ -3,6 +3,7 @@ package validate
 import (
 	"net/http"
 	"slices"
+	"strings"
 
 	"cirro/internal/awsapi"
 )
@@ -23,8 +24,14 @@ type dialect struct {
 	// terse are members, with their operation, whose bounds are told of by the name that the API gives them, and
 	// without the value.
 	terse map[string]bool
-	// alone are members, with their operation, that are told of alone where they are missing, and how.
-	alone map[string]string
+	// alone are members, with their operation, that are told of alone.
+	alone map[string]alone
+}
+
+// alone is how a member is told of that is told of alone. If it isn't because it is missing, no other may be missing.
+type alone struct {
+	what string // the beginning of what else would be told
+	text string
 }
 
 var standard = dialect{err: awsapi.ValidationException}
@@ -50,6 +57,18 @@ func (c *checker) sort() {
 		return len(c.order)
 	}
 	slices.SortStableFunc(c.failures, func(a, b failure) int { return place(a) - place(b) })
+}
+
+// lone is what is told instead of all failures, if one of them is told of alone.
+func (c *checker) lone() (string, bool) {
+	missing := slices.ContainsFunc(c.failures, func(f failure) bool { return f.null })
+	for _, f := range c.failures {
+		a, ok := c.alone[c.op.Name+"."+f.member]
+		if ok && strings.HasPrefix(f.text, a.what) && f.null == missing {
+			return a.text, true
+		}
+	}
+	return "", false
 }
 
 // failTersely is fail for what the dialect is terse about.

@@ -25,8 +25,17 @@ var dynamoDB = dialect{
 	order: []string{"RequestItems", "ClientRequestToken", "ReturnConsumedCapacity", "TableName", "ReturnItemCollectionMetrics",
 		"ReturnValues", "ConditionalOperator", "Key", "GlobalSecondaryIndexes", "LocalSecondaryIndexes"},
 	terse: map[string]bool{"BatchGetItem.RequestItems": true, "BatchGetItem.Keys": true, "BatchWriteItem.RequestItems": true, "Query.Limit": true},
-	alone: map[string]string{"CreateTable.TableName": "The parameter 'TableName' is required but was not present in the request"},
+	alone: map[string]alone{
+		"CreateTable.TableName":     {"Value null", "The parameter 'TableName' is required but was not present in the request"},
+		"PutItem.TableName":         noTableName,
+		"UpdateItem.TableName":      noTableName,
+		"DeleteItem.TableName":      noTableName,
+		"UpdateItem.ReturnValues":   {"Value", "1 validation error detected: Failed to satisfy constraint: Member must satisfy enum value set: [ALL_OLD, UPDATED_OLD, ALL_NEW, UPDATE_NEW, NONE]"},
+		"Query.ConditionalOperator": {"Value", "Failed to satisfy constraint: Member must satisfy enum value set: [ALL, OR]"},
+	},
 }
+
+var noTableName = alone{"Value ''", "1 validation error detected: Value at 'TableName' failed to satisfy constraint: Member must have length greater than or equal to 1"}
 
 // tableName is what the keys of a batch's RequestItems are, if they are no ARNs. The model does not say so.
 var (

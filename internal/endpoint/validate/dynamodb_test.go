@@ -60,6 +60,11 @@ func TestDynamoDB(t *testing.T) {
 				"Value 'X' at 'returnValues' failed to satisfy constraint: Member must satisfy enum value set: [ALL_NEW, UPDATED_OLD, ALL_OLD, NONE, UPDATED_NEW]",
 				"Value 'X' at 'conditionalOperator' failed to satisfy constraint: Member must satisfy enum value set: [OR, AND]",
 				"Value null at 'key' failed to satisfy constraint: Member must not be null"}, "; ")},
+		{"an empty name, alone", "PutItem", &dynamodb.PutItemInput{TableName: new(""), Item: item{}, ReturnValues: new("X")}, "1 validation error detected: Value at 'TableName' " + tooFew},
+		{"what an update returns, alone", "UpdateItem", &dynamodb.UpdateItemInput{TableName: new("tab"), Key: key, ReturnConsumedCapacity: new("X"), ReturnValues: new("X")},
+			"1 validation error detected: Failed to satisfy constraint: Member must satisfy enum value set: [ALL_OLD, UPDATED_OLD, ALL_NEW, UPDATE_NEW, NONE]"},
+		{"an operator of conditions, alone", "Query", &dynamodb.QueryInput{TableName: new("tab"), ConditionalOperator: new("X"), Select: new("X")},
+			"Failed to satisfy constraint: Member must satisfy enum value set: [ALL, OR]"},
 		{"a table without a name", "CreateTable", &dynamodb.CreateTableInput{KeySchema: short("pk")}, "The parameter 'TableName' is required but was not present in the request"},
 		{"a bad name, and no key", "CreateTable", &dynamodb.CreateTableInput{TableName: new("x!"), KeySchema: []dynamodb.KeySchemaElement{}},
 			"3 validation errors detected: Value 'x!' at 'tableName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+; " +

@@ -40,11 +40,11 @@ func (c *checker) err() error {
 		return nil
 	}
 	c.sort()
+	if text, ok := c.lone(); ok {
+		return c.dialect.err.New("%s", text)
+	}
 	texts := make([]string, len(c.failures))
 	for i, f := range c.failures {
-		if alone := c.alone[c.op.Name+"."+f.member]; alone != "" && f.null {
-			return c.dialect.err.New("%s", alone)
-		}
 		texts[i] = f.text
 	}
 	plural := "s"
