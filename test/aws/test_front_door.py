@@ -42,7 +42,7 @@ def signed(url, service, **kw):
 
 
 def test_services_that_are_not_there(client):
-    for service, call in (("dynamodb", "list_tables"), ("cloudwatch", "list_metrics"), ("ec2", "describe_vpcs"),
+    for service, call in (("sqs", "list_queues"), ("cloudwatch", "list_metrics"), ("ec2", "describe_vpcs"),
                           ("glacier", "list_vaults"), ("s3", "list_buckets")):
         code, message, status = refused(getattr(client(service), call))
         assert (code, status) == ("NotImplemented", 501)
