@@ -2,7 +2,6 @@ package validate
 
 import (
 	"fmt"
-	"net/http"
 	"reflect"
 	"strconv"
 	"strings"
@@ -10,29 +9,6 @@ import (
 	"cirro/internal/awsapi"
 	"cirro/internal/endpoint/wire"
 )
-
-// dialect is how one service words what it refuses, where it differs from the others.
-type dialect struct {
-	err *awsapi.ErrorType
-	// operationPath puts the operation before a member's path: 'putIntegrationInput.type'.
-	operationPath bool
-	// notNull ends the constraints of a list's or a map's elements with one more.
-	notNull bool
-	// leaves are members of inputs that the service checks itself, in words of its own.
-	leaves map[string]bool
-}
-
-var standard = dialect{err: awsapi.ValidationException}
-
-// dialects are those that real answers show.
-var dialects = map[string]dialect{
-	"apigateway": {err: awsapi.ValidationException, operationPath: true},
-	"lambda":     {err: awsapi.ValidationException, notNull: true, leaves: map[string]bool{"Runtime": true}},
-	// Of values and names within items DynamoDB tells in words of its own.
-	"dynamodb": {err: awsapi.ValidationException, leaves: map[string]bool{"Item": true, "Key": true, "ExclusiveStartKey": true, "ExpressionAttributeValues": true}},
-	// https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
-	"logs": {err: &awsapi.ErrorType{Code: "InvalidParameterException", Status: http.StatusBadRequest}},
-}
 
 // Input checks in, the operation's input, which its New made. It returns nil or an *awsapi.Error that
 // names everything that fails.
@@ -45,20 +21,37 @@ func Input(op *wire.Operation, in any) error {
 	if !ok {
 		d = standard
 	}
-	c := checker{dialect: d}
+	c := checker{dialect: d, op: op}
 	var root *path
 	if d.operationPath {
 		root = &path{name: op.Name + "Input"}
 	}
 	c.structure(rule, reflect.ValueOf(in).Elem(), root)
+	c.newTableName(reflect.ValueOf(in).Elem())
+	return c.err()
+}
+
+// err is the error that tells of all failures; nil where there are none.
+func (c *checker) err() error {
+	if c.badNames.text != "" && (len(c.failures) == 0 || c.op.Name != "BatchWriteItem") {
+		c.failures = append(c.failures, c.badNames)
+	}
 	if len(c.failures) == 0 {
 		return nil
 	}
+	c.sort()
+	if text, ok := c.lone(); ok {
+		return c.dialect.err.New("%s", text)
+	}
+	texts := make([]string, len(c.failures))
+	for i, f := range c.failures {
+		texts[i] = f.text
+	}
 	plural := "s"
-	if len(c.failures) == 1 {
+	if len(texts) == 1 {
 		plural = ""
 	}
-	return d.err.New("%s", fmt.Sprintf("%d validation error%s detected: ", len(c.failures), plural)+strings.Join(c.failures, "; "))
+	return c.dialect.err.New("%s", fmt.Sprintf("%d validation error%s detected: ", len(texts), plural)+strings.Join(texts, "; "))
 }
 
 // path is where a value stands, as a chain towards the input. An element of a list has a number, one of a map a key.
@@ -69,8 +62,11 @@ type path struct {
 	key    string // of an element of a map
 }
 
-func (p *path) String() string {
-	name := lowerFirst(p.name)
+func (p *path) String() string { return p.text(lowerFirst) }
+
+// text is the path with its members' names spelled in one way.
+func (p *path) text(spelled func(string) string) string {
+	name := spelled(p.name)
 	switch {
 	case p.number > 0:
 		name = strconv.Itoa(p.number) + ".member"
@@ -80,7 +76,18 @@ func (p *path) String() string {
 	if p.up == nil {
 		return name
 	}
-	return p.up.String() + "." + name
+	return p.up.text(spelled) + "." + name
+}
+
+// member is the member of the input that the path leads into.
+func (p *path) member() string {
+	for p.up != nil && p.up.up != nil {
+		p = p.up
+	}
+	if p.up != nil && p.up.name != "" {
+		return p.up.name
+	}
+	return p.name
 }
 
 func lowerFirst(s string) string {
@@ -95,13 +102,22 @@ const maxFailures = 100
 
 type checker struct {
 	dialect
-	failures []string
+	op       *wire.Operation
+	failures []failure
+	badNames failure // of tables, if it has a text
+}
+
+// failure is what is wrong with a value.
+type failure struct {
+	member string // of the input
+	null   bool   // the member is missing
+	text   string
 }
 
 func (c *checker) fail(p *path, value, constraint string) {
 	if len(c.failures) < maxFailures {
-		c.failures = append(c.failures,
-			"Value"+value+" at '"+p.String()+"' failed to satisfy constraint: "+constraint)
+		c.failures = append(c.failures, failure{p.member(), value == " null" && p.up == nil,
+			"Value" + value + " at '" + p.String() + "' failed to satisfy constraint: " + constraint})
 	}
 }
 
@@ -126,7 +142,11 @@ func (c *checker) value(r *rule, v reflect.Value, p *path) {
 	}
 	if r.own && !r.holds(v) {
 		shown := r.show(v)
-		for _, failed := range r.broken(v) {
+		for _, failed := range c.broken(r, v) {
+			if c.terse[c.op.Name+"."+p.name] {
+				c.failTersely(p, failed)
+				continue
+			}
 			c.fail(p, shown, failed)
 		}
 	}
@@ -165,6 +185,7 @@ func (c *checker) list(r *rule, v reflect.Value, p *path) {
 }
 
 func (c *checker) mapping(r *rule, v reflect.Value, p *path) {
+	c.tableNames(r, v, p)
 	if r.key.own {
 		for _, k := range v.MapKeys() {
 			if !r.key.holds(k) {
@@ -206,7 +227,7 @@ func (c *checker) nested(r *rule, v reflect.Value, p *path) {
 
 // all lists the constraints of an element.
 func (c *checker) all(r *rule) string {
-	constraints := r.constraints()
+	constraints := r.constraints(c.dialect)
 	if c.notNull {
 		constraints = append(constraints, "Member must not be null")
 	}

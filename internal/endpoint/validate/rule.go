@@ -141,7 +141,7 @@ func measure(p *wire.Plan, v reflect.Value) float64 {
 }
 
 // broken lists the constraints that the value breaks.
-func (r *rule) broken(v reflect.Value) []string {
+func (d *dialect) broken(r *rule, v reflect.Value) []string {
 	s := r.plan.Shape
 	var out []string
 	if s.Kind == awsapi.String {
@@ -149,7 +149,7 @@ func (r *rule) broken(v reflect.Value) []string {
 			out = append(out, patternText(s))
 		}
 		if len(s.Enum) > 0 && !slices.Contains(s.Enum, v.String()) {
-			out = append(out, enumText(s))
+			out = append(out, d.enumText(s))
 		}
 	}
 	if s.Range != nil {
@@ -165,7 +165,7 @@ func (r *rule) broken(v reflect.Value) []string {
 }
 
 // constraints lists all that the shape demands, in the order in which AWS lists them.
-func (r *rule) constraints() []string {
+func (r *rule) constraints(d dialect) []string {
 	s := r.plan.Shape
 	var out []string
 	if s.Range != nil {
@@ -180,7 +180,7 @@ func (r *rule) constraints() []string {
 		out = append(out, patternText(s))
 	}
 	if len(s.Enum) > 0 {
-		out = append(out, enumText(s))
+		out = append(out, d.enumText(s))
 	}
 	return out
 }
@@ -189,8 +189,12 @@ func patternText(s *awsapi.Shape) string {
 	return "Member must satisfy regular expression pattern: " + s.Pattern
 }
 
-func enumText(s *awsapi.Shape) string {
-	return "Member must satisfy enum value set: [" + strings.Join(s.Enum, ", ") + "]"
+func (d *dialect) enumText(s *awsapi.Shape) string {
+	values := s.Enum
+	if own := d.enums[s.Name]; own != nil {
+		values = own
+	}
+	return "Member must satisfy enum value set: [" + strings.Join(values, ", ") + "]"
 }
 
 func boundText(s *awsapi.Shape, relation string, bound float64) string {

@@ -50,7 +50,7 @@ func (s *Service) BatchGetItem(ctx context.Context, in *api.BatchGetItemInput) (
 		}
 		seen := map[string]bool{}
 		for _, ask := range in.RequestItems[name].Keys {
-			_, k, err := keyOf(t, ask)
+			_, k, err := keyOf(t, ask, item.Current)
 			if err != nil {
 				return nil, err
 			}
@@ -194,10 +194,10 @@ type named struct {
 // batched is the change that a request of a batch asks for.
 func batched(t *table.Table, w api.WriteRequest) (*change, error) {
 	if w.DeleteRequest != nil {
-		key, k, err := keyOf(t, w.DeleteRequest.Key)
+		key, k, err := keyOf(t, w.DeleteRequest.Key, item.Older)
 		return &change{table: t, action: deleting, key: k, attrs: key}, err
 	}
-	it, err := item.FromAPI(w.PutRequest.Item)
+	it, err := item.Older.FromAPI(w.PutRequest.Item)
 	if err != nil {
 		return nil, err
 	}

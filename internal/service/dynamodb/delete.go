@@ -5,25 +5,30 @@ import (
 
 	"cirro/internal/awsapi"
 	api "cirro/internal/awsapi/dynamodb"
+	"cirro/internal/service/dynamodb/item"
 )
 
 // DeleteItem deletes an item, if there is one.
 func (s *Service) DeleteItem(ctx context.Context, in *api.DeleteItemInput) (*api.DeleteItemOutput, error) {
 	returns := awsapi.Val(in.ReturnValues)
 	if returns != "" && returns != api.ReturnValueNone && returns != api.ReturnValueAllOld {
-		return nil, invalid("Return values set to invalid value")
+		return nil, counted(errReturnValues())
 	}
-	x, err := (&expressions{operation: opWrite, Condition: in.ConditionExpression, Names: in.ExpressionAttributeNames, Values: in.ExpressionAttributeValues,
+	x, err := (&expressions{operation: opWrite, single: true, Condition: in.ConditionExpression, Names: in.ExpressionAttributeNames, Values: in.ExpressionAttributeValues,
 		Expected: in.Expected, Operator: in.ConditionalOperator}).parse()
 	if err != nil {
 		return nil, err
+	}
+	key, err := item.FromAPI(in.Key)
+	if err != nil {
+		return nil, counted(err)
 	}
 	t, err := s.use(ctx, in.TableName)
 	if err != nil {
 		return nil, err
 	}
 	defer t.End()
-	key, k, err := keyOf(t.Table, in.Key)
+	k, err := placeOf(t.Table, key)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 
 	"cirro/internal/awsapi"
 	api "cirro/internal/awsapi/dynamodb"
+	"cirro/internal/service/dynamodb/item"
 	"cirro/internal/store"
 )
 
@@ -19,7 +20,7 @@ func (s *Service) GetItem(ctx context.Context, in *api.GetItemInput) (*api.GetIt
 		return nil, err
 	}
 	defer t.End()
-	_, k, err := keyOf(t.Table, in.Key)
+	_, k, err := keyOf(t.Table, in.Key, item.Current)
 	if err != nil {
 		return nil, err
 	}

@@ -175,7 +175,7 @@ func TestPutGetDelete(t *testing.T) {
 		{"GetItem", `{"TableName":"ttt","Key":{"id":{"S":"a"}},"AttributesToGet":["n"]}`, `{"Item":{"n":{"N":"1.5"}}}`},
 		{"PutItem", `{"TableName":"ttt","Item":{"id":{"S":"a"},"v":{"BOOL":true}},"ReturnValues":"ALL_OLD"}`, `{"Attributes":{"id":{"S":"a"},"n":{"N":"1.5"}}}`},
 		{"PutItem", `{"TableName":"ttt","Item":{"id":{"S":"c"}},"ReturnValues":"ALL_OLD"}`, `{}`},
-		{"PutItem", `{"TableName":"ttt","Item":{"id":{"S":"c"}},"ReturnValues":"ALL_NEW"}`, `ValidationException: Return values set to invalid value`},
+		{"PutItem", `{"TableName":"ttt","Item":{"id":{"S":"c"}},"ReturnValues":"ALL_NEW"}`, `ValidationException: 1 validation error detected: ReturnValues can only be ALL_OLD or NONE`},
 		{"PutItem", `{"TableName":"ttt","Item":{"id":{"S":"a"}},"ConditionExpression":"attribute_not_exists(id)"}`, `ConditionalCheckFailedException: The conditional request failed`},
 		{"PutItem", `{"TableName":"ttt","Item":{"id":{"S":"a"}},"Expected":{"id":{"Exists":false}}}`, `ConditionalCheckFailedException: The conditional request failed`},
 		{"PutItem", `{"TableName":"ttt","Item":{"id":{"S":"d"}},"Expected":{"id":{"Exists":false}}}`, `{}`},

@@ -18,17 +18,25 @@ const (
 func errSchema() error { return invalid("The provided key element does not match the schema") }
 
 // keyOf checks a key as a request has it, and returns it with its place in the table.
-func keyOf(t *table.Table, attributes map[string]api.AttributeValue) (item.Item, table.Key, error) {
-	key, err := item.FromAPI(attributes)
+func keyOf(t *table.Table, attributes map[string]api.AttributeValue, wording item.Wording) (item.Item, table.Key, error) {
+	key, err := wording.FromAPI(attributes)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := checkWhole(t, key); err != nil {
-		return nil, nil, err
-	}
-	k, err := t.KeyOf(key)
+	k, err := placeOf(t, key)
 	return key, k, err
 }
+
+// placeOf checks a key, and returns its place in the table.
+func placeOf(t *table.Table, key item.Item) (table.Key, error) {
+	if err := checkWhole(t, key); err != nil {
+		return nil, err
+	}
+	return t.KeyOf(key)
+}
+
+// errReturnValues is the answer to ReturnValues that only an update can have.
+func errReturnValues() error { return invalid("ReturnValues can only be ALL_OLD or NONE") }
 
 // checkWhole checks a key that has no more attributes than it should.
 func checkWhole(t *table.Table, key item.Item) error {

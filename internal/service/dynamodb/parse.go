@@ -2,7 +2,9 @@ package dynamodb
 
 import (
 	"cmp"
+	"errors"
 
+	"cirro/internal/awsapi"
 	api "cirro/internal/awsapi/dynamodb"
 	"cirro/internal/service/dynamodb/expression"
 	"cirro/internal/service/dynamodb/item"
@@ -13,6 +15,8 @@ import (
 // expressions, and the older ones that say the same.
 type expressions struct {
 	operation                                            operation
+	single                                               bool         // of PutItem, UpdateItem or DeleteItem
+	wording                                              item.Wording // of what is wrong with a value
 	Update, Condition, Projection, Filter, KeyExpression *string
 	Names                                                map[string]string
 	Values                                               map[string]api.AttributeValue
@@ -51,6 +55,23 @@ var plain = &parsed{}
 
 // parse reads the parameters.
 func (x *expressions) parse() (*parsed, error) {
+	p, err := x.read()
+	if x.single {
+		err = counted(err)
+	}
+	return p, err
+}
+
+// counted is an error of a request to write a single item, as AWS words what it finds before it looks for the table.
+// https://github.com/paritysuite/dynamodb-conformance/blob/main/tests/tier3/error-messages/deleteItem.test.ts
+func counted(err error) error {
+	if e, ok := errors.AsType[*awsapi.Error](err); ok && e.Type == awsapi.ValidationException {
+		return invalid("1 validation error detected: %s", e.Message)
+	}
+	return err
+}
+
+func (x *expressions) read() (*parsed, error) {
 	if x.none() {
 		return plain, nil
 	}
@@ -61,7 +82,7 @@ func (x *expressions) parse() (*parsed, error) {
 	if err := x.parseOlder(p); err != nil {
 		return nil, err
 	}
-	holders, err := expression.NewPlaceholders(x.Names, x.Values)
+	holders, err := expression.NewPlaceholders(x.Names, x.Values, x.wording)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +116,7 @@ func (x *expressions) parse() (*parsed, error) {
 
 // checkMix refuses expressions beside the older parameters, and names and values beside no expression.
 func (x *expressions) checkMix() error {
-	return expression.CheckParameters(x.given(), x.older(), x.Names, x.Values)
+	return expression.CheckParameters(x.given(), x.older(), x.Names, x.Values, x.single)
 }
 
 // none says that nothing was given.

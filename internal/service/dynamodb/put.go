@@ -12,13 +12,13 @@ import (
 func (s *Service) PutItem(ctx context.Context, in *api.PutItemInput) (*api.PutItemOutput, error) {
 	it, err := item.FromAPI(in.Item)
 	if err != nil {
-		return nil, err
+		return nil, counted(err)
 	}
 	returns := awsapi.Val(in.ReturnValues)
 	if returns != "" && returns != api.ReturnValueNone && returns != api.ReturnValueAllOld {
-		return nil, invalid("Return values set to invalid value")
+		return nil, counted(errReturnValues())
 	}
-	x, err := (&expressions{operation: opWrite, Condition: in.ConditionExpression, Names: in.ExpressionAttributeNames, Values: in.ExpressionAttributeValues,
+	x, err := (&expressions{operation: opWrite, single: true, Condition: in.ConditionExpression, Names: in.ExpressionAttributeNames, Values: in.ExpressionAttributeValues,
 		Expected: in.Expected, Operator: in.ConditionalOperator}).parse()
 	if err != nil {
 		return nil, err

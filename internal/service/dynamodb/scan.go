@@ -10,7 +10,7 @@ import (
 
 // Scan reads a table, an index or a segment of one, in the order of the hashes of the hash keys.
 func (s *Service) Scan(ctx context.Context, in *api.ScanInput) (*api.ScanOutput, error) {
-	read, err := (&expressions{operation: opScan, Projection: in.ProjectionExpression, Filter: in.FilterExpression, Names: in.ExpressionAttributeNames,
+	read, err := (&expressions{operation: opScan, wording: item.Older, Projection: in.ProjectionExpression, Filter: in.FilterExpression, Names: in.ExpressionAttributeNames,
 		Values: in.ExpressionAttributeValues, Attributes: in.AttributesToGet, Conditions: in.ScanFilter, Operator: in.ConditionalOperator}).parse()
 	if err != nil {
 		return nil, err

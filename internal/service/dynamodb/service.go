@@ -88,11 +88,15 @@ func refOf(ctx context.Context, name *string) (table.Ref, error) {
 		return ref, invalid("Invalid table name or ARN: %s", ref.Name)
 	}
 	if parts[3] != ref.Region || parts[4] != ref.Account {
-		return ref, awsapi.AccessDenied.New("User: %s is not authorized to access the resource %s, which another account or region has",
-			r.Principal.ARN, ref.Name)
+		return ref, errForeign(r, ref.Name)
 	}
 	ref.Name = strings.TrimPrefix(parts[5], "table/")
 	return ref, nil
+}
+
+// errForeign is the answer to an ARN of another account: whether it has such a resource is not for the caller to know.
+func errForeign(r *awsapi.Request, arn string) error {
+	return awsapi.AccessDenied.New("User: %s is not authorized to access the resource %s, which another account or region has", r.Principal.ARN, arn)
 }
 
 // use returns a table for one operation on its items.

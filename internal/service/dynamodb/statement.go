@@ -41,14 +41,22 @@ func (s *Service) ExecuteStatement(ctx context.Context, in *api.ExecuteStatement
 
 // parseStatement reads a statement and its parameters.
 func parseStatement(text *string, parameters []api.AttributeValue) (partiql.Statement, error) {
+	values, err := parseParameters(parameters)
+	if err != nil {
+		return nil, err
+	}
+	return partiql.Parse(awsapi.Val(text), values)
+}
+
+func parseParameters(parameters []api.AttributeValue) ([]item.Value, error) {
 	values := make([]item.Value, len(parameters))
 	for i, p := range parameters {
 		var err error
-		if values[i], err = item.ValueFromAPI(p); err != nil {
+		if values[i], err = item.Older.ValueFromAPI(p); err != nil {
 			return nil, err
 		}
 	}
-	return partiql.Parse(awsapi.Val(text), values)
+	return values, nil
 }
 
 // executeWrite runs a write in a transaction of its own, and returns what its RETURNING asks for; nil for nothing.

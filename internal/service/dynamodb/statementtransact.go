@@ -18,7 +18,11 @@ import (
 func (s *Service) ExecuteTransaction(ctx context.Context, in *api.ExecuteTransactionInput) (*api.ExecuteTransactionOutput, error) {
 	statements, names := make([]partiql.Statement, len(in.TransactStatements)), make([]string, len(in.TransactStatements))
 	for i, one := range in.TransactStatements {
-		st, err := parseStatement(one.Statement, one.Parameters)
+		values, err := parseParameters(one.Parameters)
+		if err != nil {
+			return nil, err
+		}
+		st, err := partiql.Parse(awsapi.Val(one.Statement), values)
 		if err != nil {
 			return nil, inStatement(i, err)
 		}

@@ -107,7 +107,10 @@ func resourceRef(ctx context.Context, arn string) (table.Ref, error) {
 		return table.Ref{}, wrong("Invalid resource arn provided, only table or stream is accepted. Provided resource arn: %s", arn)
 	}
 	ref := table.Ref{Account: parts[4], Region: parts[3], Name: strings.TrimPrefix(parts[5], "table/")}
-	if r := awsapi.RequestOf(ctx); ref.Account != r.Account() || ref.Region != r.Region {
+	switch r := awsapi.RequestOf(ctx); {
+	case ref.Account != r.Account():
+		return ref, errForeign(r, arn)
+	case ref.Region != r.Region:
 		return ref, noResource(arn)
 	}
 	return ref, nil

@@ -27,6 +27,7 @@ func errTooLarge(size int) error {
 // TransactGetItems reads items of several tables as of one moment.
 func (s *Service) TransactGetItems(ctx context.Context, in *api.TransactGetItemsInput) (*api.TransactGetItemsOutput, error) {
 	reads, names := make([]*parsed, len(in.TransactItems)), make([]string, len(in.TransactItems))
+	asked := make([]item.Item, len(names))
 	for i, a := range in.TransactItems {
 		if a.Get == nil {
 			return nil, invalid("TransactItems can only contain Get")
@@ -36,6 +37,9 @@ func (s *Service) TransactGetItems(ctx context.Context, in *api.TransactGetItems
 			return nil, err
 		}
 		reads[i], names[i] = x, awsapi.Val(a.Get.TableName)
+		if asked[i], err = item.Older.FromAPI(a.Get.Key); err != nil {
+			return nil, err
+		}
 	}
 	all, err := s.useAll(ctx, names)
 	if err != nil {
@@ -44,13 +48,9 @@ func (s *Service) TransactGetItems(ctx context.Context, in *api.TransactGetItems
 	defer all.end()
 	keys, seen := make([]table.Key, len(names)), map[string]bool{}
 	failures := make([]error, len(names))
-	for i, a := range in.TransactItems {
+	for i, key := range asked {
 		t := all.byName[names[i]]
-		key, err := item.FromAPI(a.Get.Key)
-		if err == nil {
-			err = checkNoneEmpty(t, key)
-		}
-		if err != nil {
+		if err := checkNoneEmpty(t, key); err != nil {
 			return nil, err
 		}
 		if failures[i] = cmp.Or(checkWhole(t, key), reads[i].check(t)); failures[i] != nil {
@@ -142,36 +142,39 @@ func (s *Service) TransactWriteItems(ctx context.Context, in *api.TransactWriteI
 type transactAction struct {
 	name   string
 	action action
-	attrs  map[string]api.AttributeValue // the key, or the item to put
+	attrs  item.Item // the key, or the item to put
 	x      *parsed
 	reveal bool
 }
 
 // read reads the one action that a has.
 func (a *transactAction) read(from *api.TransactWriteItem) (err error) {
-	n := 0
+	n, attrs := 0, map[string]api.AttributeValue(nil)
 	if w := from.Put; w != nil {
-		n++
-		*a = transactAction{name: awsapi.Val(w.TableName), action: putting, attrs: w.Item, reveal: reveals(w.ReturnValuesOnConditionCheckFailure)}
-		a.x, err = (&expressions{operation: opWrite, Condition: w.ConditionExpression, Names: w.ExpressionAttributeNames, Values: w.ExpressionAttributeValues}).parse()
+		n, attrs = n+1, w.Item
+		*a = transactAction{name: awsapi.Val(w.TableName), action: putting, reveal: reveals(w.ReturnValuesOnConditionCheckFailure)}
+		a.x, err = (&expressions{operation: opWrite, wording: item.Older, Condition: w.ConditionExpression, Names: w.ExpressionAttributeNames, Values: w.ExpressionAttributeValues}).parse()
 	}
 	if w := from.Update; w != nil {
-		n++
-		*a = transactAction{name: awsapi.Val(w.TableName), action: updating, attrs: w.Key, reveal: reveals(w.ReturnValuesOnConditionCheckFailure)}
-		a.x, err = (&expressions{operation: opUpdate, Condition: w.ConditionExpression, Update: w.UpdateExpression, Names: w.ExpressionAttributeNames, Values: w.ExpressionAttributeValues}).parse()
+		n, attrs = n+1, w.Key
+		*a = transactAction{name: awsapi.Val(w.TableName), action: updating, reveal: reveals(w.ReturnValuesOnConditionCheckFailure)}
+		a.x, err = (&expressions{operation: opUpdate, wording: item.Older, Condition: w.ConditionExpression, Update: w.UpdateExpression, Names: w.ExpressionAttributeNames, Values: w.ExpressionAttributeValues}).parse()
 	}
 	if w := from.Delete; w != nil {
-		n++
-		*a = transactAction{name: awsapi.Val(w.TableName), action: deleting, attrs: w.Key, reveal: reveals(w.ReturnValuesOnConditionCheckFailure)}
-		a.x, err = (&expressions{operation: opWrite, Condition: w.ConditionExpression, Names: w.ExpressionAttributeNames, Values: w.ExpressionAttributeValues}).parse()
+		n, attrs = n+1, w.Key
+		*a = transactAction{name: awsapi.Val(w.TableName), action: deleting, reveal: reveals(w.ReturnValuesOnConditionCheckFailure)}
+		a.x, err = (&expressions{operation: opWrite, wording: item.Older, Condition: w.ConditionExpression, Names: w.ExpressionAttributeNames, Values: w.ExpressionAttributeValues}).parse()
 	}
 	if w := from.ConditionCheck; w != nil {
-		n++
-		*a = transactAction{name: awsapi.Val(w.TableName), action: checking, attrs: w.Key, reveal: reveals(w.ReturnValuesOnConditionCheckFailure)}
-		a.x, err = (&expressions{operation: opWrite, Condition: w.ConditionExpression, Names: w.ExpressionAttributeNames, Values: w.ExpressionAttributeValues}).parse()
+		n, attrs = n+1, w.Key
+		*a = transactAction{name: awsapi.Val(w.TableName), action: checking, reveal: reveals(w.ReturnValuesOnConditionCheckFailure)}
+		a.x, err = (&expressions{operation: opWrite, wording: item.Older, Condition: w.ConditionExpression, Names: w.ExpressionAttributeNames, Values: w.ExpressionAttributeValues}).parse()
 	}
 	if n != 1 {
 		return invalid("TransactItems can only contain one of Check, Put, Update or Delete")
+	}
+	if err == nil {
+		a.attrs, err = item.Older.FromAPI(attrs)
 	}
 	return err
 }
@@ -208,10 +211,7 @@ func prepare(all *tables, actions []transactAction) ([]named, error) {
 // change makes a change of the action. What is wrong with a value by itself is err, and refuses the request; what
 // does not fit the table is the reason for a cancellation.
 func (a *transactAction) change(t *table.Table) (c *change, reason, err error) {
-	c = &change{table: t, action: a.action, condition: a.x.condition, update: a.x.update, reveal: a.reveal}
-	if c.attrs, err = item.FromAPI(a.attrs); err != nil {
-		return nil, nil, err
-	}
+	c = &change{table: t, action: a.action, attrs: a.attrs, condition: a.x.condition, update: a.x.update, reveal: a.reveal}
 	if err := checkNoneEmpty(t, c.attrs); err != nil {
 		return nil, nil, err
 	}

@@ -11,17 +11,21 @@ import (
 
 // UpdateItem changes an item, or makes one where there is none.
 func (s *Service) UpdateItem(ctx context.Context, in *api.UpdateItemInput) (*api.UpdateItemOutput, error) {
-	x, err := (&expressions{operation: opUpdate, Condition: in.ConditionExpression, Update: in.UpdateExpression, Names: in.ExpressionAttributeNames,
+	x, err := (&expressions{operation: opUpdate, single: true, Condition: in.ConditionExpression, Update: in.UpdateExpression, Names: in.ExpressionAttributeNames,
 		Values: in.ExpressionAttributeValues, Expected: in.Expected, Operator: in.ConditionalOperator, Updates: in.AttributeUpdates}).parse()
 	if err != nil {
 		return nil, err
+	}
+	key, err := item.FromAPI(in.Key)
+	if err != nil {
+		return nil, counted(err)
 	}
 	t, err := s.use(ctx, in.TableName)
 	if err != nil {
 		return nil, err
 	}
 	defer t.End()
-	key, k, err := keyOf(t.Table, in.Key)
+	k, err := placeOf(t.Table, key)
 	if err != nil {
 		return nil, err
 	}

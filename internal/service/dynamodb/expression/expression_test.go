@@ -52,7 +52,7 @@ func number(text string) item.Value {
 
 func samplePlaceholders(t testing.TB) *Placeholders {
 	t.Helper()
-	p, err := NewPlaceholders(sampleNames(), sampleValues())
+	p, err := NewPlaceholders(sampleNames(), sampleValues(), item.Older)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +223,7 @@ func TestUpdateMakesNoItemTooDeep(t *testing.T) {
 	for range 30 {
 		deep = item.Map(item.Item{"m": deep})
 	}
-	p, err := NewPlaceholders(nil, map[string]api.AttributeValue{":deep": deep.API()})
+	p, err := NewPlaceholders(nil, map[string]api.AttributeValue{":deep": deep.API()}, item.Older)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,7 +267,7 @@ func TestPlaceholders(t *testing.T) {
 		"unused value":    {nil, map[string]api.AttributeValue{":a": str("x")}, "Value provided in ExpressionAttributeValues unused in expressions: keys: {:a}"},
 		"names are first": {map[string]string{"#a": "x"}, map[string]api.AttributeValue{":a": str("x")}, "Value provided in ExpressionAttributeNames unused in expressions: keys: {#a}"},
 	} {
-		p, err := NewPlaceholders(c.names, c.values)
+		p, err := NewPlaceholders(c.names, c.values, item.Older)
 		if err == nil {
 			err = p.Unused()
 		}
@@ -282,7 +282,7 @@ func TestPlaceholders(t *testing.T) {
 }
 
 func TestPlaceholdersAreUsedAcrossExpressions(t *testing.T) {
-	p, err := NewPlaceholders(map[string]string{"#a": "a", "#b": "b"}, map[string]api.AttributeValue{":v": {N: new("1")}})
+	p, err := NewPlaceholders(map[string]string{"#a": "a", "#b": "b"}, map[string]api.AttributeValue{":v": {N: new("1")}}, item.Older)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -308,12 +308,13 @@ func TestCheckParameters(t *testing.T) {
 		err  error
 		want string
 	}{
-		"expressions": {CheckParameters([]Parameter{update, condition}, []Parameter{{"Expected", false}}, names, values), ""},
-		"both": {CheckParameters([]Parameter{update, condition}, []Parameter{{"Expected", true}, {"ConditionalOperator", true}}, nil, nil),
+		"expressions": {CheckParameters([]Parameter{update, condition}, []Parameter{{"Expected", false}}, names, values, false), ""},
+		"both": {CheckParameters([]Parameter{update, condition}, []Parameter{{"Expected", true}, {"ConditionalOperator", true}}, nil, nil, false),
 			"Can not use both expression and non-expression parameters in the same request: Non-expression parameters: {Expected, ConditionalOperator} Expression parameters: {UpdateExpression}"},
-		"names alone":      {CheckParameters([]Parameter{none, condition}, nil, names, nil), "ExpressionAttributeNames can only be specified when using expressions"},
-		"values alone":     {CheckParameters([]Parameter{none, condition}, nil, nil, values), "ExpressionAttributeValues can only be specified when using expressions: UpdateExpression and ConditionExpression are null"},
-		"values, one only": {CheckParameters([]Parameter{{"ProjectionExpression", true}, {"FilterExpression", false}}, nil, nil, values), "ExpressionAttributeValues can only be specified when using expressions: FilterExpression is null"},
+		"names alone":      {CheckParameters([]Parameter{none, condition}, nil, names, nil, false), "ExpressionAttributeNames can only be specified when using expressions"},
+		"values alone":     {CheckParameters([]Parameter{none, condition}, nil, nil, values, false), "ExpressionAttributeValues can only be specified when using expressions: UpdateExpression and ConditionExpression are null"},
+		"values, one only": {CheckParameters([]Parameter{{"ProjectionExpression", true}, {"FilterExpression", false}}, nil, nil, values, false), "ExpressionAttributeValues can only be specified when using expressions: FilterExpression is null"},
+		"values, briefly":  {CheckParameters([]Parameter{condition}, nil, nil, values, true), "ExpressionAttributeValues can only be specified when using expressions"},
 	} {
 		got := ""
 		if c.err != nil {

@@ -3,6 +3,8 @@ package expression
 import (
 	"strings"
 	"testing"
+
+	"cirro/internal/service/dynamodb/item"
 )
 
 // printed is the expression that a node was read from, with parentheses wherever they may be.
@@ -57,7 +59,7 @@ func fuzzPlaceholders(t testing.TB, text string) *Placeholders {
 			names[token.text] = token.text[1:]
 		}
 	}
-	p, err := NewPlaceholders(names, sampleValues())
+	p, err := NewPlaceholders(names, sampleValues(), item.Older)
 	if err != nil {
 		t.Fatal(err)
 	}

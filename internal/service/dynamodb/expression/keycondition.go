@@ -12,6 +12,7 @@ import (
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.KeyConditionExpressions.html
 type KeyCondition struct {
 	conditions []keyComparison
+	older      bool // from KeyConditions
 }
 
 // Comparison is how a key's value is compared.
@@ -119,15 +120,26 @@ func (k *KeyCondition) place(c keyComparison, at int) error {
 		c.comparison = mirrored[c.comparison]
 	}
 	if slices.ContainsFunc(k.conditions, func(other keyComparison) bool { return other.attribute == c.attribute }) {
-		return invalid("KeyConditionExpressions must only contain one condition per key")
+		return invalid("Invalid KeyConditionExpression: KeyConditionExpressions must only contain one condition per key")
 	}
 	k.conditions = append(k.conditions, c)
 	return nil
 }
 
+// keyLength is how many attributes a key has.
+func keyLength(sort Key) int {
+	if sort.Name == "" {
+		return 1
+	}
+	return 2
+}
+
 // Match returns what the condition selects under the given keys, or AWS's error where it does not fit them.
 func (k *KeyCondition) Match(hash, sort Key) (KeyRange, error) {
-	if n := len(k.conditions); n == 0 || n > 2 {
+	switch n := len(k.conditions); {
+	case n > 2 && !k.older:
+		return KeyRange{}, invalid("The number of query conditions (%d) exceeds the number of key attributes defined in the schema (%d)", n, keyLength(sort))
+	case n == 0 || n > 2:
 		return KeyRange{}, invalid("Conditions can be of length 1 or 2 only")
 	}
 	if sort.Name == "" && len(k.conditions) > 1 {

@@ -292,7 +292,7 @@ func BenchmarkCondition(b *testing.B) {
 			values[name] = sampleValues()[name]
 		}
 		for b.Loop() {
-			p, err := NewPlaceholders(nil, values)
+			p, err := NewPlaceholders(nil, values, item.Older)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -115,7 +115,7 @@ func KeyConditions(conditions map[string]api.Condition) (*KeyCondition, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &KeyCondition{}
+	k := &KeyCondition{older: true}
 	for _, n := range nodes {
 		comparison, ok := keyComparisons[n.op]
 		if !ok {

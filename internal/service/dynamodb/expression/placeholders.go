@@ -20,7 +20,7 @@ type Placeholders struct {
 
 // NewPlaceholders checks the names and values of a request; nil maps are parameters that were not given.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.ExpressionAttributeNames.html
-func NewPlaceholders(names map[string]string, values map[string]api.AttributeValue) (*Placeholders, error) {
+func NewPlaceholders(names map[string]string, values map[string]api.AttributeValue, wording item.Wording) (*Placeholders, error) {
 	p := &Placeholders{names: names}
 	if err := checkKeys("ExpressionAttributeNames", names, '#'); err != nil {
 		return nil, err
@@ -36,9 +36,9 @@ func NewPlaceholders(names map[string]string, values map[string]api.AttributeVal
 	}
 	p.values = make(item.Item, len(values))
 	for key, v := range values {
-		value, err := item.ValueFromAPI(v)
+		value, err := wording.ValueFromAPI(v)
 		if err != nil {
-			return nil, firstInvalidValue(values)
+			return nil, firstInvalidValue(values, wording)
 		}
 		p.values[key] = value
 	}
@@ -81,9 +81,13 @@ func checkKeys[V any](parameter string, m map[string]V, sign byte) error {
 }
 
 // firstInvalidValue is the error of the first value that has one, by key, so that the same request has the same answer.
-func firstInvalidValue(values map[string]api.AttributeValue) error {
+func firstInvalidValue(values map[string]api.AttributeValue, wording item.Wording) error {
 	for _, key := range slices.Sorted(maps.Keys(values)) {
-		if _, err := item.ValueFromAPI(values[key]); err != nil {
+		_, err := wording.ValueFromAPI(values[key])
+		switch {
+		case err != nil && wording == item.Current:
+			return err
+		case err != nil:
 			return invalid("ExpressionAttributeValues contains invalid value: %s for key %s", message(err), key)
 		}
 	}
@@ -152,8 +156,9 @@ type Parameter struct {
 }
 
 // CheckParameters refuses a request that mixes expressions with the older parameters, or has placeholders without an
-// expression that could use them. Both lists are in the order in which AWS names them.
-func CheckParameters(expressions, older []Parameter, names map[string]string, values map[string]api.AttributeValue) error {
+// expression that could use them. Both lists are in the order in which AWS names them. A brief answer does not say which
+// expressions could be.
+func CheckParameters(expressions, older []Parameter, names map[string]string, values map[string]api.AttributeValue, brief bool) error {
 	given, givenOlder := givenNames(expressions), givenNames(older)
 	if len(given) > 0 && len(givenOlder) > 0 {
 		return invalid("Can not use both expression and non-expression parameters in the same request: "+
@@ -166,11 +171,11 @@ func CheckParameters(expressions, older []Parameter, names map[string]string, va
 	if values == nil {
 		return nil
 	}
-	return checkValueParameters(expressions)
+	return checkValueParameters(expressions, brief)
 }
 
 // checkValueParameters refuses values where no expression that can have some was given.
-func checkValueParameters(expressions []Parameter) error {
+func checkValueParameters(expressions []Parameter, brief bool) error {
 	var all []string
 	for _, e := range expressions {
 		if e.Name == "ProjectionExpression" {
@@ -180,6 +185,9 @@ func checkValueParameters(expressions []Parameter) error {
 			return nil
 		}
 		all = append(all, e.Name)
+	}
+	if brief {
+		return invalid("ExpressionAttributeValues can only be specified when using expressions")
 	}
 	verb := "is"
 	if len(all) > 1 {

@@ -42,6 +42,9 @@ func ParseUpdate(text string, placeholders *Placeholders) (*Update, error) {
 }
 
 func parseUpdate(text string, placeholders *Placeholders) (*Update, error) {
+	if len(text) > maxSize { // of an update AWS does not say how long it is
+		return nil, problem("Expression size has exceeded the maximum allowed size;")
+	}
 	base, err := newParser(text)
 	if err != nil {
 		return nil, err

@@ -20,52 +20,90 @@ var (
 	errNoName = awsapi.ValidationException.New("Empty attribute name")
 )
 
+// Wording is one of the two ways in which AWS words what is wrong with a value. Which one it is depends on the operation.
+// https://github.com/paritysuite/dynamodb-conformance/blob/main/tests/tier3/error-messages/valueLayers.test.ts
+type Wording uint8
+
+const (
+	Current Wording = iota // PutItem, UpdateItem, DeleteItem, GetItem, BatchGetItem, Query
+	Older                  // BatchWriteItem, transactions, Scan, PartiQL
+)
+
 // FromAPI returns the item that a request holds, checked: each value has one type, numbers are such as DynamoDB can
 // hold, sets are neither empty nor with duplicates, nesting is bounded. What a table demands of its keys is checked
 // elsewhere.
 func FromAPI(attributes map[string]api.AttributeValue) (Item, error) {
-	return fromMap(attributes, 0)
+	return Current.FromAPI(attributes)
 }
 
 // ValueFromAPI is FromAPI for one value.
-func ValueFromAPI(v api.AttributeValue) (Value, error) { return fromValue(&v, 0) }
+func ValueFromAPI(v api.AttributeValue) (Value, error) { return Current.ValueFromAPI(v) }
 
-func fromMap(attributes map[string]api.AttributeValue, depth int) (Item, error) {
-	it := make(Item, len(attributes))
-	for name, v := range attributes {
-		value, err := fromValue(&v, depth)
-		if name == "" || err != nil {
-			return nil, firstFailure(attributes, depth)
-		}
-		it[name] = value
+// FromAPI is the function of that name, with its errors in this wording.
+func (w Wording) FromAPI(attributes map[string]api.AttributeValue) (Item, error) {
+	it, err := (&reader{wording: w}).item(attributes, 0)
+	if err != nil {
+		return (&reader{wording: w, sorted: true}).item(attributes, 0)
 	}
 	return it, nil
 }
 
-// firstFailure is the error of the first attribute that has one, by name, so that the same request has the same answer.
-func firstFailure(attributes map[string]api.AttributeValue, depth int) error {
-	for _, name := range slices.Sorted(maps.Keys(attributes)) {
-		if name == "" {
-			return errNoName
-		}
-		v := attributes[name]
-		if _, err := fromValue(&v, depth); err != nil {
-			return err
-		}
+// ValueFromAPI is FromAPI for one value.
+func (w Wording) ValueFromAPI(v api.AttributeValue) (Value, error) {
+	value, err := (&reader{wording: w}).value(&v, 0)
+	if err != nil {
+		return (&reader{wording: w, sorted: true}).value(&v, 0)
 	}
-	return nil
+	return value, nil
 }
 
-func fromValue(v *api.AttributeValue, depth int) (Value, error) {
+// reader reads values of a request. One that goes through maps by name finds the same of several errors each time;
+// it is asked once there is an error, and only at the top, lest it be asked again on each level.
+type reader struct {
+	wording Wording
+	sorted  bool
+}
+
+func (r *reader) item(attributes map[string]api.AttributeValue, depth int) (Item, error) {
+	it := make(Item, len(attributes))
+	if r.sorted {
+		for _, name := range slices.Sorted(maps.Keys(attributes)) {
+			v := attributes[name]
+			if err := r.attribute(it, name, &v, depth); err != nil {
+				return nil, err
+			}
+		}
+		return it, nil
+	}
+	for name, v := range attributes {
+		if err := r.attribute(it, name, &v, depth); err != nil {
+			return nil, err
+		}
+	}
+	return it, nil
+}
+
+func (r *reader) attribute(it Item, name string, v *api.AttributeValue, depth int) error {
+	if name == "" {
+		return errNoName
+	}
+	value, err := r.value(v, depth)
+	if err == nil {
+		it[name] = value
+	}
+	return err
+}
+
+func (r *reader) value(v *api.AttributeValue, depth int) (Value, error) {
 	if depth >= maxDepth {
 		return Value{}, errDepth
 	}
 	types, n := typesOf(v)
 	if n == 1 {
-		return read(v, types[0], depth)
+		return r.read(v, types[0], depth)
 	}
 	for _, kind := range types[:n] {
-		if _, err := read(v, kind, depth); err != nil {
+		if _, err := r.read(v, kind, depth); err != nil {
 			return Value{}, err
 		}
 	}
@@ -90,92 +128,129 @@ func typesOf(v *api.AttributeValue) (types [len(kindNames)]Kind, n int) {
 }
 
 // read reads the value's member of one type.
-func read(v *api.AttributeValue, kind Kind, depth int) (Value, error) {
+func (r *reader) read(v *api.AttributeValue, kind Kind, depth int) (Value, error) {
 	switch kind {
 	case S:
 		return String(*v.S), nil
 	case N:
-		return Number(*v.N)
+		return r.number(*v.N)
 	case B:
 		return Bytes(v.B), nil
 	case SS:
-		return stringSet(v.SS)
+		return r.stringSet(v.SS)
 	case NS:
-		return numberSet(v.NS)
+		return r.numberSet(v.NS)
 	case BS:
-		return binarySet(v.BS)
+		return r.binarySet(v.BS)
 	case M:
-		return fromMapValue(v.M, depth)
+		return r.mapValue(v.M, depth)
 	case L:
-		return fromList(v.L, depth)
+		return r.list(v.L, depth)
 	case BOOL:
 		return Boolean(*v.BOOL), nil
 	}
-	return Null(), nil // NULL; false is true, at AWS too
+	if !*v.NULL {
+		return Value{}, invalid("Null attribute value types must have the value of true")
+	}
+	return Null(), nil
 }
 
-func fromMapValue(m map[string]api.AttributeValue, depth int) (Value, error) {
-	it, err := fromMap(m, depth+1)
+func (r *reader) mapValue(m map[string]api.AttributeValue, depth int) (Value, error) {
+	it, err := r.item(m, depth+1)
 	return Map(it), err
 }
 
-func fromList(l []api.AttributeValue, depth int) (Value, error) {
+func (r *reader) list(l []api.AttributeValue, depth int) (Value, error) {
 	list := make([]Value, len(l))
 	for i := range l {
 		var err error
-		if list[i], err = fromValue(&l[i], depth+1); err != nil {
+		if list[i], err = r.value(&l[i], depth+1); err != nil {
 			return Value{}, err
 		}
 	}
 	return List(list...), nil
 }
 
+func (r *reader) number(text string) (Value, error) {
+	v, err := Number(text)
+	if err != nil && r.wording == Older {
+		return v, olderNumberError(text)
+	}
+	return v, err
+}
+
 // The double spaces are AWS's.
-func stringSet(elements []string) (Value, error) {
+func (r *reader) stringSet(elements []string) (Value, error) {
 	if len(elements) == 0 {
 		return Value{}, invalid("An string set  may not be empty")
 	}
 	set := Set(SS, elements...)
-	if len(set.Set) < len(elements) {
+	if len(set.Set) == len(elements) {
+		return set, nil
+	}
+	if r.wording == Older {
 		return Value{}, invalid("Input collection [%s] contains duplicates.", strings.Join(elements, ", "))
 	}
-	return set, nil
+	return Value{}, invalid("Input collection [\"%s\"] contains duplicates.", strings.Join(upToRepeat(elements), "\", \""))
 }
 
-func numberSet(elements []string) (Value, error) {
+func (r *reader) numberSet(elements []string) (Value, error) {
 	if len(elements) == 0 {
 		return Value{}, invalid("An number set  may not be empty")
 	}
 	numbers := make([]string, len(elements))
 	for i, element := range elements {
-		var err error
-		if numbers[i], err = canonicalNumber(element); err != nil {
+		n, err := r.number(element)
+		if err != nil {
 			return Value{}, err
 		}
+		numbers[i] = n.Text
 	}
 	set := Set(NS, numbers...)
-	if len(set.Set) < len(elements) {
+	if len(set.Set) == len(elements) {
+		return set, nil
+	}
+	if r.wording == Older {
 		return Value{}, awsapi.ValidationException.New("Input collection contains duplicates")
 	}
-	return set, nil
+	return Value{}, invalid("Input collection contains duplicates.")
 }
 
-func binarySet(elements [][]byte) (Value, error) {
+// The missing spaces are AWS's.
+func (r *reader) binarySet(elements [][]byte) (Value, error) {
 	if len(elements) == 0 {
 		return Value{}, invalid("Binary sets should not be empty")
 	}
 	texts := make([]string, len(elements))
-	shown := make([]string, len(elements))
 	for i, element := range elements {
 		texts[i] = string(element)
-		shown[i] = base64.StdEncoding.EncodeToString(element)
 	}
 	set := Set(BS, texts...)
-	if len(set.Set) < len(elements) {
-		// The missing space is AWS's.
-		return Value{}, invalid("Input collection [%s]of type BS contains duplicates.", strings.Join(shown, ", "))
+	if len(set.Set) == len(elements) {
+		return set, nil
 	}
-	return set, nil
+	if r.wording == Older {
+		return Value{}, invalid("Input collection [%s]of type BS contains duplicates.", strings.Join(encoded(texts), ", "))
+	}
+	return Value{}, invalid("Input collection [\"%s\"]of type BS contains duplicates.", strings.Join(encoded(upToRepeat(texts)), "\",\""))
+}
+
+// upToRepeat is how the current wording lists elements: in order as far as none is there twice, then as they are.
+func upToRepeat(elements []string) []string {
+	for i, element := range elements {
+		if slices.Contains(elements[:i], element) {
+			return append(slices.Sorted(slices.Values(elements[:i])), elements[i:]...)
+		}
+	}
+	return elements
+}
+
+func encoded(texts []string) []string {
+	out := make([]string, len(texts))
+	for i, text := range texts {
+		out[i] = base64.StdEncoding.EncodeToString([]byte(text))
+	}
+	return out
 }
 
 func invalid(format string, args ...any) error {

@@ -26,13 +26,12 @@ func TestNumber(t *testing.T) {
 	const notNumber = "ValidationException: The parameter cannot be converted to a numeric value"
 	digits38 := strings.Repeat("1234567890", 4)[:38]
 	for text, want := range map[string]string{
-		"1": "1", "-1": "-1", "+1": "1", "0": "0", "-0": "0", "0.0": "0", "0e500": "0", "007": "7", "1.50": "1.5",
 		".5": "0.5", "5.": "5", "1e5": "100000", "1E+2": "100", "12e-3": "0.012", "-0.00120": "-0.0012",
 		digits38: digits38, digits38 + "000": digits38 + "000", "0." + digits38: "0." + digits38,
 		"1e125":                                 "1" + strings.Repeat("0", 125),
 		"1e-130":                                "0." + strings.Repeat("0", 129) + "1",
 		"9." + strings.Repeat("9", 37) + "e125": strings.Repeat("9", 38) + strings.Repeat("0", 88),
-		"":                                      notNumber,
+		"":                                      notNumber + ": ",
 		"x":                                     notNumber + ": x",
 		"-":                                     notNumber + ": -",
 		".":                                     notNumber + ": .",
@@ -44,6 +43,11 @@ func TestNumber(t *testing.T) {
 		"NaN":                                   notNumber + ": NaN",
 		"--1":                                   notNumber + ": --1",
 		"1.2.3":                                 notNumber + ": 1.2.3",
+		"1e2147483648":                          "ValidationException: Number overflow. Attempting to store a number with magnitude larger than supported range",
+		"1e9223372036854775808":                 notNumber + ": 1e9223372036854775808",
+		"0e125":                                 "0",
+		"0e126":                                 "ValidationException: Number overflow. Attempting to store a number with magnitude larger than supported range",
+		"0e-131":                                "ValidationException: Number underflow. Attempting to store a number with magnitude smaller than supported range",
 		"1e126":                                 "ValidationException: Number overflow. Attempting to store a number with magnitude larger than supported range",
 		"1e-131":                                "ValidationException: Number underflow. Attempting to store a number with magnitude smaller than supported range",
 		strings.Repeat("1", 39):                 "ValidationException: Attempting to store more than 38 significant digits in a Number",
@@ -275,14 +279,14 @@ func TestFromAPI(t *testing.T) {
 		"nothing":             {av{}, "ValidationException: Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"},
 		"two types":           {av{S: new("a"), N: new("1")}, "ValidationException: Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes"},
 		"two types, one bad":  {av{S: new("a"), N: new("b")}, "ValidationException: The parameter cannot be converted to a numeric value: b"},
-		"null":                {av{NULL: new(false)}, ""},
+		"null":                {av{NULL: new(false)}, invalid + "Null attribute value types must have the value of true"},
 		"no strings":          {av{SS: []string{}}, invalid + "An string set  may not be empty"},
 		"no numbers":          {av{NS: []string{}}, invalid + "An number set  may not be empty"},
 		"no binaries":         {av{BS: [][]byte{}}, invalid + "Binary sets should not be empty"},
-		"same strings":        {av{SS: []string{"b", "a", "b"}}, invalid + "Input collection [b, a, b] contains duplicates."},
-		"same numbers":        {av{NS: []string{"1", "1.0"}}, "ValidationException: Input collection contains duplicates"},
-		"same binaries":       {av{BS: [][]byte{{98}, {98}}}, invalid + "Input collection [Yg==, Yg==]of type BS contains duplicates."},
-		"bad number in set":   {av{NS: []string{"1", ""}}, "ValidationException: The parameter cannot be converted to a numeric value"},
+		"same strings":        {av{SS: []string{"b", "a", "b"}}, invalid + `Input collection ["a", "b", "b"] contains duplicates.`},
+		"same numbers":        {av{NS: []string{"1", "1.0"}}, invalid + "Input collection contains duplicates."},
+		"same binaries":       {av{BS: [][]byte{{98}, {97}, {97}}}, invalid + `Input collection ["YQ==","Yg==","YQ=="]of type BS contains duplicates.`},
+		"bad number in set":   {av{NS: []string{"1", ""}}, "ValidationException: The parameter cannot be converted to a numeric value: "},
 		"bad number in depth": {av{M: map[string]av{"a": {L: []av{{N: new("x")}}}}}, "ValidationException: The parameter cannot be converted to a numeric value: x"},
 		"no name":             {av{M: map[string]av{"": {S: new("x")}}}, "ValidationException: Empty attribute name"},
 	} {
@@ -294,6 +298,47 @@ func TestFromAPI(t *testing.T) {
 		if got != c.want {
 			t.Errorf("%s: got %q, want %q", name, got, c.want)
 		}
+	}
+}
+
+// TestOlderWording holds what operations answer that check values in the older way.
+// https://github.com/paritysuite/dynamodb-conformance/blob/main/tests/tier3/error-messages/valueLayers.test.ts
+// https://github.com/paritysuite/dynamodb-conformance/blob/main/tests/tier3/error-messages/partiqlParameterNumbers.test.ts
+func TestOlderWording(t *testing.T) {
+	type av = api.AttributeValue
+	const (
+		invalid   = "ValidationException: One or more parameter values were invalid: "
+		notNumber = "ValidationException: The parameter cannot be converted to a numeric value"
+	)
+	for name, c := range map[string]struct {
+		v    av
+		want string
+	}{
+		"same strings":    {av{SS: []string{"b", "a", "b"}}, invalid + "Input collection [b, a, b] contains duplicates."},
+		"same numbers":    {av{NS: []string{"1", "1.0"}}, "ValidationException: Input collection contains duplicates"},
+		"same binaries":   {av{BS: [][]byte{{98}, {98}}}, invalid + "Input collection [Yg==, Yg==]of type BS contains duplicates."},
+		"no digits":       {av{NS: []string{"1", ""}}, notNumber},
+		"letters":         {av{N: new("abc")}, notNumber + ": abc"},
+		"large":           {av{N: new("1e126")}, errOverflow.Error()},
+		"long exponent":   {av{N: new("1e2147483648")}, notNumber + ": 1e2147483648"},
+		"tiny":            {av{N: new("1e-2147483648")}, notNumber + ": 1e-2147483648"},
+		"longer than int": {av{N: new("1e2147483647")}, errUnderflow.Error()},
+	} {
+		_, err := Older.ValueFromAPI(c.v)
+		if err == nil || err.Error() != c.want {
+			t.Errorf("%s: got %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+// TestFarTooDeep takes a value apart once or twice, however deep it is: not twice on each level.
+func TestFarTooDeep(t *testing.T) {
+	v := api.AttributeValue{S: new("x")}
+	for range 2000 {
+		v = api.AttributeValue{M: map[string]api.AttributeValue{"a": v, "b": {S: new("y")}}}
+	}
+	if _, err := ValueFromAPI(v); err != errDepth {
+		t.Error(err)
 	}
 }
 

@@ -2,6 +2,7 @@ package item
 
 import (
 	"cmp"
+	"math"
 	"math/big"
 	"strconv"
 	"strings"
@@ -15,6 +16,7 @@ const (
 	maxDigits    = 38
 	maxMagnitude = 125
 	minMagnitude = -130
+	maxExponent  = 1 << 40 // beyond it exponents are all the same
 )
 
 var (
@@ -28,6 +30,7 @@ type decimal struct {
 	negative  bool
 	digits    string // without zeros at either end
 	magnitude int
+	exponent  int // as it was written
 }
 
 // Number returns an N, checked, in the form in which DynamoDB prints it: plain, without an exponent, a plus sign or
@@ -47,17 +50,32 @@ func canonicalNumber(text string) (string, error) {
 	if isPlainInteger(text) {
 		return text, nil
 	}
-	if text == "" {
-		return "", awsapi.ValidationException.New("The parameter cannot be converted to a numeric value")
-	}
 	d, ok := parseDecimal(text)
 	if !ok {
-		return "", awsapi.ValidationException.New("The parameter cannot be converted to a numeric value: %s", text)
+		return "", errNotNumeric(text)
 	}
 	if err := d.check(); err != nil {
 		return "", err
 	}
 	return d.String(), nil
+}
+
+func errNotNumeric(text string) error {
+	return awsapi.ValidationException.New("The parameter cannot be converted to a numeric value: %s", text)
+}
+
+// olderNumberError is the error of a text that is no number, as Java's BigDecimal has it: its exponents have 32 bits, and
+// so has what is reckoned with them.
+func olderNumberError(text string) error {
+	d, ok := parseDecimal(text)
+	switch {
+	case text == "":
+		return awsapi.ValidationException.New("The parameter cannot be converted to a numeric value")
+	case !ok || d.exponent != int(int32(d.exponent)) || d.exponent == math.MinInt32:
+		return errNotNumeric(text)
+	}
+	d.magnitude = int(int32(d.magnitude+1)) - 1
+	return d.check()
 }
 
 // isPlainInteger finds the usual case: an integer that is canonical already.
@@ -79,11 +97,11 @@ func parseDecimal(text string) (decimal, bool) {
 	var d decimal
 	mantissa, exponent := text, 0
 	if i := strings.IndexAny(text, "eE"); i >= 0 {
-		n, err := strconv.ParseInt(text[i+1:], 10, 32)
+		n, err := strconv.ParseInt(text[i+1:], 10, 64)
 		if err != nil || strings.Contains(text[i+1:], "_") {
 			return d, false
 		}
-		mantissa, exponent = text[:i], int(n)
+		mantissa, exponent = text[:i], int(min(max(n, -maxExponent), maxExponent))
 	}
 	if mantissa != "" && (mantissa[0] == '-' || mantissa[0] == '+') {
 		d.negative = mantissa[0] == '-'
@@ -97,17 +115,16 @@ func parseDecimal(text string) (decimal, bool) {
 	digits := strings.TrimLeft(all, "0")
 	d.magnitude = len(whole) - 1 - (len(all) - len(digits)) + exponent
 	d.digits = strings.TrimRight(digits, "0")
+	d.exponent = exponent
 	if d.digits == "" {
-		return decimal{}, true
+		return decimal{exponent: exponent, magnitude: exponent}, true
 	}
 	return d, true
 }
 
-// check is the error of a number that DynamoDB cannot hold.
+// check is the error of a number that DynamoDB cannot hold. A zero is as large as its exponent has it.
 func (d decimal) check() error {
 	switch {
-	case d.digits == "":
-		return nil
 	case d.magnitude > maxMagnitude:
 		return errOverflow
 	case d.magnitude < minMagnitude:

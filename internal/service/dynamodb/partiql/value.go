@@ -234,5 +234,5 @@ func setOf(elements []item.Value) (item.Value, error) {
 			v.BS = append(v.BS, []byte(e.Text))
 		}
 	}
-	return item.ValueFromAPI(v)
+	return item.Older.ValueFromAPI(v)
 }
