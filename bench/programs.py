@@ -17,6 +17,8 @@ ECHO = "def handler(event, context): return event\n"
 BOTO3 = "import boto3\ns3 = boto3.client('s3')\n"
 # Busy for a second, so that each of many simultaneous invocations needs an environment of its own.
 BUSY = BOTO3 + "import time\ndef handler(event, context):\n    time.sleep(1)\n    return event\n"
+# Ends its environment where it is told to, so that the next one can be measured without a change of the function.
+PANDAS = "import os, pandas\ndef handler(event, context):\n    return os._exit(1) if event == 'end' else event\n"
 LOAD = CACHE / "load"
 
 # An environment takes less of its own where the interpreter has immortal objects, from Python 3.12 on.
@@ -27,7 +29,7 @@ FUNCTIONS = {
     "python": ("python3.11", "app.handler", lambda: {"app.py": ECHO}),
     "python, boto3 client": ("python3.11", "app.handler", lambda: {"app.py": BOTO3 + ECHO}),
     **{f"{version}, busy": (version, "app.handler", lambda: {"app.py": BUSY}) for version in PYTHONS},
-    "python, pandas layer": ("python3.11", "app.handler", lambda: {"app.py": "import pandas\n" + ECHO}),
+    "python, pandas layer": ("python3.11", "app.handler", lambda: {"app.py": PANDAS}),
     "node": ("nodejs20.x", "index.handler", lambda: {"index.js": "exports.handler = async (event) => event;\n"}),
     "static binary, aws-lambda-go": ("provided.al2023", "bootstrap", lambda: {"bootstrap": (CACHE / "echo").read_bytes()}),
     "static binary, plain socket": ("provided.al2023", "bootstrap", lambda: {"bootstrap": (CACHE / "fastecho").read_bytes()}),
