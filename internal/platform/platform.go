@@ -62,7 +62,7 @@ type Options struct {
 
 // storeCache is how much of the store's tables stays in memory, once it was read: enough for the indexes and
 // the filters of some ten million small items.
-const storeCache = 112 << 20
+const storeCache = 64 << 20
 
 // Platform is a running platform.
 type Platform struct {
