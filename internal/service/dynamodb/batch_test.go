@@ -147,12 +147,12 @@ func TestTransactionToken(t *testing.T) {
 		n("3"),
 	})
 	for range 3 {
-		r.advance(3 * time.Minute)
+		r.clock.Add(3 * time.Minute)
 		if err := r.forgetTokens(r.ctx); err != nil {
 			t.Fatal(err)
 		}
 		r.run([]step{{"TransactWriteItems", add("one", "1"), `{}`}, n("3")})
 	}
-	r.advance(2 * time.Minute)
+	r.clock.Add(2 * time.Minute)
 	r.run([]step{{"TransactWriteItems", add("one", "1"), `{}`}, n("4")})
 }

@@ -7,12 +7,12 @@ import (
 	"log/slog"
 	"reflect"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"cirro/internal/awsapi"
 	api "cirro/internal/awsapi/dynamodb"
+	"cirro/internal/standing"
 	"cirro/internal/store/pebble"
 )
 
@@ -20,10 +20,8 @@ import (
 type itemRig struct {
 	*Service
 	testing.TB
-	ctx context.Context
-
-	mu  sync.Mutex
-	now time.Time
+	ctx   context.Context
+	clock *standing.Clock
 }
 
 func newItemRig(t testing.TB) *itemRig {
@@ -32,8 +30,8 @@ func newItemRig(t testing.TB) *itemRig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &itemRig{TB: t, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
-	r.Service = New(Deps{Store: st, Clock: r.clock, Log: slog.New(slog.DiscardHandler)})
+	r := &itemRig{TB: t, clock: standing.At(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))}
+	r.Service = New(Deps{Store: st, Clock: r.clock.Now, Log: slog.New(slog.DiscardHandler)})
 	t.Cleanup(func() {
 		if err := errors.Join(r.Service.Close(), st.Close()); err != nil {
 			t.Error(err)
@@ -46,18 +44,6 @@ func newItemRig(t testing.TB) *itemRig {
 // requestContext is that of a request of the default account.
 func requestContext() context.Context {
 	return awsapi.WithRequest(context.Background(), &awsapi.Request{Region: "eu-west-1", Principal: awsapi.RootPrincipal(awsapi.DefaultAccount, "test")})
-}
-
-func (r *itemRig) clock() time.Time {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.now
-}
-
-func (r *itemRig) advance(d time.Duration) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.now = r.now.Add(d)
 }
 
 // do calls the operation with an input in JSON, and returns its output as JSON, or its error as "Code: message".
