@@ -3,16 +3,15 @@ package dynamodb
 import (
 	"context"
 
-	"cirro/internal/awsapi"
 	api "cirro/internal/awsapi/dynamodb"
 	"cirro/internal/service/dynamodb/item"
 )
 
 // DeleteItem deletes an item, if there is one.
 func (s *Service) DeleteItem(ctx context.Context, in *api.DeleteItemInput) (*api.DeleteItemOutput, error) {
-	returns := awsapi.Val(in.ReturnValues)
-	if returns != "" && returns != api.ReturnValueNone && returns != api.ReturnValueAllOld {
-		return nil, counted(errReturnValues())
+	wantsOld, err := returnsOld(in.ReturnValues)
+	if err != nil {
+		return nil, err
 	}
 	x, err := (&expressions{operation: opWrite, single: true, Condition: in.ConditionExpression, Names: in.ExpressionAttributeNames, Values: in.ExpressionAttributeValues,
 		Expected: in.Expected, Operator: in.ConditionalOperator}).parse()
@@ -37,13 +36,13 @@ func (s *Service) DeleteItem(ctx context.Context, in *api.DeleteItemInput) (*api
 	}
 	m := newMeter(in.ReturnConsumedCapacity, in.TableName, true, 1)
 	o, err := s.alone(ctx, &change{table: t.Table, action: deleting, key: k, attrs: key, condition: x.condition,
-		reveal: reveals(in.ReturnValuesOnConditionCheckFailure), curious: m != nil || returns == api.ReturnValueAllOld})
+		reveal: reveals(in.ReturnValuesOnConditionCheckFailure), curious: m != nil || wantsOld})
 	if err != nil {
 		return nil, err
 	}
 	m.wrote(t.Table, o.old, nil)
 	out := &api.DeleteItemOutput{ConsumedCapacity: m.report(), ItemCollectionMetrics: collection(in.ReturnItemCollectionMetrics, t.Table, key)}
-	if returns == api.ReturnValueAllOld {
+	if wantsOld {
 		out.Attributes = o.old.API()
 	}
 	return out, nil

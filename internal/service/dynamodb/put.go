@@ -14,9 +14,9 @@ func (s *Service) PutItem(ctx context.Context, in *api.PutItemInput) (*api.PutIt
 	if err != nil {
 		return nil, counted(err)
 	}
-	returns := awsapi.Val(in.ReturnValues)
-	if returns != "" && returns != api.ReturnValueNone && returns != api.ReturnValueAllOld {
-		return nil, counted(errReturnValues())
+	wantsOld, err := returnsOld(in.ReturnValues)
+	if err != nil {
+		return nil, err
 	}
 	x, err := (&expressions{operation: opWrite, single: true, Condition: in.ConditionExpression, Names: in.ExpressionAttributeNames, Values: in.ExpressionAttributeValues,
 		Expected: in.Expected, Operator: in.ConditionalOperator}).parse()
@@ -40,14 +40,25 @@ func (s *Service) PutItem(ctx context.Context, in *api.PutItemInput) (*api.PutIt
 	}
 	m := newMeter(in.ReturnConsumedCapacity, in.TableName, true, 1)
 	o, err := s.alone(ctx, &change{table: t.Table, action: putting, key: k, attrs: it, condition: x.condition,
-		reveal: reveals(in.ReturnValuesOnConditionCheckFailure), curious: m != nil || returns == api.ReturnValueAllOld})
+		reveal: reveals(in.ReturnValuesOnConditionCheckFailure), curious: m != nil || wantsOld})
 	if err != nil {
 		return nil, err
 	}
 	m.wrote(t.Table, o.old, o.now)
 	out := &api.PutItemOutput{ConsumedCapacity: m.report(), ItemCollectionMetrics: collection(in.ReturnItemCollectionMetrics, t.Table, it)}
-	if returns == api.ReturnValueAllOld {
+	if wantsOld {
 		out.Attributes = o.old.API()
 	}
 	return out, nil
+}
+
+// returnsOld says whether a put or a deletion answers with the item that was there: it can with nothing else.
+func returnsOld(values *string) (bool, error) {
+	switch awsapi.Val(values) {
+	case "", api.ReturnValueNone:
+		return false, nil
+	case api.ReturnValueAllOld:
+		return true, nil
+	}
+	return false, counted(errReturnValues())
 }
