@@ -377,26 +377,32 @@ print(asyncio.run(f()))`, "[1, 2]"},
 	})
 }
 
-// What two interpreters draw is never the same.
-func TestRandomnessIsNotShared(t *testing.T) {
-	nests(t, "", func(t *testing.T, n *nest) {
-		seen := map[string]bool{}
-		for range 3 {
-			out := n.egg().run(`
+// draws prints what each generator of the interpreter draws next.
+const draws = `
 import random, uuid, secrets, ssl, tempfile, os
 for x in random.random(), random.Random().random(), random.SystemRandom().random(), uuid.uuid4(), uuid.uuid1(), secrets.token_hex(), ssl.RAND_bytes(16).hex(), os.urandom(8).hex(), next(tempfile._get_candidate_names()): print(x)
-`, nil)
-			for _, line := range strings.Split(out, "\n") {
-				if seen[line] {
-					t.Errorf("%s was drawn twice", line)
-				}
-				seen[line] = true
+`
+
+// drawsDiffer runs draws in three interpreters: none draws what another one drew.
+func (n *nest) drawsDiffer(t *testing.T) {
+	t.Helper()
+	seen := map[string]bool{}
+	for range 3 {
+		for _, line := range strings.Split(n.egg().run(draws, nil), "\n") {
+			if seen[line] {
+				t.Errorf("%s was drawn twice", line)
 			}
+			seen[line] = true
 		}
-		if len(seen) != 27 {
-			t.Errorf("%d draws", len(seen))
-		}
-	})
+	}
+	if len(seen) != 27 {
+		t.Errorf("%d draws", len(seen))
+	}
+}
+
+// What two interpreters draw is never the same.
+func TestRandomnessIsNotShared(t *testing.T) {
+	nests(t, "", func(t *testing.T, n *nest) { n.drawsDiffer(t) })
 }
 
 // A module of the function's own comes before one of the same name that was loaded ahead.
