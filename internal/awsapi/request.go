@@ -55,7 +55,10 @@ type Request struct {
 	Endpoint  string // scheme and host as the client addressed them: "http://127.0.0.1:4566"
 	Time      time.Time
 	TraceID   string // X-Amzn-Trace-Id as it came, "" for none
-	Ready     *Ready // takes a member as JSON; nil where the reply is to be values
+	// Wait is how long a read of a stream that finds no records may wait for the first. Only callers within
+	// the platform set it: AWS has no such parameter.
+	Wait  time.Duration
+	Ready *Ready // takes a member as JSON; nil where the reply is to be values
 }
 
 // Account is the account the request acts in.

@@ -74,8 +74,14 @@ var layers = []struct {
 	{"cirro/internal/sandbox", []string{"cirro/internal/sandbox", "cirro/internal/rawio"}},
 	{"cirro/internal/rawio", nil},
 	{"cirro/internal/identity", []string{"cirro/internal/awsapi", "cirro/internal/store"}},
+	{"cirro/internal/courier", []string{"cirro/internal/awsapi", "cirro/internal/store"}},
+	{"cirro/internal/eventpattern", nil},
+	{"cirro/internal/target", []string{"cirro/internal/awsapi", "cirro/internal/courier"}},
+	{"cirro/internal/eventsource", []string{"cirro/internal/awsapi", "cirro/internal/store", "cirro/internal/courier",
+		"cirro/internal/eventpattern"}},
 	{"cirro/internal/service/", []string{"cirro/internal/awsapi", "cirro/internal/store", "cirro/internal/blob",
-		"cirro/internal/identity", "cirro/internal/sandbox"}},
+		"cirro/internal/identity", "cirro/internal/sandbox", "cirro/internal/courier", "cirro/internal/eventpattern",
+		"cirro/internal/eventsource", "cirro/internal/target"}},
 }
 
 type listed struct {

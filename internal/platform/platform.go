@@ -17,9 +17,16 @@ import (
 	scalingapi "cirro/internal/awsapi/applicationautoscaling"
 	dynamodbapi "cirro/internal/awsapi/dynamodb"
 	streamsapi "cirro/internal/awsapi/dynamodbstreams"
+	eventsapi "cirro/internal/awsapi/events"
 	iamapi "cirro/internal/awsapi/iam"
+	kinesisapi "cirro/internal/awsapi/kinesis"
 	lambdaapi "cirro/internal/awsapi/lambda"
 	logsapi "cirro/internal/awsapi/logs"
+	pipesapi "cirro/internal/awsapi/pipes"
+	s3api "cirro/internal/awsapi/s3"
+	schedulerapi "cirro/internal/awsapi/scheduler"
+	snsapi "cirro/internal/awsapi/sns"
+	sqsapi "cirro/internal/awsapi/sqs"
 	stsapi "cirro/internal/awsapi/sts"
 	"cirro/internal/blob/dir"
 	"cirro/internal/endpoint"
@@ -32,9 +39,16 @@ import (
 	"cirro/internal/service/apigateway/headercase"
 	"cirro/internal/service/applicationautoscaling"
 	"cirro/internal/service/dynamodb"
+	"cirro/internal/service/eventbridge"
 	"cirro/internal/service/iam"
+	"cirro/internal/service/kinesis"
 	"cirro/internal/service/lambda"
 	"cirro/internal/service/logs"
+	"cirro/internal/service/pipes"
+	"cirro/internal/service/s3"
+	"cirro/internal/service/scheduler"
+	"cirro/internal/service/sns"
+	"cirro/internal/service/sqs"
 	"cirro/internal/service/sts"
 	"cirro/internal/store"
 	"cirro/internal/store/pebble"
@@ -201,6 +215,20 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 	tables := dynamodb.New(dynamodb.Deps{Store: st, Caller: front, Log: o.Log,
 		ExpiryInterval: o.ExpiryInterval, StreamRetention: o.StreamRetention})
 	p.onClose(tables.Close)
+	queues := sqs.New(sqs.Deps{Store: st, Caller: front, Log: o.Log})
+	p.onClose(queues.Close)
+	buckets := s3.New(s3.Deps{Store: st, Blobs: blobs, Caller: front, Log: o.Log})
+	p.onClose(buckets.Close)
+	topics := sns.New(sns.Deps{Store: st, Caller: front, Log: o.Log})
+	p.onClose(topics.Close)
+	buses := eventbridge.New(eventbridge.Deps{Store: st, Caller: front, Log: o.Log})
+	p.onClose(buses.Close)
+	streams := kinesis.New(kinesis.Deps{Store: st, Caller: front, Log: o.Log})
+	p.onClose(streams.Close)
+	schedules := scheduler.New(scheduler.Deps{Store: st, Caller: front, Log: o.Log})
+	p.onClose(schedules.Close)
+	pipeline := pipes.New(pipes.Deps{Store: st, Caller: front, Log: o.Log})
+	p.onClose(pipeline.Close)
 	front.Register(&logsapi.Service, logService)
 	front.Register(&lambdaapi.Service, functions)
 	front.Register(&apigatewayapi.Service, gateway)
@@ -212,6 +240,13 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 	}
 	front.Register(&streamsapi.Service, tables.Streams())
 	front.Register(&iamapi.Service, iam.New(st))
+	front.Register(&sqsapi.Service, queues)
+	front.Register(&s3api.Service, buckets)
+	front.Register(&snsapi.Service, topics)
+	front.Register(&eventsapi.Service, buses)
+	front.Register(&kinesisapi.Service, streams)
+	front.Register(&schedulerapi.Service, schedules)
+	front.Register(&pipesapi.Service, pipeline)
 	front.Register(&stsapi.Service, sts.New(authority, front))
 	front.Mount(isHealth, http.HandlerFunc(health))
 	front.Mount(gateway.Match, gateway)
@@ -222,6 +257,13 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 	functions.Start(ctx)
 	scaling.Start(ctx)
 	tables.Start(ctx)
+	queues.Start(ctx)
+	buckets.Start(ctx)
+	topics.Start(ctx)
+	buses.Start(ctx)
+	streams.Start(ctx)
+	schedules.Start(ctx)
+	pipeline.Start(ctx)
 	return nil
 }
 

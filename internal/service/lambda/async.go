@@ -3,22 +3,17 @@ package lambda
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"time"
 
 	"cirro/internal/awsapi"
 	api "cirro/internal/awsapi/lambda"
+	"cirro/internal/courier"
 	"cirro/internal/sandbox"
 	"cirro/internal/store"
 )
 
-// The queue that asynchronous invocations wait in, and how they are leased from it: a node that dies
-// leaves its invocations to others, or to itself after a restart, when their leases end.
-const (
-	eventQueue = "lambda/events"
-	leaseTime  = 15 * time.Second
-	batch      = 16
-)
+// eventQueue is the queue that asynchronous invocations wait in.
+const eventQueue = "lambda/events"
 
 // How asynchronous invocations are retried. Delays after a function's own errors come from AWS's
 // documentation, as do those after throttling and errors of the platform, which double from the
@@ -63,79 +58,23 @@ func (s *Service) enqueue(ctx context.Context, r *route, payload []byte) error {
 // runEvents runs what is in the queue until ctx ends. As many are under way at once as an account may
 // have; the rest wait in the queue.
 func (s *Service) runEvents(ctx context.Context) {
-	s.consume(ctx, eventQueue, s.Concurrency, s.runEvent)
+	s.carry(ctx, eventQueue, s.Concurrency, s.runEvent)
 }
 
-// consume handles a queue's messages, at most workers at once, until ctx ends and all are handled.
-func (s *Service) consume(ctx context.Context, queue string, workers int, handle func(context.Context, store.Message)) {
-	slots := make(chan struct{}, workers)
-	for ctx.Err() == nil {
-		n := reserve(ctx, slots, batch)
-		if n == 0 {
-			break
-		}
-		messages, err := s.Store.Receive(ctx, queue, store.ReceiveOptions{Max: n, Lease: leaseTime, Wait: 20 * time.Second})
-		if err != nil && ctx.Err() == nil {
-			s.Log.Error("lambda: receive", "queue", queue, "error", err)
-			sleep(ctx, time.Second)
-		}
-		for range n - len(messages) {
-			<-slots
-		}
-		for _, m := range messages {
-			s.done.Go(func() {
-				defer func() { <-slots }()
-				handle(ctx, m)
-			})
-		}
-	}
+// carry has a queue's messages handled, at most so many at once, until ctx ends and all are.
+func (s *Service) carry(ctx context.Context, queue string, atOnce int, handle func(context.Context, store.Message) courier.Verdict) {
+	c := courier.Courier{Store: s.Store, Queue: queue, AtOnce: atOnce, Handle: handle, Log: s.Log}
+	c.Run(ctx)
 }
 
-// reserve takes 1 to n of the free slots, waiting for the first; 0 says that ctx ended.
-func reserve(ctx context.Context, slots chan struct{}, n int) (got int) {
-	select {
-	case slots <- struct{}{}:
-	case <-ctx.Done():
-		return 0
-	}
-	for got = 1; got < n; got++ {
-		select {
-		case slots <- struct{}{}:
-		default:
-			return got
-		}
-	}
-	return got
-}
-
-// runEvent makes one attempt to run a message's event and settles what becomes of it.
-func (s *Service) runEvent(ctx context.Context, m store.Message) {
+// runEvent makes one attempt to run a message's event and says what becomes of it.
+func (s *Service) runEvent(ctx context.Context, m store.Message) courier.Verdict {
 	ev, err := decodeEvent(m.Body)
 	if err != nil {
 		s.Log.Error("lambda: an event cannot be read and is dropped", "error", err)
-		s.settle(m.Lease, verdict{})
-		return
+		return courier.Verdict{}
 	}
-	release := s.keep(ctx, m.Lease)
-	v := s.attempt(ctx, ev, m.Deliveries)
-	release()
-	s.settle(m.Lease, v)
-}
-
-// keep extends a lease while its message is being handled.
-func (s *Service) keep(ctx context.Context, l store.Lease) (release func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		every(ctx, leaseTime/3, nil, func() {
-			err := s.Store.Update(ctx, func(tx store.Tx) error { return tx.Extend(l, leaseTime) })
-			if errors.Is(err, store.ErrLeaseLost) {
-				cancel()
-			}
-		})
-	}()
-	return func() { cancel(); <-ended }
+	return s.attempt(ctx, ev, m.Deliveries).settled()
 }
 
 // verdict says what becomes of a message: it goes back to the queue, or is replaced by an event to
@@ -147,15 +86,12 @@ type verdict struct {
 	deliveries []delivery
 }
 
-// settle carries out a verdict, even while the service is closing.
-func (s *Service) settle(l store.Lease, v verdict) {
-	err := s.Store.Update(context.Background(), func(tx store.Tx) error {
-		if v.back {
-			return tx.Extend(l, v.after)
-		}
-		if err := tx.Ack(l); err != nil {
-			return err
-		}
+// settled is the verdict as the courier carries it out.
+func (v verdict) settled() courier.Verdict {
+	if v.back {
+		return courier.Again(v.after)
+	}
+	return courier.Verdict{Then: func(tx store.Tx) error {
 		if v.retry != nil {
 			if _, err := tx.Enqueue(eventQueue, store.NewMessage{Body: v.retry.encode(), Delay: v.after}); err != nil {
 				return err
@@ -167,11 +103,7 @@ func (s *Service) settle(l store.Lease, v verdict) {
 			}
 		}
 		return nil
-	})
-	// Where the lease is lost, the message is another's to settle: the function runs at least once.
-	if err != nil && !errors.Is(err, store.ErrLeaseLost) {
-		s.Log.Error("lambda: settle", "queue", l.Queue, "message", l.ID, "error", err)
-	}
+	}}
 }
 
 // attempt runs an event once, if it may run now.
@@ -248,11 +180,7 @@ func (s *Service) later(ctx context.Context, deliveries int, cause error) verdic
 	if !errors.Is(cause, api.TooManyRequestsException) {
 		s.Log.Warn("lambda: an event waits", "error", cause)
 	}
-	delay := longestBackoff
-	if deliveries < 10 {
-		delay = min(delay, shortestBackoff<<max(0, deliveries-1))
-	}
-	return verdict{back: true, after: s.scaled(delay)}
+	return verdict{back: true, after: s.backoff(deliveries)}
 }
 
 // retryDelay is the time between an attempt that failed and the next.
@@ -263,10 +191,16 @@ func (s *Service) retryDelay(attempts int) time.Duration {
 	return s.scaled(laterRetry)
 }
 
+// backoff is the time between an attempt that could not be made and the next.
+func (s *Service) backoff(attempts int) time.Duration {
+	d := courier.Backoff{Shortest: shortestBackoff, Longest: longestBackoff}.After(attempts)
+	return time.Duration(float64(d) * s.RetryScale)
+}
+
 // scaled is a delay as RetryScale has it, give or take a tenth, so that what failed together does not
 // come back together.
 func (s *Service) scaled(d time.Duration) time.Duration {
-	return time.Duration(float64(d) * s.RetryScale * (0.9 + rand.Float64()/5))
+	return time.Duration(float64(courier.Jitter(d)) * s.RetryScale)
 }
 
 // maxAge is how old an event may get before it is given up.

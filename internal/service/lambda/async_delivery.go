@@ -3,9 +3,7 @@ package lambda
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -14,6 +12,7 @@ import (
 	api "cirro/internal/awsapi/lambda"
 	snsapi "cirro/internal/awsapi/sns"
 	sqsapi "cirro/internal/awsapi/sqs"
+	"cirro/internal/courier"
 	"cirro/internal/store"
 
 	"github.com/google/uuid"
@@ -50,41 +49,28 @@ func (d *delivery) encode() []byte {
 
 // deliverOutcomes delivers what is in the queue until ctx ends.
 func (s *Service) deliverOutcomes(ctx context.Context) {
-	s.consume(ctx, deliveryQueue, deliverAtOnce, s.deliverMessage)
+	s.carry(ctx, deliveryQueue, deliverAtOnce, s.deliverMessage)
 }
 
-func (s *Service) deliverMessage(ctx context.Context, m store.Message) {
+func (s *Service) deliverMessage(ctx context.Context, m store.Message) courier.Verdict {
 	var d delivery
 	if err := json.Unmarshal(m.Body, &d); err != nil {
 		s.Log.Error("lambda: a delivery cannot be read and is dropped", "error", err)
-		s.settle(m.Lease, verdict{})
-		return
+		return courier.Verdict{}
 	}
-	release := s.keep(ctx, m.Lease)
 	err := s.deliver(ctx, &d)
-	release()
 	switch {
 	case err == nil:
-		s.settle(m.Lease, verdict{})
+		return courier.Verdict{}
 	case ctx.Err() != nil:
-		s.settle(m.Lease, verdict{back: true})
-	case m.Deliveries < deliveryAttempts && passing(err):
-		s.settle(m.Lease, verdict{back: true, after: s.scaled(shortestBackoff << (m.Deliveries - 1))})
-	default:
-		// AWS drops it too, and counts it in the metric DestinationDeliveryFailures.
-		s.Log.Error("lambda: an asynchronous invocation's outcome could not be delivered", "function", d.FunctionARN,
-			"request", d.RequestID, "condition", d.Condition, "target", d.Target, "error", err)
-		s.settle(m.Lease, verdict{})
+		return courier.Again(0)
+	case m.Deliveries < deliveryAttempts && courier.Passing(err):
+		return courier.Again(s.backoff(m.Deliveries))
 	}
-}
-
-// passing reports whether an error may go away by itself.
-func passing(err error) bool {
-	var e *awsapi.Error
-	if !errors.As(err, &e) {
-		return true
-	}
-	return e.Type.Code != awsapi.NotImplemented.Code && (e.Type.Server || e.Type.Status == http.StatusTooManyRequests)
+	// AWS drops it too, and counts it in the metric DestinationDeliveryFailures.
+	s.Log.Error("lambda: an asynchronous invocation's outcome could not be delivered", "function", d.FunctionARN,
+		"request", d.RequestID, "condition", d.Condition, "target", d.Target, "error", err)
+	return courier.Verdict{}
 }
 
 // deliver calls the target as the function's role would.

@@ -3,7 +3,6 @@ package lambda
 import (
 	"context"
 	"errors"
-	"time"
 
 	api "cirro/internal/awsapi/lambda"
 	"cirro/internal/store"
@@ -145,19 +144,4 @@ func (s *Service) background(f func(context.Context)) {
 		return
 	}
 	s.done.Go(func() { f(s.ctx) })
-}
-
-// every calls f at intervals, and whenever wake says so, until ctx ends.
-func every(ctx context.Context, interval time.Duration, wake <-chan struct{}, f func()) {
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		case <-wake:
-		}
-		f()
-	}
 }
