@@ -1,4 +1,4 @@
-"""A shop's order desk behind a REST API.
+"""A shop's order desk: a REST API, a queue, and a bucket for whole files of orders.
 
 GET  /products         what is sold
 GET  /products/{sku}   one product
@@ -7,6 +7,10 @@ POST /orders           {"items": [{"sku": "tea", "quantity": 2}]} makes a priced
 GET  /orders           the latest orders
 GET  /orders/{id}      one order
 
+A message in the queue is an order as POST takes it: {"items": …}. A file in the bucket under incoming/ has an
+order in each line; they go to the queue, and the file moves to done/. What cannot be an order ends in the
+dead-letter queue.
+
 Orders and the keys of requests lie in one table. pk and sk name an item; the index by-time has the orders
 in the order in which they were made; a key is forgotten a day after.
 """
@@ -14,6 +18,7 @@ import json
 import logging
 import os
 import time
+import urllib.parse
 import uuid
 from decimal import Decimal
 
@@ -29,8 +34,8 @@ PRODUCTS = {p["sku"]: p for p in (
     {"sku": "pot", "name": "Glass teapot, 1 l", "cents": 3400},
 )}
 
-
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
+sqs, s3 = boto3.client("sqs"), boto3.client("s3")
 
 
 class ValidationError(Exception):
@@ -61,6 +66,42 @@ def api_handler(event, context):
     except Exception:
         logger.exception("Unhandled error")
         return response(500, {"error": "Internal server error"})
+
+
+def queue_handler(event, context):
+    """Places the orders of a batch of messages; those that failed, and only those, come again."""
+    failed = []
+    for record in event["Records"]:
+        key = record["messageAttributes"].get("Idempotency-Key", {}).get("stringValue", record["messageId"])
+        try:
+            place_order(json.loads(record["body"]), key)
+        except Exception:
+            logger.exception("message %s", record["messageId"])
+            failed.append({"itemIdentifier": record["messageId"]})
+    return {"batchItemFailures": failed}
+
+
+def upload_handler(event, context):
+    """Sends each line of a file to the queue, and moves the file away. A line is known by its place, so that a file
+    that is read twice makes no order twice."""
+    for record in event["Records"]:
+        bucket, key = record["s3"]["bucket"]["name"], urllib.parse.unquote_plus(record["s3"]["object"]["key"])
+        lines = [line.decode() for line in s3.get_object(Bucket=bucket, Key=key)["Body"].iter_lines()]
+        orders = [(f"{record['s3']['object']['eTag']}#{n}", line) for n, line in enumerate(lines) if line.strip()]
+        for first in range(0, len(orders), 10):
+            send(orders[first:first + 10])
+        s3.copy_object(Bucket=bucket, Key=key.replace("incoming/", "done/", 1), CopySource={"Bucket": bucket, "Key": key})
+        s3.delete_object(Bucket=bucket, Key=key)
+        logger.info("%s: %d orders", key, len(orders))
+
+
+def send(orders):
+    entries = [{"Id": str(i), "MessageBody": order,
+                "MessageAttributes": {"Idempotency-Key": {"DataType": "String", "StringValue": key}}}
+               for i, (key, order) in enumerate(orders)]
+    failed = sqs.send_message_batch(QueueUrl=os.environ["QUEUE"], Entries=entries).get("Failed")
+    if failed:
+        raise RuntimeError(f"not sent: {failed}")
 
 
 def place_order(body, key):

@@ -21,11 +21,15 @@ os.environ.setdefault("AWS_ACCESS_KEY_ID", "test")
 os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "test")
 
 NAME, STAGE = "orders", "prod"
+BUCKET, DEAD = f"{NAME}-files", f"{NAME}-dead"
+HANDLERS = {NAME: "app.api_handler", f"{NAME}-queue": "app.queue_handler", f"{NAME}-upload": "app.upload_handler"}
+TIMEOUT = 10  # of the functions, in seconds
 ROUTES = {"/products": ["GET"], "/products/{sku}": ["GET"], "/orders": ["GET", "POST"], "/orders/{id}": ["GET"]}
 TRUST = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
                                                  "Principal": {"Service": "lambda.amazonaws.com"}}]}
 
-awslambda, gateway, iam, dynamodb = (boto3.client(s) for s in ("lambda", "apigateway", "iam", "dynamodb"))
+awslambda, gateway, iam, dynamodb, sqs, s3 = (
+    boto3.client(s) for s in ("lambda", "apigateway", "iam", "dynamodb", "sqs", "s3"))
 
 
 def package():
@@ -59,23 +63,55 @@ def table():
     dynamodb.update_time_to_live(TableName=NAME, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"})
 
 
-def function():
-    runtime, settings = f"python3.{sys.version_info.minor}", {"Timeout": 10, "Environment": {"Variables": {"TABLE": NAME}}}
+def queue(name, **attributes):
+    """Makes a queue, or finds the one that is there; its URL and ARN."""
+    url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+    return url, sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+
+
+def queues():
+    """The queue of orders, and that for messages which were tried three times; AWS wants a message hidden for
+    longer than its function may take."""
+    dead = queue(DEAD)[1]
+    return queue(NAME, VisibilityTimeout=str(6 * TIMEOUT),
+                 RedrivePolicy=json.dumps({"deadLetterTargetArn": dead, "maxReceiveCount": 3}))
+
+
+def function(name, **environment):
+    runtime, settings = f"python3.{sys.version_info.minor}", {"Timeout": TIMEOUT, "Environment": {"Variables": environment}}
     try:
-        arn = awslambda.create_function(FunctionName=NAME, Runtime=runtime, Handler="app.api_handler", Role=role(),
+        arn = awslambda.create_function(FunctionName=name, Runtime=runtime, Handler=HANDLERS[name], Role=role(),
                                         Code={"ZipFile": package()}, **settings)["FunctionArn"]
     except awslambda.exceptions.ResourceConflictException:
-        arn = awslambda.update_function_code(FunctionName=NAME, ZipFile=package())["FunctionArn"]
-        settled("function_updated_v2")
-        awslambda.update_function_configuration(FunctionName=NAME, **settings)
-        settled("function_updated_v2")
+        arn = awslambda.update_function_code(FunctionName=name, ZipFile=package())["FunctionArn"]
+        settled(name, "function_updated_v2")
+        awslambda.update_function_configuration(FunctionName=name, **settings)
+        settled(name, "function_updated_v2")
         return arn
-    settled("function_active_v2")
+    settled(name, "function_active_v2")
     return arn
 
 
-def settled(state):
-    awslambda.get_waiter(state).wait(FunctionName=NAME, WaiterConfig={"Delay": 0.05, "MaxAttempts": 200})
+def settled(name, state):
+    awslambda.get_waiter(state).wait(FunctionName=name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 200})
+
+
+def feed(queue_arn, name):
+    """Has the queue's messages handled by the function."""
+    if not awslambda.list_event_source_mappings(EventSourceArn=queue_arn, FunctionName=name)["EventSourceMappings"]:
+        awslambda.create_event_source_mapping(EventSourceArn=queue_arn, FunctionName=name, BatchSize=10,
+                                              FunctionResponseTypes=["ReportBatchItemFailures"])
+
+
+def bucket(function_arn):
+    """Makes the bucket, and has files under incoming/ handled by the function."""
+    if BUCKET not in [b["Name"] for b in s3.list_buckets()["Buckets"]]:
+        s3.create_bucket(Bucket=BUCKET)
+        awslambda.add_permission(FunctionName=function_arn, StatementId=BUCKET, Action="lambda:InvokeFunction",
+                                 Principal="s3.amazonaws.com", SourceArn=f"arn:aws:s3:::{BUCKET}")
+    s3.put_bucket_notification_configuration(Bucket=BUCKET, NotificationConfiguration={"LambdaFunctionConfigurations": [{
+        "LambdaFunctionArn": function_arn, "Events": ["s3:ObjectCreated:*"],
+        "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": "incoming/"}]}}}]})
 
 
 def api(function_arn):
@@ -111,7 +147,11 @@ def route(api_id, resources, function_arn, path, method):
 
 def main():
     table()
-    base = f"{ENDPOINT}/_aws/execute-api/{api(function())}/{STAGE}"
+    queue_url, queue_arn = queues()
+    base = f"{ENDPOINT}/_aws/execute-api/{api(function(NAME, TABLE=NAME, QUEUE=queue_url))}/{STAGE}"
+    function(f"{NAME}-queue", TABLE=NAME, QUEUE=queue_url)
+    feed(queue_arn, f"{NAME}-queue")
+    bucket(function(f"{NAME}-upload", TABLE=NAME, QUEUE=queue_url))
     order = json.dumps({"items": [{"sku": "tea", "quantity": 2}, {"sku": "pot"}]})
     request = urllib.request.Request(f"{base}/orders", order.encode(), {"Content-Type": "application/json"})
     with urllib.request.urlopen(request) as reply:
@@ -122,6 +162,8 @@ Try next:
   curl {base}/orders -d '{{"items": [{{"sku": "mug", "quantity": 3}}]}}' -H 'Idempotency-Key: a-mug'
   curl {base}/orders
   export AWS_ENDPOINT_URL={ENDPOINT} AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
+  aws sqs send-message --queue-url {queue_url} --message-body '{{"items": [{{"sku": "tea"}}]}}'
+  echo '{{"items": [{{"sku": "pot"}}]}}' | aws s3 cp - s3://{BUCKET}/incoming/today.jsonl
   aws lambda list-functions
   aws dynamodb scan --table-name {NAME}
   aws logs filter-log-events --log-group-name /aws/lambda/{NAME}""", flush=True)

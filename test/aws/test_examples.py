@@ -1,5 +1,6 @@
 """The example that `make run` deploys, as its user meets it."""
 import concurrent.futures
+import json
 import os
 import re
 import signal
@@ -10,6 +11,7 @@ import pytest
 import requests
 
 from cirro import ROOT, Cirro
+from conftest import eventually, make_client
 
 DEPLOY = ROOT / "examples" / "orders" / "deploy.py"
 
@@ -71,6 +73,35 @@ def test_an_order_is_made_once(base):
 def test_what_makes_no_sense_is_refused(base, body, error):
     r = requests.post(f"{base}/orders", data=body)
     assert r.status_code == 400 and r.json()["error"].startswith(error)
+
+
+def client(platform, service):
+    return make_client(platform.url, service, region_name="us-east-1")
+
+
+def quantities(base, sku):
+    """Of the latest orders, those of one line and this product."""
+    orders = [order["items"] for order in requests.get(f"{base}/orders").json()]
+    return sorted(lines[0]["quantity"] for lines in orders if len(lines) == 1 and lines[0]["sku"] == sku)
+
+
+def test_orders_come_through_the_queue(platform, base):
+    sqs = client(platform, "sqs")
+    url, dead = (sqs.get_queue_url(QueueName=name)["QueueUrl"] for name in ("orders", "orders-dead"))
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "1"})  # what fails comes again soon
+    for body in ('{"items": [{"sku": "tea", "quantity": 70}]}', "no order"):
+        sqs.send_message(QueueUrl=url, MessageBody=body)
+    eventually(lambda: 70 in quantities(base, "tea"))
+    dead = eventually(lambda: sqs.receive_message(QueueUrl=dead, WaitTimeSeconds=5).get("Messages"))
+    assert [m["Body"] for m in dead] == ["no order"]
+
+
+def test_orders_come_in_files(platform, base):
+    s3, ordered = client(platform, "s3"), list(range(51, 63))  # more than go to the queue at once
+    lines = [json.dumps({"items": [{"sku": "mug", "quantity": n}]}) for n in ordered]
+    s3.put_object(Bucket="orders-files", Key="incoming/monday ü.jsonl", Body="\n".join(lines).encode())
+    eventually(lambda: [n for n in quantities(base, "mug") if n > 50] == ordered)
+    eventually(lambda: [o["Key"] for o in s3.list_objects_v2(Bucket="orders-files")["Contents"]] == ["done/monday ü.jsonl"])
 
 
 def test_it_is_still_there_after_a_crash_and_deploys_again(platform, base):
