@@ -51,6 +51,11 @@ type Store interface {
 	// may lose the latest.
 	Receive(ctx context.Context, queue string, o ReceiveOptions) ([]Message, error)
 
+	// Await returns nil once a value that Tx.Append wrote under prefix has a number above after and is
+	// durable: at once where one is there. It returns the error of ctx where that ends before, and
+	// ErrClosed where the store closes. What was removed before the call does not count.
+	Await(ctx context.Context, prefix []byte, after int64) error
+
 	// Stats counts a queue's messages. A queue that never had any has none. Where messages were moved
 	// from another queue, Oldest is only that of the message first in order.
 	Stats(ctx context.Context, queue string) (Stats, error)

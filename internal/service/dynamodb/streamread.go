@@ -28,26 +28,45 @@ func (s *Streams) GetRecords(ctx context.Context, in *api.GetRecordsInput) (*api
 		return nil, api.ExpiredIteratorException.New("Iterator expired. The iterator was created at time %s while right now it is %s.",
 			it.made.UTC().Format(time.UnixDate), s.Clock().UTC().Format(time.UnixDate))
 	}
+	found, next, out, err := s.records(ctx, it, limit)
+	if err == nil && len(out.Records) == 0 && next != nil && s.waited(ctx, found, next) {
+		_, _, out, err = s.records(ctx, it, limit)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// records reads what is there now. next is nil at a shard's end.
+func (s *Streams) records(ctx context.Context, it iterator, limit int) (found *stream.Stream, next *iterator, out *api.GetRecordsOutput, err error) {
 	o := streamOwner(ctx)
-	out := &api.GetRecordsOutput{Records: []api.Record{}}
-	err := s.Store.View(ctx, func(r store.Reader) error {
-		found, err := s.find(r, o, it.arn)
-		if err != nil {
+	out = &api.GetRecordsOutput{Records: []api.Record{}}
+	err = s.Store.View(ctx, func(r store.Reader) (err error) {
+		if found, err = s.find(r, o, it.arn); err != nil {
 			return err
 		}
 		if it.shard >= found.Shards {
 			return awsapi.ValidationException.New("Invalid ShardIterator")
 		}
-		next, err := s.read(r, found, it, limit, out, o)
+		next, err = s.read(r, found, it, limit, out, o)
 		if next != nil {
 			out.NextShardIterator = new(next.String())
 		}
 		return err
 	})
-	if err != nil {
-		return nil, err
+	return found, next, out, err
+}
+
+// waited waits for a record after an iterator, where the request may, and says whether there is one.
+func (s *Streams) waited(ctx context.Context, found *stream.Stream, it *iterator) bool {
+	wait := awsapi.RequestOf(ctx).Wait
+	if wait <= 0 {
+		return false
 	}
-	return out, nil
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	return found.Await(ctx, s.Store, it.shard, it.after) == nil
 }
 
 // read reads what follows an iterator. next is nil where nothing will.

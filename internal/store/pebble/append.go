@@ -14,6 +14,7 @@ import (
 type appended struct {
 	prefix string // with its space
 	value  []byte
+	number int64 // once it is committed
 }
 
 // Append writes a value under a number that the commit gives it; see store.Tx.
@@ -28,7 +29,7 @@ func (tx *transaction) Append(prefix, value []byte) error {
 	if err := checkValue(value); err != nil {
 		return err
 	}
-	tx.appends = append(tx.appends, appended{string(k), value})
+	tx.appends = append(tx.appends, appended{prefix: string(k), value: value})
 	return nil
 }
 
@@ -58,7 +59,8 @@ func loadNumbering(db *pebble.DB) (*numbering, error) {
 // number turns appends into writes of the overlay. Where need be it reserves numbers in the batch, which
 // is the first to use them.
 func (n *numbering) number(b *pebble.Batch, appends []appended, o *overlay) error {
-	for _, a := range appends {
+	for i := range appends {
+		a := &appends[i]
 		if n.next >= n.limit {
 			limit := n.next + reserve
 			if err := b.Set([]byte{appendSpace}, binary.AppendUvarint(nil, limit), nil); err != nil {
@@ -66,7 +68,8 @@ func (n *numbering) number(b *pebble.Batch, appends []appended, o *overlay) erro
 			}
 			n.limit = limit
 		}
-		o.set(store.AppendKey([]byte(a.prefix), int64(n.next)), a.value)
+		a.number = int64(n.next)
+		o.set(store.AppendKey([]byte(a.prefix), a.number), a.value)
 		n.next++
 	}
 	return nil

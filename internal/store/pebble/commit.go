@@ -52,6 +52,7 @@ func (c *commit) published(err error) {
 		for _, o := range c.tx.operations {
 			o.publish()
 		}
+		c.tx.s.watch.published(c.tx.appends)
 	}
 	c.outcome <- err
 }

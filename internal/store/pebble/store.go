@@ -25,6 +25,7 @@ type Store struct {
 	committer *committer
 	contended chan struct{} // holds the turn of the transactions that lost often
 	queues    sync.Map      // string: *queue
+	watch     watch
 	closing   chan struct{} // closed when Close begins
 	cleaned   chan struct{} // closed when the janitor has gone
 	log       *slog.Logger

@@ -22,6 +22,7 @@ func Run(t *testing.T, open Open) {
 		"Queues":       queues,
 		"QueueModel":   queueModel,
 		"Appends":      appends,
+		"Awaits":       awaits,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"strconv"
 	"time"
 
@@ -111,4 +112,9 @@ func (s *Stream) Read(r store.Reader, shard int, after int64, limit, bytes int) 
 		records = append(records, record)
 	}
 	return records, nil
+}
+
+// Await returns nil once a shard has a record after the given number; see store.Store.
+func (s *Stream) Await(ctx context.Context, st store.Store, shard int, after int64) error {
+	return st.Await(ctx, s.shardPrefix(shard), after)
 }
