@@ -86,6 +86,15 @@ func LookupRequest(ctx context.Context) (*Request, bool) {
 	return r, ok && r != nil
 }
 
+// Anonymous reports whether nobody signed the request.
+func (p Principal) Anonymous() bool { return p.ARN == "" && p.Service == "" }
+
+// Guard is what a service implements besides its API whose resources say themselves who may do what. The front door
+// asks it before an operation is called, and lets requests that nobody signed come that far.
+type Guard interface {
+	Admit(ctx context.Context, op *Operation, in any) error
+}
+
 // Caller lets one service call another as its user would, minus the wire: the same validation and the
 // same authorisation. in and out are the operation's generated types. p and the region of the request
 // in ctx say on whose behalf.

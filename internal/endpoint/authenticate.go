@@ -8,6 +8,7 @@ import (
 
 	"cirro/internal/awsapi"
 	"cirro/internal/endpoint/integrity"
+	"cirro/internal/endpoint/sigv2"
 	"cirro/internal/endpoint/sigv4"
 	"cirro/internal/endpoint/wire"
 )
@@ -15,7 +16,9 @@ import (
 // authentication is a request's signature and whom it belongs to, before the body's hash is known.
 type authentication struct {
 	request   *http.Request
-	signature *sigv4.Signature // nil for an operation that needs none
+	signature *sigv4.Signature // nil for an operation that needs none, and where v2 is not
+	v2        *sigv2.Signature // of S3
+	bucket    string           // that the host names for S3
 	principal awsapi.Principal
 	secret    string
 	hash      string // what X-Amz-Content-Sha256 says, or the word that stands for none
@@ -23,10 +26,20 @@ type authentication struct {
 
 // authenticate finds out who signed the request for the operation, but does not check the signature yet.
 func (e *Endpoint) authenticate(x *wire.Exchange, t target) (*authentication, error) {
-	a := &authentication{request: x.HTTP}
+	a := &authentication{request: x.HTTP, bucket: x.Bucket}
 	if x.Operation.Unsigned && x.HTTP.Header.Get("Authorization") == "" {
 		a.principal = awsapi.Principal{Account: awsapi.DefaultAccount}
 		return a, nil
+	}
+	if _, guarded := t.service.impl.(awsapi.Guard); guarded && !credentialOf(x.HTTP).signed {
+		return a, nil // nobody: what that one may do, the service says
+	}
+	if s, ok := sigv2.Parse(x.HTTP); ok && t.service.SigningName == "s3" {
+		a.v2 = &s
+		if err := e.checkDate(x.HTTP, s); err != nil {
+			return a, err
+		}
+		return a, e.lookup(x.HTTP.Context(), a, s.AccessKey, s.Token)
 	}
 	return a, e.identify(x.HTTP.Context(), a, t.service.SigningName)
 }
@@ -67,15 +80,20 @@ func (e *Endpoint) identify(ctx context.Context, a *authentication, want string)
 	if signature.Service != want {
 		return sigv4.Invalid.New("Credential should be scoped to correct service: '%s'. ", want)
 	}
-	if e.options.Identify == nil {
-		return sigv4.Unrecognized.New("The security token included in the request is invalid.")
-	}
 	a.signature = signature
 	a.hash = a.request.Header.Get("X-Amz-Content-Sha256")
 	if a.hash == "" && signature.Presigned && signature.Service == "s3" {
 		a.hash = sigv4.UnsignedPayload
 	}
-	a.principal, a.secret, err = e.options.Identify(ctx, signature.AccessKey, signature.Token)
+	return e.lookup(ctx, a, signature.AccessKey, signature.Token)
+}
+
+// lookup finds out whom an access key belongs to.
+func (e *Endpoint) lookup(ctx context.Context, a *authentication, accessKey, token string) (err error) {
+	if e.options.Identify == nil {
+		return sigv4.Unrecognized.New("The security token included in the request is invalid.")
+	}
+	a.principal, a.secret, err = e.options.Identify(ctx, accessKey, token)
 	if _, known := errors.AsType[*awsapi.Error](err); err != nil && !known {
 		e.log.DebugContext(ctx, "an access key is not known", "error", err)
 		return sigv4.Unrecognized.New("The security token included in the request is invalid.")
@@ -97,6 +115,9 @@ func (a *authentication) apart(op *wire.Operation) bool {
 
 // check checks the signature over the hash.
 func (a *authentication) check(hash string) error {
+	if a.v2 != nil && !a.v2.Check(a.request, a.bucket, a.secret) {
+		return sigv4.Mismatch()
+	}
 	if a.signature == nil {
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"cirro/internal/awsapi"
+	"cirro/internal/endpoint/sigv2"
 )
 
 // credential is what a request says of its sender: the scope of its signature, and a session's token.
@@ -30,6 +31,7 @@ func credentialOf(r *http.Request) credential {
 			c.setScope(scope[:scopeEnd(scope)])
 		} else if key, ok := strings.CutPrefix(header[0], "AWS "); ok {
 			c.accessKey, _, _ = strings.Cut(key, ":")
+			c.service = "s3" // which alone takes signatures of version 2
 		}
 		return c
 	}
@@ -38,6 +40,9 @@ func credentialOf(r *http.Request) credential {
 		c := credential{signed: true, token: query.Get("X-Amz-Security-Token")}
 		c.setScope(query.Get("X-Amz-Credential"))
 		return c
+	}
+	if s, ok := sigv2.Parse(r); ok {
+		return credential{signed: true, accessKey: s.AccessKey, token: s.Token, service: "s3"}
 	}
 	return credential{}
 }

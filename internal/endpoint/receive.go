@@ -20,6 +20,9 @@ func (e *Endpoint) receive(x *wire.Exchange, t target, c credential) (awsapi.Pri
 	if err := checkMedia(x, t); err != nil {
 		return awsapi.Principal{}, err
 	}
+	if err := e.checkLife(x.HTTP, t.service.SigningName); err != nil {
+		return awsapi.Principal{}, err
+	}
 	if !e.options.Verify {
 		p := e.principalOf(x.HTTP.Context(), c)
 		return p, e.receiveBody(x, nil)

@@ -27,6 +27,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := credentialOf(r)
+	x.Bucket = bucketOf(r, c.service)
 	t, err := e.resolve(x, c)
 	if _, ok := t.protocol.(restxml.Protocol); ok {
 		w.Header()["X-Amz-Request-Id"] = []string{x.ID}
@@ -61,7 +62,14 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			b.Free()
 		}()
 	}
-	out, err := guarded(awsapi.WithRequest(ctx, request), x.Operation.Operation, t.service.impl, in)
+	ctx = awsapi.WithRequest(ctx, request)
+	if g, ok := t.service.impl.(awsapi.Guard); ok {
+		if err := g.Admit(ctx, x.Operation.Operation, in); err != nil {
+			e.fail(w, x, t, err)
+			return
+		}
+	}
+	out, err := guarded(ctx, x.Operation.Operation, t.service.impl, in)
 	if err != nil {
 		e.fail(w, x, t, err)
 		return

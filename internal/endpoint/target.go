@@ -41,7 +41,11 @@ func (e *Endpoint) resolve(x *wire.Exchange, c credential) (t target, err error)
 		return e.resolveRPC(t, x, c, header[0][:dot], header[0][dot+1:])
 	}
 	candidates := e.bySigner[c.service]
-	if c.service == "" {
+	switch {
+	case c.service != "":
+	case x.Bucket != "":
+		candidates = e.bySigner["s3"]
+	default:
 		candidates = e.byHost(r.Host)
 	}
 	if t, ok := resolveREST(x, candidates); ok {
@@ -135,7 +139,7 @@ func resolveREST(x *wire.Exchange, candidates []*service) (target, bool) {
 		if s.router == nil {
 			continue
 		}
-		m := s.router().Match(x.HTTP.Method, x.HTTP.URL.EscapedPath(), x.HTTP.URL.RawQuery)
+		m := s.router().Match(x.HTTP.Method, pathOf(x, s), x.HTTP.URL.RawQuery)
 		if m.Operation != nil {
 			x.Service, x.Operation, x.Labels = s.Service, m.Operation, m.Labels
 			return target{s, restProtocol(s)}, true
@@ -219,7 +223,7 @@ func (e *Endpoint) resolveRest(x *wire.Exchange, c credential, candidates []*ser
 		return t, noService(c.service)
 	}
 	if candidates == nil {
-		if t, ok := resolveREST(x, e.services); ok {
+		if t, ok := e.resolveUnsigned(x); ok {
 			return t, nil
 		}
 		return t, sigv4.MissingToken.New("Missing Authentication Token")
@@ -239,6 +243,23 @@ func (e *Endpoint) resolveRest(x *wire.Exchange, c credential, candidates []*ser
 		t.protocol = awsjson.V10
 	}
 	return t, UnknownOperation.New("The request names no operation of the service %s", s.Name)
+}
+
+// resolveUnsigned finds the operation of a request that says nothing of its service. S3 comes last: almost any path
+// is one of its objects.
+func (e *Endpoint) resolveUnsigned(x *wire.Exchange) (target, bool) {
+	var objects []*service
+	for i, s := range e.services {
+		if s.Name == "s3" {
+			objects = e.services[i : i+1]
+			continue
+		}
+		if t, ok := resolveREST(x, e.services[i:i+1]); ok {
+			return t, true
+		}
+	}
+	x.Bucket = localBucket(x.HTTP.Host)
+	return resolveREST(x, objects)
 }
 
 // unknownRoute is what AWS answers to a signed request whose method and path are no operation's.

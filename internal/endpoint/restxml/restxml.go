@@ -5,8 +5,10 @@ package restxml
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"reflect"
+	"slices"
 
 	"cirro/internal/awsapi"
 	"cirro/internal/endpoint/markup"
@@ -165,9 +167,23 @@ func encodeBare(w http.ResponseWriter, x *wire.Exchange, err *awsapi.Error) {
 	defer b.Free()
 	b.B = append(b.B, declaration+"<Error>"...)
 	b.B = markup.AppendError(b.B, x.Service, err)
+	b.B = appendFurther(b.B, x.Service, err)
 	b.B = markup.Text(b.B, "RequestId", x.ID)
 	b.B = append(b.B, "</Error>"...)
 	_ = wire.Send(w, err.Type.Status, ContentType, b.B)
+}
+
+// appendFurther appends the fields that S3 tells and its model does not know: BucketName, Key, Expires.
+func appendFurther(dst []byte, service *wire.Service, err *awsapi.Error) []byte {
+	shape := service.ExceptionShape(err.Type)
+	for _, name := range slices.Sorted(maps.Keys(err.Fields)) {
+		value, ok := err.Fields[name].(string)
+		known := shape != nil && slices.ContainsFunc(shape.Members, func(m awsapi.Member) bool { return m.Name == name })
+		if ok && !known {
+			dst = markup.Text(dst, name, value)
+		}
+	}
+	return dst
 }
 
 // EncodeError writes an <ErrorResponse>, as query does too.

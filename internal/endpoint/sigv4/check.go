@@ -44,7 +44,7 @@ func (s *Signature) Check(r *http.Request, secret, payloadHash string) error {
 			return nil
 		}
 	}
-	return Invalid.New(mismatch)
+	return Mismatch()
 }
 
 // StringToSign is what the signature of a canonical request signs.

@@ -18,5 +18,8 @@ var (
 	HashMismatch = &awsapi.ErrorType{Code: "XAmzContentSHA256Mismatch", Status: http.StatusBadRequest}
 )
 
+// Mismatch is the answer to a signature that is another one than ours.
+func Mismatch() error { return Invalid.New(mismatch) }
+
 const mismatch = "The request signature we calculated does not match the signature you provided. " +
 	"Check your AWS Secret Access Key and signing method. Consult the service documentation for details."

@@ -111,6 +111,7 @@ type Exchange struct {
 	Service   *Service   // nil until known
 	Operation *Operation // nil until known
 	HTTP      *http.Request
+	Bucket    string       // of S3 that the host names, "" for none
 	Labels    []string     // values of the path's labels, in its order
 	Body      []byte       // the whole body, unless the operation streams it
 	Stream    io.Reader    // the body of an operation that streams it
