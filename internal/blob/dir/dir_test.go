@@ -144,3 +144,77 @@ func TestReplacementIsWhole(t *testing.T) {
 	}
 	writers.Wait()
 }
+
+// A part is read to its end after its body was replaced and deleted, and says where the body is too short.
+func TestRange(t *testing.T) {
+	s := open(t, t.TempDir())
+	if _, err := s.Range(t.Context(), "k", 0, 1); !errors.Is(err, blob.ErrNotFound) {
+		t.Errorf("Range = %v, want ErrNotFound", err)
+	}
+	put := func(text string) {
+		if _, err := s.Put(t.Context(), "k", strings.NewReader(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("0123456789")
+	for _, c := range []struct {
+		offset, length int64
+		want           string
+		err            error
+	}{{0, 10, "0123456789", nil}, {3, 4, "3456", nil}, {9, 1, "9", nil}, {4, 0, "", nil}, {8, 3, "89", io.ErrUnexpectedEOF}, {20, 1, "", io.ErrUnexpectedEOF}} {
+		for _, way := range []func(io.Reader) ([]byte, error){io.ReadAll, func(r io.Reader) ([]byte, error) {
+			var b bytes.Buffer
+			_, err := r.(io.WriterTo).WriteTo(&b)
+			return b.Bytes(), err
+		}} {
+			body, err := s.Range(t.Context(), "k", c.offset, c.length)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := way(body); string(got) != c.want || !errors.Is(err, c.err) {
+				t.Errorf("%d+%d: %q, %v", c.offset, c.length, got, err)
+			}
+			body.Close()
+		}
+	}
+	body, err := s.Range(t.Context(), "k", 5, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer body.Close()
+	put("abcdefghij")
+	if err := s.Delete(t.Context(), "k"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(body); string(got) != "56789" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// writer is a body that writes itself, in pieces of its own size.
+type writer struct {
+	io.Reader
+	pieces, size int
+}
+
+func (w *writer) WriteTo(to io.Writer) (n int64, err error) {
+	for range w.pieces {
+		m, err := to.Write(bytes.Repeat([]byte("x"), w.size))
+		if n += int64(m); err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// A body that writes itself is written by that, also one large enough that the disk begins early.
+func TestPutOfAWriter(t *testing.T) {
+	s := open(t, t.TempDir())
+	n, err := s.Put(t.Context(), "k", &writer{iotest.ErrReader(errors.New("read")), 20, 1 << 20})
+	if err != nil || n != 20<<20 {
+		t.Fatalf("Put = %d, %v", n, err)
+	}
+	if got := read(t, s, "k"); len(got) != 20<<20 {
+		t.Errorf("got %d bytes", len(got))
+	}
+}

@@ -152,6 +152,14 @@ func (m *memoryBlobs) Get(_ context.Context, key string) (io.ReadSeekCloser, int
 	return readCloser{bytes.NewReader(b.([]byte))}, int64(len(b.([]byte))), nil
 }
 
+func (m *memoryBlobs) Range(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
+	body, _, err := m.Get(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	return io.NopCloser(io.NewSectionReader(body.(readCloser), offset, length)), nil
+}
+
 func (m *memoryBlobs) Delete(_ context.Context, key string) error {
 	m.bodies.Delete(key)
 	return nil

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package dir
+
+import "os"
+
+func beginSync(*os.File, int64, int64) {}
