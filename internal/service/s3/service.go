@@ -26,6 +26,8 @@ type Service struct {
 	api.Unimplemented
 	Deps
 
+	memo memo
+
 	ctx  context.Context // of all work in the background
 	stop func()
 	done sync.WaitGroup
