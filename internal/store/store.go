@@ -45,7 +45,7 @@ type Store interface {
 	// message is invisible to others until it is acknowledged or its lease ends. It returns no
 	// messages and no error when the wait is over.
 	//
-	// Messages come in the order of their enqueueing. Those of one group are leased to one receiver at
+	// Messages come in the order of their enqueueing (but see NewMessage.Fair). Those of one group are leased to one receiver at
 	// a time: none while a message of the group is leased to another, or while an earlier one is
 	// delayed. A message is delivered at least once: leases and their counts outlive Close, but a crash
 	// may lose the latest.
@@ -117,9 +117,14 @@ type Tx interface {
 
 // NewMessage is a message to enqueue.
 type NewMessage struct {
-	Body        []byte
-	Delay       time.Duration // before it is ready
-	Group       string        // messages of one group are leased one batch at a time, in order; "" for none
+	Body  []byte
+	Delay time.Duration // before it is ready
+	Group string        // messages of one group are leased one batch at a time, in order; "" for none
+	// Fair names the tenant of a message without a group, "" for none. Messages of a noisy tenant are leased only
+	// where no other is ready: one that has at least 30 messages ready or leased, and more than a tenth of all
+	// such. Of several noisy tenants the one with the fewest leased is served first, then the one whose message
+	// comes first. All others, and those of one tenant, come in the order of their enqueueing.
+	Fair        string
 	Dedup       string        // "" for no deduplication
 	DedupWindow time.Duration // how long Dedup is remembered
 	Retention   time.Duration // after which it disappears, unless it is delayed or leased just then; 0 for never
@@ -150,7 +155,7 @@ type ReceiveOptions struct {
 	Lease time.Duration // how long the lease lasts; at least 1 ms
 	Wait  time.Duration // for the first message; 0 not to wait
 	// MaxDeliveries, where above 0, moves a message that had so many leases to the queue DeadLetter
-	// instead of leasing it again, in one transaction, keeping its id, time and group.
+	// instead of leasing it again, in one transaction, keeping its id, time, group and tenant.
 	MaxDeliveries int
 	DeadLetter    string
 }

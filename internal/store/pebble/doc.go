@@ -22,7 +22,7 @@
 // A queue's log is on disk, its index in memory, built when the queue is first used: an LSM tree that
 // is asked for the first message again and again would wade through the tombstones of those before.
 // The index holds runs of sequence numbers, so that a long backlog costs next to nothing; only
-// messages that are delayed, leased or in a group cost some bytes each.
+// messages that are delayed, leased, in a group or of a tenant cost some bytes each.
 //
 // Leases and delivery counts are written without waiting for the disk: a crash can lose the last few
 // milliseconds of them, and such a message is ready again too early.

@@ -9,7 +9,8 @@ const chunk = 1 << 10
 // Times are in nanoseconds since 1970.
 type index struct {
 	live    runs // every message
-	ready   runs // of those without a group, the ones that can be leased
+	ready   runs // of those without a group or a tenant, the ones that can be leased
+	fair    fair // of those with a tenant, the same
 	delayed int
 	leased  int
 	held    map[uint64]*held
@@ -21,10 +22,11 @@ type index struct {
 	expiring schedule         // the same by time
 }
 
-// held is a message of which more is known than its number: it is or was leased, or waits in a group.
+// held is a message of which more is known than its number: it is or was leased, or waits in a group or for its tenant.
 type held struct {
 	seq    uint64
 	group  *group
+	tenant *tenant
 	at     int64 // when it is ready; 0 if it is
 	leased bool
 	lease  lease
@@ -41,12 +43,14 @@ type lease struct {
 // entry is what the index is told of a message.
 type entry struct {
 	group  string
+	fair   string // its tenant; only where it has no group
 	ready  int64 // 0 for at once
 	expiry int64 // 0 for never
 }
 
 func newIndex() *index {
 	return &index{
+		fair:     newFair(),
 		held:     make(map[uint64]*held),
 		waiting:  newSchedule(),
 		groups:   make(map[string]*group),
@@ -63,12 +67,28 @@ func (x *index) add(seq uint64, e entry, now int64) {
 		x.addGrouped(seq, e, now)
 		return
 	}
+	if e.fair != "" {
+		x.addFair(seq, e, now)
+		return
+	}
 	if e.ready > now {
 		x.delayed++
 		x.waiting.add(e.ready, seq)
 		return
 	}
 	x.ready.add(seq)
+}
+
+func (x *index) addFair(seq uint64, e entry, now int64) {
+	t := x.fair.tenant(e.fair)
+	if e.ready <= now {
+		x.fair.add(t, seq)
+		return
+	}
+	x.delayed++
+	t.delayed++
+	x.held[seq] = &held{seq: seq, tenant: t, at: e.ready}
+	x.waiting.add(e.ready, seq)
 }
 
 func (x *index) addGrouped(seq uint64, e entry, now int64) {
@@ -90,11 +110,11 @@ func (x *index) addGrouped(seq uint64, e entry, now int64) {
 
 // restore tells of a message just added that it was leased before, until the given time.
 func (x *index) restore(seq uint64, e entry, l lease, until, now int64) {
-	h := &held{seq: seq, group: x.groups[e.group], lease: l, writes: 2}
+	h := &held{seq: seq, group: x.groups[e.group], tenant: x.fair.tenants[e.fair], lease: l, writes: 2}
 	x.held[seq] = h
 	if until > now {
-		x.ready.remove(seq)
 		x.begin(h, until)
+		x.unready(h)
 		if h.group != nil {
 			x.settle(h.group)
 		}
@@ -174,12 +194,30 @@ func (x *index) makeReady(seq uint64) {
 	} else {
 		x.delayed--
 		delete(x.held, seq)
+		if h.tenant != nil {
+			h.tenant.delayed--
+		}
 	}
-	if h.group == nil {
+	switch {
+	case h.group != nil:
+		x.settle(h.group)
+	case h.tenant != nil:
+		x.fair.add(h.tenant, seq)
+	default:
 		x.ready.add(seq)
-		return
 	}
-	x.settle(h.group)
+}
+
+// unready takes a message out of those that can be leased, unless its group does that. Where it is leased it must have
+// been begun.
+func (x *index) unready(h *held) {
+	switch {
+	case h.group != nil:
+	case h.tenant != nil:
+		x.fair.remove(h.tenant, h.seq)
+	default:
+		x.ready.remove(h.seq)
+	}
 }
 
 // begin starts a lease of a message that is ready.
@@ -188,6 +226,9 @@ func (x *index) begin(h *held, until int64) {
 	x.leased++
 	if h.group != nil {
 		h.group.leased++
+	}
+	if h.tenant != nil {
+		h.tenant.leased++
 	}
 	x.waiting.add(until, h.seq)
 }
@@ -198,32 +239,63 @@ func (x *index) end(h *held) {
 	if h.group != nil {
 		h.group.leased--
 	}
+	if h.tenant != nil {
+		h.tenant.leased--
+	}
 }
 
 // available says whether a message can be leased.
-func (x *index) available() bool { return x.ready.len() > 0 || x.turns.Len() > 0 }
+func (x *index) available() bool { return x.ready.len() > 0 || x.fair.ready > 0 || x.turns.Len() > 0 }
 
-// take leases the first message that can be; settled must follow, with the groups of all taken.
+// take leases the message that is next: the first that can be leased, but those of noisy tenants come last. settled must
+// follow, with the groups of all taken.
 func (x *index) take(until int64) (h *held, ok bool) {
-	seq, plain := x.ready.first()
-	turn, g, grouped := x.turns.Min()
-	switch {
-	case grouped && (!plain || turn < seq):
-		seq = turn
-		x.takeGrouped(g)
-	case plain:
-		g = nil
-		x.ready.remove(seq)
-	default:
+	h = x.next()
+	if h == nil {
 		return nil, false
 	}
-	h = x.held[seq]
-	if h == nil {
-		h = &held{seq: seq, group: g}
-		x.held[seq] = h
-	}
+	x.held[h.seq] = h
 	x.begin(h, until)
+	if h.group != nil {
+		x.takeGrouped(h.group)
+	} else {
+		x.unready(h)
+	}
 	return h, true
+}
+
+// next returns the message that is next, or nil.
+func (x *index) next() *held {
+	seq, some := x.ready.first()
+	turn, g, grouped := x.turns.Min()
+	if grouped = grouped && (!some || turn < seq); grouped {
+		seq, some = turn, true
+	}
+	if x.fair.ready > 0 {
+		quiet, noisy := x.fair.next(x.live.len() - x.delayed)
+		if quiet != nil && (!some || quiet.turn < seq) {
+			return x.known(held{seq: quiet.turn, tenant: quiet})
+		}
+		if !some {
+			seq, _ = noisy.ready.first()
+			return x.known(held{seq: seq, tenant: noisy})
+		}
+	}
+	switch {
+	case grouped:
+		return x.known(held{seq: seq, group: g})
+	case some:
+		return x.known(held{seq: seq})
+	}
+	return nil
+}
+
+// known returns what is known of a message, or else what is given.
+func (x *index) known(h held) *held {
+	if known := x.held[h.seq]; known != nil {
+		return known
+	}
+	return &h
 }
 
 // takeGrouped moves a group's turn to its next message, which the same receiver may have too.
@@ -281,8 +353,11 @@ func (x *index) remove(seq uint64) *held {
 	if h.leased {
 		x.waiting.remove(h.at, seq)
 		x.end(h)
+		if h.tenant != nil {
+			x.fair.settle(h.tenant)
+		}
 	} else {
-		x.ready.remove(seq)
+		x.unready(h)
 	}
 	if g := h.group; g != nil {
 		g.remove(seq)
@@ -302,6 +377,8 @@ func (x *index) expire(seq uint64, e entry, now int64) (h *held, until int64) {
 		return nil, e.ready
 	case h == nil && e.group != "":
 		x.held[seq] = &held{seq: seq, group: x.groups[e.group]}
+	case h == nil && e.fair != "":
+		x.held[seq] = &held{seq: seq, tenant: x.fair.tenants[e.fair]}
 	}
 	return x.remove(seq), 0
 }

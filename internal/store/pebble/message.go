@@ -40,8 +40,14 @@ func decodeMessage(b []byte) (m message, err error) {
 	return m, r.err()
 }
 
+// encode writes an entry. That of a tenant has a negative time in the first place.
 func (e entry) encode() []byte {
-	b := make([]byte, 0, 2*binary.MaxVarintLen64+len(e.group))
+	b := make([]byte, 0, 2*binary.MaxVarintLen64+len(e.group)+len(e.fair))
+	if e.fair != "" {
+		b = binary.AppendVarint(b, ^e.ready)
+		b = binary.AppendVarint(b, e.expiry)
+		return append(b, e.fair...)
+	}
 	b = binary.AppendVarint(b, e.ready)
 	b = binary.AppendVarint(b, e.expiry)
 	return append(b, e.group...)
@@ -50,7 +56,11 @@ func (e entry) encode() []byte {
 func decodeEntry(b []byte) (entry, error) {
 	r := decoder{b}
 	e := entry{ready: r.varint(), expiry: r.varint()}
-	e.group = string(r.rest)
+	if e.ready < 0 {
+		e.ready, e.fair = ^e.ready, string(r.rest)
+	} else {
+		e.group = string(r.rest)
+	}
 	return e, r.err()
 }
 

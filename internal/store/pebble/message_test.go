@@ -13,7 +13,7 @@ func TestRecords(t *testing.T) {
 			t.Errorf("%+v became %+v, %v", m, got, err)
 		}
 	}
-	for _, e := range []entry{{}, {group: "g", ready: 1 << 60, expiry: 1}} {
+	for _, e := range []entry{{}, {group: "g", ready: 1 << 60, expiry: 1}, {fair: "t"}, {fair: "t", ready: 1 << 60, expiry: 1}} {
 		if got, err := decodeEntry(e.encode()); err != nil || got != e {
 			t.Errorf("%+v became %+v, %v", e, got, err)
 		}
@@ -41,6 +41,7 @@ func FuzzRecords(f *testing.F) {
 	m := message{id: newID(), enqueued: 5, group: "group", body: []byte("body")}
 	f.Add(m.encode())
 	f.Add(entry{group: "g", ready: 1, expiry: 2}.encode())
+	f.Add(entry{fair: "t", ready: 1, expiry: 2}.encode())
 	f.Add(lease{nonce: 1, deliveries: 2, first: 3}.encode(4))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -20,6 +20,7 @@ type operation interface {
 type enqueueing struct {
 	q     *queue
 	m     message
+	fair  string
 	ready int64
 	seq   uint64
 }
@@ -27,7 +28,7 @@ type enqueueing struct {
 func (o *enqueueing) possible(int64) bool { return true }
 
 func (o *enqueueing) entry() entry {
-	return entry{group: o.m.group, ready: o.ready, expiry: o.m.expiry}
+	return entry{group: o.m.group, fair: o.fair, ready: o.ready, expiry: o.m.expiry}
 }
 
 func (o *enqueueing) write(b *pebble.Batch) (err error) {

@@ -136,7 +136,7 @@ func (r *receiver) bury(ctx context.Context, dead []held) error {
 			if err != nil {
 				return err
 			}
-			tx.operations = append(tx.operations, &enqueueing{q: to, m: m})
+			tx.operations = append(tx.operations, &enqueueing{q: to, m: m, fair: h.fair()})
 			return tx.Ack(r.lease(h, m))
 		})
 		if err != nil && !errors.Is(err, store.ErrLeaseLost) {

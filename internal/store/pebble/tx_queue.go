@@ -15,11 +15,14 @@ func (tx *transaction) Enqueue(name string, m store.NewMessage) (id string, err 
 	if err != nil {
 		return "", err
 	}
-	if len(m.Body) > store.MaxValue || len(m.Group) > store.MaxKey || len(m.Dedup) > store.MaxKey/2 {
-		return "", fmt.Errorf("store: queue %q: a message with a body, a group or a deduplication that is too long", name)
+	if len(m.Body) > store.MaxValue || len(m.Group) > store.MaxKey || len(m.Fair) > store.MaxKey || len(m.Dedup) > store.MaxKey/2 {
+		return "", fmt.Errorf("store: queue %q: a message with a body, a group, a tenant or a deduplication that is too long", name)
 	}
 	now := time.Now()
 	o := &enqueueing{q: q, m: message{id: newID(), enqueued: now.UnixNano(), group: m.Group, body: m.Body}}
+	if m.Group == "" {
+		o.fair = m.Fair
+	}
 	if m.Delay > 0 {
 		o.ready = now.Add(m.Delay).UnixNano()
 	}

@@ -21,6 +21,7 @@ func Run(t *testing.T, open Open) {
 		"Serializable": serializable,
 		"Queues":       queues,
 		"QueueModel":   queueModel,
+		"Fair":         fair,
 		"Appends":      appends,
 		"Awaits":       awaits,
 	} {
