@@ -19,9 +19,6 @@ type objectEvent struct {
 	Request   *awsapi.Request // nil for work in the background
 }
 
-// notify writes what follows from an event in the transaction that makes it.
-func (s *Service) notify(tx store.Tx, b *bucket, e objectEvent) error { return nil }
-
 // authorize answers AccessDenied where the bucket's policy, or what blocks public access, keeps the request
 // from doing the action.
 func (s *Service) authorize(ctx context.Context, r store.Reader, b *bucket, action, key string) error {

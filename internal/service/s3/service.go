@@ -26,7 +26,8 @@ type Service struct {
 	api.Unimplemented
 	Deps
 
-	memo memo
+	memo     memo
+	settings settings
 
 	ctx  context.Context // of all work in the background
 	stop func()
@@ -52,6 +53,7 @@ func New(d Deps) *Service {
 // called.
 func (s *Service) Start(ctx context.Context) {
 	context.AfterFunc(ctx, s.stop)
+	s.done.Go(func() { s.deliverNotices(s.ctx) })
 }
 
 // Close stops the work in the background and waits for its end.
