@@ -33,6 +33,8 @@ type Error struct {
 	// Fields are the members of the error's shape besides its message: {"Type": "User"}. A value has
 	// the member's Go type, or its element type where that is a pointer.
 	Fields map[string]any
+	// Header is what else the reply's head says, by names in canonical form.
+	Header map[string]string
 }
 
 func (e *Error) Error() string { return e.Type.Code + ": " + e.Message }
@@ -49,6 +51,15 @@ func (e *Error) With(member string, value any) *Error {
 		e.Fields = map[string]any{}
 	}
 	e.Fields[member] = value
+	return e
+}
+
+// WithHeader returns the error with one more header.
+func (e *Error) WithHeader(name, value string) *Error {
+	if e.Header == nil {
+		e.Header = map[string]string{}
+	}
+	e.Header[http.CanonicalHeaderKey(name)] = value
 	return e
 }
 

@@ -140,6 +140,7 @@ type Operation struct {
 	InputXMLName  string // rest-xml: the root element where the body is the input itself
 	InputXMLNS    string
 	Unsigned      bool // the model's authtype none
+	Deprecated    bool // where another has the same route, that one has it
 	Checksum      *Checksum
 
 	// New makes an empty input. Call calls the operation on an implementation of the service's API

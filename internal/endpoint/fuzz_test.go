@@ -141,7 +141,7 @@ func FuzzRoute(f *testing.F) {
 	f.Add("GET", "//", "&&=")
 	f.Add("DELETE", "/restapis/%zz/", "%")
 	f.Fuzz(func(t *testing.T, method, path, rawQuery string) {
-		m := router.Match(method, path, rawQuery)
+		m := router.Match(method, path, rawQuery, nil)
 		if m.Operation == nil {
 			return
 		}

@@ -134,7 +134,7 @@ func exchangeOf(t *testing.T, m *jsonModel, c *protocolCase) (*wire.Exchange, an
 		}
 		x.Form = form
 	case awsapi.RestJSON, awsapi.RestXML:
-		match := rest.NewRouter(service).Match(method, r.URL.EscapedPath(), r.URL.RawQuery)
+		match := rest.NewRouter(service).Match(method, r.URL.EscapedPath(), r.URL.RawQuery, r.Header)
 		if match.Operation == nil {
 			t.Fatalf("no route for %s %s", method, r.URL)
 		}

@@ -83,6 +83,14 @@ type readCloser struct {
 	io.Closer
 }
 
+// Checksums implements awsapi.Verified.
+func (r readCloser) Checksums() map[string]string {
+	if v, ok := r.Reader.(awsapi.Verified); ok {
+		return v.Checksums()
+	}
+	return nil
+}
+
 // unwrap replaces the request's body by what it carries: the data of chunks, compared with its checksums.
 func unwrap(x *wire.Exchange, chain integrity.Chain) error {
 	r := x.HTTP

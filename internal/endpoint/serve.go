@@ -31,6 +31,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t, err := e.resolve(x, c)
 	if _, ok := t.protocol.(restxml.Protocol); ok {
 		w.Header()["X-Amz-Request-Id"] = []string{x.ID}
+		w.Header()["X-Amz-Id-2"] = []string{restxml.HostID}
 	}
 	if err != nil {
 		e.fail(w, x, t, err)

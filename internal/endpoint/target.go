@@ -139,7 +139,7 @@ func resolveREST(x *wire.Exchange, candidates []*service) (target, bool) {
 		if s.router == nil {
 			continue
 		}
-		m := s.router().Match(x.HTTP.Method, pathOf(x, s), x.HTTP.URL.RawQuery)
+		m := s.router().Match(x.HTTP.Method, pathOf(x, s), x.HTTP.URL.RawQuery, x.HTTP.Header)
 		if m.Operation != nil {
 			x.Service, x.Operation, x.Labels = s.Service, m.Operation, m.Labels
 			return target{s, restProtocol(s)}, true

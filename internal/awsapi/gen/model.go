@@ -46,6 +46,7 @@ type operation struct {
 	Input, Output *reference
 	Errors        []reference
 	AuthType      string `json:"authtype"`
+	Deprecated    bool   `json:"deprecated"`
 	HTTPChecksum  *struct {
 		RequestAlgorithmMember      string   `json:"requestAlgorithmMember"`
 		RequestChecksumRequired     bool     `json:"requestChecksumRequired"`

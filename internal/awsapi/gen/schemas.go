@@ -376,7 +376,10 @@ func (m *model) merge(newer *model) error {
 			m.Operations[name] = o
 			continue
 		}
-		if o.Input != nil && old.Input != nil && o.Input.Shape == old.Input.Shape {
+		if old.Input == nil {
+			old.Input = o.Input
+		}
+		if o.Input != nil && o.Input.Shape == old.Input.Shape {
 			m.relax(m.Shapes[old.Input.Shape], newer.Shapes[o.Input.Shape])
 		}
 	}

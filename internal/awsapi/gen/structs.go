@@ -305,14 +305,12 @@ func (r *structReader) end(goName, name string, old *operation, of func(*operati
 	if t == nil {
 		return nil
 	}
-	if old != nil {
-		if of(old) == nil {
-			return nil
-		}
+	known := old != nil && of(old) != nil
+	if known {
 		name = of(old).Shape
 	}
 	s := r.structure(name, t)
-	if old == nil && len(s.MemberOrder) == 0 {
+	if !known && len(s.MemberOrder) == 0 {
 		delete(r.model.Shapes, s.Name)
 		return nil
 	}

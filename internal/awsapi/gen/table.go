@@ -139,6 +139,7 @@ func (m *model) writeOperations(w *writer) {
 		w.field("Method", o.HTTP.Method)
 		w.field("Path", o.HTTP.RequestURI)
 		w.field("Status", o.HTTP.ResponseCode)
+		w.field("Deprecated", o.Deprecated)
 		w.printf("Input: %s, Output: %s,", m.shapeID(o.Input), m.shapeID(o.Output))
 		if len(o.Errors) > 0 {
 			ids := make([]string, len(o.Errors))

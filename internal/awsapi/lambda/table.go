@@ -2295,7 +2295,7 @@ var operations = [...]awsapi.Operation{
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[InvocationResponse]() },
 	},
-	{Name: "InvokeAsync", Method: "POST", Path: "/2014-11-13/functions/{FunctionName}/invoke-async/", Status: 202, Input: 284, Output: 285, Errors: []awsapi.ShapeID{495, 458, 275, 276, 456},
+	{Name: "InvokeAsync", Method: "POST", Path: "/2014-11-13/functions/{FunctionName}/invoke-async/", Status: 202, Deprecated: true, Input: 284, Output: 285, Errors: []awsapi.ShapeID{495, 458, 275, 276, 456},
 		New: func() any { return new(InvokeAsyncRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).InvokeAsync(ctx, in.(*InvokeAsyncRequest))

@@ -2752,7 +2752,7 @@ var operations = [...]awsapi.Operation{
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListTagsForResourceResponse]() },
 	},
-	{Name: "ListTagsLogGroup", Method: "POST", Path: "/", Input: 378, Output: 379, Errors: []awsapi.ShapeID{565, 605},
+	{Name: "ListTagsLogGroup", Method: "POST", Path: "/", Deprecated: true, Input: 378, Output: 379, Errors: []awsapi.ShapeID{565, 605},
 		New: func() any { return new(ListTagsLogGroupRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListTagsLogGroup(ctx, in.(*ListTagsLogGroupRequest))
@@ -2920,7 +2920,7 @@ var operations = [...]awsapi.Operation{
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[StopQueryResponse]() },
 	},
-	{Name: "TagLogGroup", Method: "POST", Path: "/", Input: 655, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{565, 341},
+	{Name: "TagLogGroup", Method: "POST", Path: "/", Deprecated: true, Input: 655, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{565, 341},
 		New: func() any { return new(TagLogGroupRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).TagLogGroup(ctx, in.(*TagLogGroupRequest))
@@ -2948,7 +2948,7 @@ var operations = [...]awsapi.Operation{
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[TestTransformerResponse]() },
 	},
-	{Name: "UntagLogGroup", Method: "POST", Path: "/", Input: 689, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{565},
+	{Name: "UntagLogGroup", Method: "POST", Path: "/", Deprecated: true, Input: 689, Output: awsapi.NoShape, Errors: []awsapi.ShapeID{565},
 		New: func() any { return new(UntagLogGroupRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).UntagLogGroup(ctx, in.(*UntagLogGroupRequest))

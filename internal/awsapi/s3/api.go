@@ -79,7 +79,7 @@ type API interface {
 	ListBucketIntelligentTieringConfigurations(ctx context.Context, in *ListBucketIntelligentTieringConfigurationsRequest) (*ListBucketIntelligentTieringConfigurationsOutput, error)
 	ListBucketInventoryConfigurations(ctx context.Context, in *ListBucketInventoryConfigurationsRequest) (*ListBucketInventoryConfigurationsOutput, error)
 	ListBucketMetricsConfigurations(ctx context.Context, in *ListBucketMetricsConfigurationsRequest) (*ListBucketMetricsConfigurationsOutput, error)
-	ListBuckets(ctx context.Context, in *ListBucketsInput) (*ListBucketsOutput, error)
+	ListBuckets(ctx context.Context, in *ListBucketsRequest) (*ListBucketsOutput, error)
 	ListDirectoryBuckets(ctx context.Context, in *ListDirectoryBucketsRequest) (*ListDirectoryBucketsOutput, error)
 	ListMultipartUploads(ctx context.Context, in *ListMultipartUploadsRequest) (*ListMultipartUploadsOutput, error)
 	ListObjectAnnotations(ctx context.Context, in *ListObjectAnnotationsRequest) (*ListObjectAnnotationsResponse, error)
@@ -409,7 +409,7 @@ func (Unimplemented) ListBucketMetricsConfigurations(context.Context, *ListBucke
 	return nil, awsapi.Unimplemented("s3", "ListBucketMetricsConfigurations")
 }
 
-func (Unimplemented) ListBuckets(context.Context, *ListBucketsInput) (*ListBucketsOutput, error) {
+func (Unimplemented) ListBuckets(context.Context, *ListBucketsRequest) (*ListBucketsOutput, error) {
 	return nil, awsapi.Unimplemented("s3", "ListBuckets")
 }
 

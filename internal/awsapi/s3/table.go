@@ -25,15 +25,15 @@ var shapes = [...]awsapi.Shape{
 		{Name: "DaysAfterInitiation", Shape: 130}, // DaysAfterInitiation
 	}},
 	3: {Name: "AbortMultipartUploadOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RequestCharged", Shape: 612, Wire: "x-amz-request-charged", Location: awsapi.Header}, // RequestCharged
+		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header}, // RequestCharged
 	}},
 	4: {Name: "AbortMultipartUploadRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                      // BucketName
-		{Name: "Key", Shape: 492, Wire: "Key", Location: awsapi.URI, Required: true},                           // ObjectKey
-		{Name: "UploadId", Shape: 464, Wire: "uploadId", Location: awsapi.QueryString, Required: true},         // MultipartUploadId
-		{Name: "RequestPayer", Shape: 613, Wire: "x-amz-request-payer", Location: awsapi.Header},               // RequestPayer
+		{Name: "Key", Shape: 493, Wire: "Key", Location: awsapi.URI, Required: true},                           // ObjectKey
+		{Name: "UploadId", Shape: 465, Wire: "uploadId", Location: awsapi.QueryString, Required: true},         // MultipartUploadId
+		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},               // RequestPayer
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header}, // AccountId
-		{Name: "IfMatchInitiatedTime", Shape: 696, Location: awsapi.Header},                                    // Timestamp
+		{Name: "IfMatchInitiatedTime", Shape: 698, Location: awsapi.Header},                                    // Timestamp
 	}},
 	5: {Name: "AbortRuleId", Kind: awsapi.String},
 	6: {Name: "AccelerateConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
@@ -42,13 +42,13 @@ var shapes = [...]awsapi.Shape{
 	7: {Name: "AcceptRanges", Kind: awsapi.String},
 	8: {Name: "AccessControlPolicy", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Grants", Shape: 288, Wire: "AccessControlList"}, // Grants
-		{Name: "Owner", Shape: 521},                             // Owner
+		{Name: "Owner", Shape: 522},                             // Owner
 	}},
 	9: {Name: "AccessControlTranslation", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Owner", Shape: 522, Required: true}, // OwnerOverride
+		{Name: "Owner", Shape: 523, Required: true}, // OwnerOverride
 	}},
 	10: {Name: "AccessDenied", Kind: awsapi.Structure, Exception: AccessDenied, Members: []awsapi.Member{
-		{Name: "Message", Shape: 679}, // String
+		{Name: "Message", Shape: 681}, // String
 	}},
 	11: {Name: "AccessKeyIdValue", Kind: awsapi.String},
 	12: {Name: "AccessPointAlias", Kind: awsapi.Boolean},
@@ -62,21 +62,21 @@ var shapes = [...]awsapi.Shape{
 	20: {Name: "AllowedOrigin", Kind: awsapi.String},
 	21: {Name: "AllowedOrigins", Kind: awsapi.List, Elem: awsapi.Element{Shape: 20}, Flattened: true},
 	22: {Name: "AnalyticsAndOperator", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Prefix", Shape: 539},                             // Prefix
-		{Name: "Tags", Shape: 684, Wire: "Tag", Flattened: true}, // TagSet
+		{Name: "Prefix", Shape: 540},                             // Prefix
+		{Name: "Tags", Shape: 686, Wire: "Tag", Flattened: true}, // TagSet
 	}},
 	23: {Name: "AnalyticsConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Id", Shape: 27, Required: true},                    // AnalyticsId
 		{Name: "Filter", Shape: 26},                                // AnalyticsFilter
-		{Name: "StorageClassAnalysis", Shape: 676, Required: true}, // StorageClassAnalysis
+		{Name: "StorageClassAnalysis", Shape: 678, Required: true}, // StorageClassAnalysis
 	}},
 	24: {Name: "AnalyticsConfigurationList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 23}, Flattened: true},
 	25: {Name: "AnalyticsExportDestination", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "S3BucketDestination", Shape: 28, Required: true}, // AnalyticsS3BucketDestination
 	}},
 	26: {Name: "AnalyticsFilter", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Prefix", Shape: 539}, // Prefix
-		{Name: "Tag", Shape: 682},    // Tag
+		{Name: "Prefix", Shape: 540}, // Prefix
+		{Name: "Tag", Shape: 684},    // Tag
 		{Name: "And", Shape: 22},     // AnalyticsAndOperator
 	}},
 	27: {Name: "AnalyticsId", Kind: awsapi.String},
@@ -84,63 +84,63 @@ var shapes = [...]awsapi.Shape{
 		{Name: "Format", Shape: 29, Required: true}, // AnalyticsS3ExportFileFormat
 		{Name: "BucketAccountId", Shape: 14},        // AccountId
 		{Name: "Bucket", Shape: 56, Required: true}, // BucketName
-		{Name: "Prefix", Shape: 539},                // Prefix
+		{Name: "Prefix", Shape: 540},                // Prefix
 	}},
 	29: {Name: "AnalyticsS3ExportFileFormat", Kind: awsapi.String, Enum: []string{"CSV"}},
 	30: {Name: "AnnotationConfigurationState", Kind: awsapi.String, Enum: []string{"ENABLED", "DISABLED"}},
 	31: {Name: "AnnotationDirective", Kind: awsapi.String, Enum: []string{"COPY", "EXCLUDE"}},
 	32: {Name: "AnnotationEntry", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "AnnotationName", Shape: 679},    // String
-		{Name: "LastModified", Shape: 696},      // Timestamp
-		{Name: "Size", Shape: 432},              // Long
-		{Name: "ChecksumAlgorithm", Shape: 387}, // ListOfChecksumAlgorithm
-		{Name: "ETag", Shape: 679},              // String
-		{Name: "ReplicationStatus", Shape: 608}, // ReplicationStatus
+		{Name: "AnnotationName", Shape: 681},    // String
+		{Name: "LastModified", Shape: 698},      // Timestamp
+		{Name: "Size", Shape: 433},              // Long
+		{Name: "ChecksumAlgorithm", Shape: 388}, // ListOfChecksumAlgorithm
+		{Name: "ETag", Shape: 681},              // String
+		{Name: "ReplicationStatus", Shape: 610}, // ReplicationStatus
 	}},
 	33: {Name: "AnnotationLimitExceeded", Kind: awsapi.Structure, Exception: AnnotationLimitExceeded, Members: []awsapi.Member{
-		{Name: "Message", Shape: 679}, // String
+		{Name: "Message", Shape: 681}, // String
 	}},
 	34: {Name: "AnnotationNameTooLong", Kind: awsapi.Structure, Exception: AnnotationNameTooLong, Members: []awsapi.Member{
-		{Name: "Message", Shape: 679}, // String
+		{Name: "Message", Shape: 681}, // String
 	}},
 	35: {Name: "AnnotationTableConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "ConfigurationState", Shape: 30, Required: true}, // AnnotationConfigurationState
-		{Name: "EncryptionConfiguration", Shape: 452},           // MetadataTableEncryptionConfiguration
-		{Name: "Role", Shape: 679},                              // String
+		{Name: "EncryptionConfiguration", Shape: 453},           // MetadataTableEncryptionConfiguration
+		{Name: "Role", Shape: 681},                              // String
 	}},
 	36: {Name: "AnnotationTableConfigurationResult", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "ConfigurationState", Shape: 30}, // AnnotationConfigurationState
 		{Name: "Error", Shape: 183},             // ErrorDetails
-		{Name: "Role", Shape: 679},              // String
-		{Name: "TableArn", Shape: 679},          // String
-		{Name: "TableName", Shape: 679},         // String
-		{Name: "TableStatus", Shape: 679},       // String
+		{Name: "Role", Shape: 681},              // String
+		{Name: "TableArn", Shape: 681},          // String
+		{Name: "TableName", Shape: 681},         // String
+		{Name: "TableStatus", Shape: 681},       // String
 	}},
 	37: {Name: "AnnotationTableConfigurationUpdates", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "ConfigurationState", Shape: 30, Required: true}, // AnnotationConfigurationState
-		{Name: "EncryptionConfiguration", Shape: 452},           // MetadataTableEncryptionConfiguration
-		{Name: "Role", Shape: 679},                              // String
+		{Name: "EncryptionConfiguration", Shape: 453},           // MetadataTableEncryptionConfiguration
+		{Name: "Role", Shape: 681},                              // String
 	}},
 	38: {Name: "ArchiveStatus", Kind: awsapi.String, Enum: []string{"ARCHIVE_ACCESS", "DEEP_ARCHIVE_ACCESS"}},
 	39: {Name: "Blob", Kind: awsapi.Blob},
 	40: {Name: "BlockedEncryptionTypes", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "EncryptionType", Shape: 392}, // ListOfEncryptionType
+		{Name: "EncryptionType", Shape: 393}, // ListOfEncryptionType
 	}},
 	41: {Name: "Body", Kind: awsapi.Blob},
 	42: {Name: "Boolean", Kind: awsapi.Boolean},
 	43: {Name: "Bucket", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Name", Shape: 56},          // BucketName
 		{Name: "CreationDate", Shape: 126}, // CreationDate
-		{Name: "BucketArn", Shape: 679},    // String
-		{Name: "BucketRegion", Shape: 679}, // String
+		{Name: "BucketArn", Shape: 681},    // String
+		{Name: "BucketRegion", Shape: 681}, // String
 	}},
 	44: {Name: "BucketAbacStatus", Kind: awsapi.String, Enum: []string{"Enabled", "Disabled"}},
 	45: {Name: "BucketAccelerateStatus", Kind: awsapi.String, Enum: []string{"Enabled", "Suspended"}},
 	46: {Name: "BucketAlreadyExists", Kind: awsapi.Structure, Exception: BucketAlreadyExists, Members: []awsapi.Member{
-		{Name: "Message", Shape: 679}, // String
+		{Name: "Message", Shape: 681}, // String
 	}},
 	47: {Name: "BucketAlreadyOwnedByYou", Kind: awsapi.Structure, Exception: BucketAlreadyOwnedByYou, Members: []awsapi.Member{
-		{Name: "Message", Shape: 679}, // String
+		{Name: "Message", Shape: 681}, // String
 	}},
 	48: {Name: "BucketCannedACL", Kind: awsapi.String, Enum: []string{"private", "public-read", "public-read-write", "authenticated-read"}},
 	49: {Name: "BucketInfo", Kind: awsapi.Structure, Members: []awsapi.Member{
@@ -154,7 +154,7 @@ var shapes = [...]awsapi.Shape{
 	52: {Name: "BucketLocationConstraint", Kind: awsapi.String, Enum: []string{"af-south-1", "ap-east-1", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-south-2", "ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ca-central-1", "cn-north-1", "cn-northwest-1", "EU", "eu-central-1", "eu-north-1", "eu-south-1", "eu-south-2", "eu-west-1", "eu-west-2", "eu-west-3", "me-south-1", "sa-east-1", "us-east-2", "us-gov-east-1", "us-gov-west-1", "us-west-1", "us-west-2", "ap-east-2", "ap-southeast-4", "ap-southeast-5", "ap-southeast-6", "ap-southeast-7", "ca-west-1", "eu-central-2", "il-central-1", "me-central-1", "mx-central-1"}},
 	53: {Name: "BucketLocationName", Kind: awsapi.String},
 	54: {Name: "BucketLoggingStatus", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "LoggingEnabled", Shape: 431}, // LoggingEnabled
+		{Name: "LoggingEnabled", Shape: 432}, // LoggingEnabled
 	}},
 	55: {Name: "BucketLogsPermission", Kind: awsapi.String, Enum: []string{"FULL_CONTROL", "READ", "WRITE"}},
 	56: {Name: "BucketName", Kind: awsapi.String},
@@ -175,24 +175,24 @@ var shapes = [...]awsapi.Shape{
 		{Name: "AllowedMethods", Shape: 19, Wire: "AllowedMethod", Required: true}, // AllowedMethods
 		{Name: "AllowedOrigins", Shape: 21, Wire: "AllowedOrigin", Required: true}, // AllowedOrigins
 		{Name: "ExposeHeaders", Shape: 199, Wire: "ExposeHeader"},                  // ExposeHeaders
-		{Name: "MaxAgeSeconds", Shape: 438},                                        // MaxAgeSeconds
+		{Name: "MaxAgeSeconds", Shape: 439},                                        // MaxAgeSeconds
 	}},
 	67: {Name: "CORSRules", Kind: awsapi.List, Elem: awsapi.Element{Shape: 66}, Flattened: true},
 	68: {Name: "CSVInput", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "FileHeaderInfo", Shape: 204},            // FileHeaderInfo
 		{Name: "Comments", Shape: 84},                   // Comments
-		{Name: "QuoteEscapeCharacter", Shape: 587},      // QuoteEscapeCharacter
-		{Name: "RecordDelimiter", Shape: 590},           // RecordDelimiter
+		{Name: "QuoteEscapeCharacter", Shape: 589},      // QuoteEscapeCharacter
+		{Name: "RecordDelimiter", Shape: 592},           // RecordDelimiter
 		{Name: "FieldDelimiter", Shape: 203},            // FieldDelimiter
-		{Name: "QuoteCharacter", Shape: 586},            // QuoteCharacter
+		{Name: "QuoteCharacter", Shape: 588},            // QuoteCharacter
 		{Name: "AllowQuotedRecordDelimiter", Shape: 15}, // AllowQuotedRecordDelimiter
 	}},
 	69: {Name: "CSVOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "QuoteFields", Shape: 588},          // QuoteFields
-		{Name: "QuoteEscapeCharacter", Shape: 587}, // QuoteEscapeCharacter
-		{Name: "RecordDelimiter", Shape: 590},      // RecordDelimiter
+		{Name: "QuoteFields", Shape: 590},          // QuoteFields
+		{Name: "QuoteEscapeCharacter", Shape: 589}, // QuoteEscapeCharacter
+		{Name: "RecordDelimiter", Shape: 592},      // RecordDelimiter
 		{Name: "FieldDelimiter", Shape: 203},       // FieldDelimiter
-		{Name: "QuoteCharacter", Shape: 586},       // QuoteCharacter
+		{Name: "QuoteCharacter", Shape: 588},       // QuoteCharacter
 	}},
 	70: {Name: "CacheControl", Kind: awsapi.String},
 	71: {Name: "Checksum", Kind: awsapi.Structure, Members: []awsapi.Member{
@@ -200,13 +200,13 @@ var shapes = [...]awsapi.Shape{
 		{Name: "ChecksumCRC32C", Shape: 75},     // ChecksumCRC32C
 		{Name: "ChecksumSHA1", Shape: 77},       // ChecksumSHA1
 		{Name: "ChecksumSHA256", Shape: 78},     // ChecksumSHA256
-		{Name: "ChecksumCRC64NVME", Shape: 679}, // String
-		{Name: "ChecksumMD5", Shape: 679},       // String
-		{Name: "ChecksumSHA512", Shape: 679},    // String
+		{Name: "ChecksumCRC64NVME", Shape: 681}, // String
+		{Name: "ChecksumMD5", Shape: 681},       // String
+		{Name: "ChecksumSHA512", Shape: 681},    // String
 		{Name: "ChecksumType", Shape: 79},       // ChecksumType
-		{Name: "ChecksumXXHASH128", Shape: 679}, // String
-		{Name: "ChecksumXXHASH3", Shape: 679},   // String
-		{Name: "ChecksumXXHASH64", Shape: 679},  // String
+		{Name: "ChecksumXXHASH128", Shape: 681}, // String
+		{Name: "ChecksumXXHASH3", Shape: 681},   // String
+		{Name: "ChecksumXXHASH64", Shape: 681},  // String
 	}},
 	72: {Name: "ChecksumAlgorithm", Kind: awsapi.String, Enum: []string{"CRC32", "CRC32C", "SHA1", "SHA256", "CRC64NVME", "SHA512", "MD5", "XXHASH64", "XXHASH3", "XXHASH128"}},
 	73: {Name: "ChecksumAlgorithmList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 72}, Flattened: true},
@@ -218,7 +218,7 @@ var shapes = [...]awsapi.Shape{
 	79: {Name: "ChecksumType", Kind: awsapi.String, Enum: []string{"COMPOSITE", "FULL_OBJECT"}},
 	80: {Name: "CloudFunction", Kind: awsapi.String},
 	81: {Name: "CloudFunctionConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Id", Shape: 483},                    // NotificationId
+		{Name: "Id", Shape: 484},                    // NotificationId
 		{Name: "Event", Shape: 187},                 // Event
 		{Name: "Events", Shape: 190, Wire: "Event"}, // EventList
 		{Name: "CloudFunction", Shape: 80},          // CloudFunction
@@ -228,56 +228,56 @@ var shapes = [...]awsapi.Shape{
 	83: {Name: "Code", Kind: awsapi.String},
 	84: {Name: "Comments", Kind: awsapi.String},
 	85: {Name: "CommonPrefix", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Prefix", Shape: 539}, // Prefix
+		{Name: "Prefix", Shape: 540}, // Prefix
 	}},
 	86: {Name: "CommonPrefixList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 85}, Flattened: true},
 	87: {Name: "CompleteMultipartUploadOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Location", Shape: 426}, // Location
+		{Name: "Location", Shape: 427}, // Location
 		{Name: "Bucket", Shape: 56},    // BucketName
-		{Name: "Key", Shape: 492},      // ObjectKey
+		{Name: "Key", Shape: 493},      // ObjectKey
 		{Name: "Expiration", Shape: 193, Wire: "x-amz-expiration", Location: awsapi.Header}, // Expiration
 		{Name: "ETag", Shape: 171},          // ETag
 		{Name: "ChecksumCRC32", Shape: 74},  // ChecksumCRC32
 		{Name: "ChecksumCRC32C", Shape: 75}, // ChecksumCRC32C
 		{Name: "ChecksumSHA1", Shape: 77},   // ChecksumSHA1
 		{Name: "ChecksumSHA256", Shape: 78}, // ChecksumSHA256
-		{Name: "ServerSideEncryption", Shape: 655, Wire: "x-amz-server-side-encryption", Location: awsapi.Header},               // ServerSideEncryption
-		{Name: "VersionId", Shape: 514, Wire: "x-amz-version-id", Location: awsapi.Header},                                      // ObjectVersionId
-		{Name: "SSEKMSKeyId", Shape: 648, Wire: "x-amz-server-side-encryption-aws-kms-key-id", Location: awsapi.Header},         // SSEKMSKeyId
+		{Name: "ServerSideEncryption", Shape: 657, Wire: "x-amz-server-side-encryption", Location: awsapi.Header},               // ServerSideEncryption
+		{Name: "VersionId", Shape: 515, Wire: "x-amz-version-id", Location: awsapi.Header},                                      // ObjectVersionId
+		{Name: "SSEKMSKeyId", Shape: 650, Wire: "x-amz-server-side-encryption-aws-kms-key-id", Location: awsapi.Header},         // SSEKMSKeyId
 		{Name: "BucketKeyEnabled", Shape: 50, Wire: "x-amz-server-side-encryption-bucket-key-enabled", Location: awsapi.Header}, // BucketKeyEnabled
-		{Name: "RequestCharged", Shape: 612, Wire: "x-amz-request-charged", Location: awsapi.Header},                            // RequestCharged
-		{Name: "ChecksumCRC64NVME", Shape: 679}, // String
-		{Name: "ChecksumMD5", Shape: 679},       // String
-		{Name: "ChecksumSHA512", Shape: 679},    // String
+		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header},                            // RequestCharged
+		{Name: "ChecksumCRC64NVME", Shape: 681}, // String
+		{Name: "ChecksumMD5", Shape: 681},       // String
+		{Name: "ChecksumSHA512", Shape: 681},    // String
 		{Name: "ChecksumType", Shape: 79},       // ChecksumType
-		{Name: "ChecksumXXHASH128", Shape: 679}, // String
-		{Name: "ChecksumXXHASH3", Shape: 679},   // String
-		{Name: "ChecksumXXHASH64", Shape: 679},  // String
+		{Name: "ChecksumXXHASH128", Shape: 681}, // String
+		{Name: "ChecksumXXHASH3", Shape: 681},   // String
+		{Name: "ChecksumXXHASH64", Shape: 681},  // String
 	}},
 	88: {Name: "CompleteMultipartUploadRequest", Kind: awsapi.Structure, Payload: "MultipartUpload", Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                              // BucketName
-		{Name: "Key", Shape: 492, Wire: "Key", Location: awsapi.URI, Required: true},                                                   // ObjectKey
+		{Name: "Key", Shape: 493, Wire: "Key", Location: awsapi.URI, Required: true},                                                   // ObjectKey
 		{Name: "MultipartUpload", Shape: 89, Wire: "CompleteMultipartUpload", XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // CompletedMultipartUpload
-		{Name: "UploadId", Shape: 464, Wire: "uploadId", Location: awsapi.QueryString, Required: true},                                 // MultipartUploadId
+		{Name: "UploadId", Shape: 465, Wire: "uploadId", Location: awsapi.QueryString, Required: true},                                 // MultipartUploadId
 		{Name: "ChecksumCRC32", Shape: 74, Wire: "x-amz-checksum-crc32", Location: awsapi.Header},                                      // ChecksumCRC32
 		{Name: "ChecksumCRC32C", Shape: 75, Wire: "x-amz-checksum-crc32c", Location: awsapi.Header},                                    // ChecksumCRC32C
 		{Name: "ChecksumSHA1", Shape: 77, Wire: "x-amz-checksum-sha1", Location: awsapi.Header},                                        // ChecksumSHA1
 		{Name: "ChecksumSHA256", Shape: 78, Wire: "x-amz-checksum-sha256", Location: awsapi.Header},                                    // ChecksumSHA256
-		{Name: "RequestPayer", Shape: 613, Wire: "x-amz-request-payer", Location: awsapi.Header},                                       // RequestPayer
+		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},                                       // RequestPayer
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                         // AccountId
-		{Name: "SSECustomerAlgorithm", Shape: 642, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header},   // SSECustomerAlgorithm
-		{Name: "SSECustomerKey", Shape: 643, Wire: "x-amz-server-side-encryption-customer-key", Location: awsapi.Header},               // SSECustomerKey
-		{Name: "SSECustomerKeyMD5", Shape: 644, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},        // SSECustomerKeyMD5
-		{Name: "ChecksumCRC64NVME", Shape: 679, Location: awsapi.Header},                                                               // String
-		{Name: "ChecksumMD5", Shape: 679, Location: awsapi.Header},                                                                     // String
-		{Name: "ChecksumSHA512", Shape: 679, Location: awsapi.Header},                                                                  // String
+		{Name: "SSECustomerAlgorithm", Shape: 644, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header},   // SSECustomerAlgorithm
+		{Name: "SSECustomerKey", Shape: 645, Wire: "x-amz-server-side-encryption-customer-key", Location: awsapi.Header},               // SSECustomerKey
+		{Name: "SSECustomerKeyMD5", Shape: 646, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},        // SSECustomerKeyMD5
+		{Name: "ChecksumCRC64NVME", Shape: 681, Location: awsapi.Header},                                                               // String
+		{Name: "ChecksumMD5", Shape: 681, Location: awsapi.Header},                                                                     // String
+		{Name: "ChecksumSHA512", Shape: 681, Location: awsapi.Header},                                                                  // String
 		{Name: "ChecksumType", Shape: 79, Location: awsapi.Header},                                                                     // ChecksumType
-		{Name: "ChecksumXXHASH128", Shape: 679, Location: awsapi.Header},                                                               // String
-		{Name: "ChecksumXXHASH3", Shape: 679, Location: awsapi.Header},                                                                 // String
-		{Name: "ChecksumXXHASH64", Shape: 679, Location: awsapi.Header},                                                                // String
-		{Name: "IfMatch", Shape: 679, Location: awsapi.Header},                                                                         // String
-		{Name: "IfNoneMatch", Shape: 679, Location: awsapi.Header},                                                                     // String
-		{Name: "MpuObjectSize", Shape: 432, Location: awsapi.Header},                                                                   // Long
+		{Name: "ChecksumXXHASH128", Shape: 681, Location: awsapi.Header},                                                               // String
+		{Name: "ChecksumXXHASH3", Shape: 681, Location: awsapi.Header},                                                                 // String
+		{Name: "ChecksumXXHASH64", Shape: 681, Location: awsapi.Header},                                                                // String
+		{Name: "IfMatch", Shape: 681, Location: awsapi.Header},                                                                         // String
+		{Name: "IfNoneMatch", Shape: 681, Location: awsapi.Header},                                                                     // String
+		{Name: "MpuObjectSize", Shape: 433, Location: awsapi.Header},                                                                   // Long
 	}},
 	89: {Name: "CompletedMultipartUpload", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Parts", Shape: 91, Wire: "Part"}, // CompletedPartList
@@ -288,13 +288,13 @@ var shapes = [...]awsapi.Shape{
 		{Name: "ChecksumCRC32C", Shape: 75},     // ChecksumCRC32C
 		{Name: "ChecksumSHA1", Shape: 77},       // ChecksumSHA1
 		{Name: "ChecksumSHA256", Shape: 78},     // ChecksumSHA256
-		{Name: "PartNumber", Shape: 528},        // PartNumber
-		{Name: "ChecksumCRC64NVME", Shape: 679}, // String
-		{Name: "ChecksumMD5", Shape: 679},       // String
-		{Name: "ChecksumSHA512", Shape: 679},    // String
-		{Name: "ChecksumXXHASH128", Shape: 679}, // String
-		{Name: "ChecksumXXHASH3", Shape: 679},   // String
-		{Name: "ChecksumXXHASH64", Shape: 679},  // String
+		{Name: "PartNumber", Shape: 529},        // PartNumber
+		{Name: "ChecksumCRC64NVME", Shape: 681}, // String
+		{Name: "ChecksumMD5", Shape: 681},       // String
+		{Name: "ChecksumSHA512", Shape: 681},    // String
+		{Name: "ChecksumXXHASH128", Shape: 681}, // String
+		{Name: "ChecksumXXHASH3", Shape: 681},   // String
+		{Name: "ChecksumXXHASH64", Shape: 681},  // String
 	}},
 	91: {Name: "CompletedPartList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 90}, Flattened: true},
 	92: {Name: "CompressionType", Kind: awsapi.String, Enum: []string{"NONE", "GZIP", "BZIP2"}},
@@ -315,17 +315,17 @@ var shapes = [...]awsapi.Shape{
 		{Name: "CopyObjectResult", Shape: 105},                                                                                       // CopyObjectResult
 		{Name: "Expiration", Shape: 193, Wire: "x-amz-expiration", Location: awsapi.Header},                                          // Expiration
 		{Name: "CopySourceVersionId", Shape: 116, Wire: "x-amz-copy-source-version-id", Location: awsapi.Header},                     // CopySourceVersionId
-		{Name: "VersionId", Shape: 514, Wire: "x-amz-version-id", Location: awsapi.Header},                                           // ObjectVersionId
-		{Name: "ServerSideEncryption", Shape: 655, Wire: "x-amz-server-side-encryption", Location: awsapi.Header},                    // ServerSideEncryption
-		{Name: "SSECustomerAlgorithm", Shape: 642, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // SSECustomerAlgorithm
-		{Name: "SSECustomerKeyMD5", Shape: 644, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
-		{Name: "SSEKMSKeyId", Shape: 648, Wire: "x-amz-server-side-encryption-aws-kms-key-id", Location: awsapi.Header},              // SSEKMSKeyId
-		{Name: "SSEKMSEncryptionContext", Shape: 647, Wire: "x-amz-server-side-encryption-context", Location: awsapi.Header},         // SSEKMSEncryptionContext
+		{Name: "VersionId", Shape: 515, Wire: "x-amz-version-id", Location: awsapi.Header},                                           // ObjectVersionId
+		{Name: "ServerSideEncryption", Shape: 657, Wire: "x-amz-server-side-encryption", Location: awsapi.Header},                    // ServerSideEncryption
+		{Name: "SSECustomerAlgorithm", Shape: 644, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // SSECustomerAlgorithm
+		{Name: "SSECustomerKeyMD5", Shape: 646, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
+		{Name: "SSEKMSKeyId", Shape: 650, Wire: "x-amz-server-side-encryption-aws-kms-key-id", Location: awsapi.Header},              // SSEKMSKeyId
+		{Name: "SSEKMSEncryptionContext", Shape: 649, Wire: "x-amz-server-side-encryption-context", Location: awsapi.Header},         // SSEKMSEncryptionContext
 		{Name: "BucketKeyEnabled", Shape: 50, Wire: "x-amz-server-side-encryption-bucket-key-enabled", Location: awsapi.Header},      // BucketKeyEnabled
-		{Name: "RequestCharged", Shape: 612, Wire: "x-amz-request-charged", Location: awsapi.Header},                                 // RequestCharged
+		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header},                                 // RequestCharged
 	}},
 	104: {Name: "CopyObjectRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ACL", Shape: 488, Wire: "x-amz-acl", Location: awsapi.Header},                                                                              // ObjectCannedACL
+		{Name: "ACL", Shape: 489, Wire: "x-amz-acl", Location: awsapi.Header},                                                                              // ObjectCannedACL
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                                                  // BucketName
 		{Name: "CacheControl", Shape: 70, Wire: "Cache-Control", Location: awsapi.Header},                                                                  // CacheControl
 		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "x-amz-checksum-algorithm", Location: awsapi.Header},                                                  // ChecksumAlgorithm
@@ -343,33 +343,33 @@ var shapes = [...]awsapi.Shape{
 		{Name: "GrantRead", Shape: 283, Wire: "x-amz-grant-read", Location: awsapi.Header},                                                                 // GrantRead
 		{Name: "GrantReadACP", Shape: 284, Wire: "x-amz-grant-read-acp", Location: awsapi.Header},                                                          // GrantReadACP
 		{Name: "GrantWriteACP", Shape: 286, Wire: "x-amz-grant-write-acp", Location: awsapi.Header},                                                        // GrantWriteACP
-		{Name: "Key", Shape: 492, Wire: "Key", Location: awsapi.URI, Required: true},                                                                       // ObjectKey
-		{Name: "Metadata", Shape: 444, Wire: "x-amz-meta-", Location: awsapi.Headers},                                                                      // Metadata
-		{Name: "MetadataDirective", Shape: 447, Wire: "x-amz-metadata-directive", Location: awsapi.Header},                                                 // MetadataDirective
-		{Name: "TaggingDirective", Shape: 686, Wire: "x-amz-tagging-directive", Location: awsapi.Header},                                                   // TaggingDirective
-		{Name: "ServerSideEncryption", Shape: 655, Wire: "x-amz-server-side-encryption", Location: awsapi.Header},                                          // ServerSideEncryption
-		{Name: "StorageClass", Shape: 675, Wire: "x-amz-storage-class", Location: awsapi.Header},                                                           // StorageClass
-		{Name: "WebsiteRedirectLocation", Shape: 726, Wire: "x-amz-website-redirect-location", Location: awsapi.Header},                                    // WebsiteRedirectLocation
-		{Name: "SSECustomerAlgorithm", Shape: 642, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header},                       // SSECustomerAlgorithm
-		{Name: "SSECustomerKey", Shape: 643, Wire: "x-amz-server-side-encryption-customer-key", Location: awsapi.Header},                                   // SSECustomerKey
-		{Name: "SSECustomerKeyMD5", Shape: 644, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},                            // SSECustomerKeyMD5
-		{Name: "SSEKMSKeyId", Shape: 648, Wire: "x-amz-server-side-encryption-aws-kms-key-id", Location: awsapi.Header},                                    // SSEKMSKeyId
-		{Name: "SSEKMSEncryptionContext", Shape: 647, Wire: "x-amz-server-side-encryption-context", Location: awsapi.Header},                               // SSEKMSEncryptionContext
+		{Name: "Key", Shape: 493, Wire: "Key", Location: awsapi.URI, Required: true},                                                                       // ObjectKey
+		{Name: "Metadata", Shape: 445, Wire: "x-amz-meta-", Location: awsapi.Headers},                                                                      // Metadata
+		{Name: "MetadataDirective", Shape: 448, Wire: "x-amz-metadata-directive", Location: awsapi.Header},                                                 // MetadataDirective
+		{Name: "TaggingDirective", Shape: 688, Wire: "x-amz-tagging-directive", Location: awsapi.Header},                                                   // TaggingDirective
+		{Name: "ServerSideEncryption", Shape: 657, Wire: "x-amz-server-side-encryption", Location: awsapi.Header},                                          // ServerSideEncryption
+		{Name: "StorageClass", Shape: 677, Wire: "x-amz-storage-class", Location: awsapi.Header},                                                           // StorageClass
+		{Name: "WebsiteRedirectLocation", Shape: 728, Wire: "x-amz-website-redirect-location", Location: awsapi.Header},                                    // WebsiteRedirectLocation
+		{Name: "SSECustomerAlgorithm", Shape: 644, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header},                       // SSECustomerAlgorithm
+		{Name: "SSECustomerKey", Shape: 645, Wire: "x-amz-server-side-encryption-customer-key", Location: awsapi.Header},                                   // SSECustomerKey
+		{Name: "SSECustomerKeyMD5", Shape: 646, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},                            // SSECustomerKeyMD5
+		{Name: "SSEKMSKeyId", Shape: 650, Wire: "x-amz-server-side-encryption-aws-kms-key-id", Location: awsapi.Header},                                    // SSEKMSKeyId
+		{Name: "SSEKMSEncryptionContext", Shape: 649, Wire: "x-amz-server-side-encryption-context", Location: awsapi.Header},                               // SSEKMSEncryptionContext
 		{Name: "BucketKeyEnabled", Shape: 50, Wire: "x-amz-server-side-encryption-bucket-key-enabled", Location: awsapi.Header},                            // BucketKeyEnabled
 		{Name: "CopySourceSSECustomerAlgorithm", Shape: 113, Wire: "x-amz-copy-source-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // CopySourceSSECustomerAlgorithm
 		{Name: "CopySourceSSECustomerKey", Shape: 114, Wire: "x-amz-copy-source-server-side-encryption-customer-key", Location: awsapi.Header},             // CopySourceSSECustomerKey
 		{Name: "CopySourceSSECustomerKeyMD5", Shape: 115, Wire: "x-amz-copy-source-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // CopySourceSSECustomerKeyMD5
-		{Name: "RequestPayer", Shape: 613, Wire: "x-amz-request-payer", Location: awsapi.Header},                                                           // RequestPayer
-		{Name: "Tagging", Shape: 687, Wire: "x-amz-tagging", Location: awsapi.Header},                                                                      // TaggingHeader
-		{Name: "ObjectLockMode", Shape: 500, Wire: "x-amz-object-lock-mode", Location: awsapi.Header},                                                      // ObjectLockMode
-		{Name: "ObjectLockRetainUntilDate", Shape: 501, Wire: "x-amz-object-lock-retain-until-date", Location: awsapi.Header},                              // ObjectLockRetainUntilDate
-		{Name: "ObjectLockLegalHoldStatus", Shape: 499, Wire: "x-amz-object-lock-legal-hold", Location: awsapi.Header},                                     // ObjectLockLegalHoldStatus
+		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},                                                           // RequestPayer
+		{Name: "Tagging", Shape: 689, Wire: "x-amz-tagging", Location: awsapi.Header},                                                                      // TaggingHeader
+		{Name: "ObjectLockMode", Shape: 501, Wire: "x-amz-object-lock-mode", Location: awsapi.Header},                                                      // ObjectLockMode
+		{Name: "ObjectLockRetainUntilDate", Shape: 502, Wire: "x-amz-object-lock-retain-until-date", Location: awsapi.Header},                              // ObjectLockRetainUntilDate
+		{Name: "ObjectLockLegalHoldStatus", Shape: 500, Wire: "x-amz-object-lock-legal-hold", Location: awsapi.Header},                                     // ObjectLockLegalHoldStatus
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                                             // AccountId
 		{Name: "ExpectedSourceBucketOwner", Shape: 14, Wire: "x-amz-source-expected-bucket-owner", Location: awsapi.Header},                                // AccountId
 		{Name: "AnnotationDirective", Shape: 31, Location: awsapi.Header},                                                                                  // AnnotationDirective
-		{Name: "IfMatch", Shape: 679, Location: awsapi.Header},                                                                                             // String
-		{Name: "IfNoneMatch", Shape: 679, Location: awsapi.Header},                                                                                         // String
-		{Name: "ObjectLockEventHold", Shape: 497, Location: awsapi.Header},                                                                                 // ObjectLockEventHold
+		{Name: "IfMatch", Shape: 681, Location: awsapi.Header},                                                                                             // String
+		{Name: "IfNoneMatch", Shape: 681, Location: awsapi.Header},                                                                                         // String
+		{Name: "ObjectLockEventHold", Shape: 498, Location: awsapi.Header},                                                                                 // ObjectLockEventHold
 		{Name: "ObjectLockEventHoldDurationDays", Shape: 306, Location: awsapi.Header},                                                                     // Integer
 		{Name: "ObjectLockEventHoldDurationYears", Shape: 306, Location: awsapi.Header},                                                                    // Integer
 	}},
@@ -380,13 +380,13 @@ var shapes = [...]awsapi.Shape{
 		{Name: "ChecksumCRC32C", Shape: 75},     // ChecksumCRC32C
 		{Name: "ChecksumSHA1", Shape: 77},       // ChecksumSHA1
 		{Name: "ChecksumSHA256", Shape: 78},     // ChecksumSHA256
-		{Name: "ChecksumCRC64NVME", Shape: 679}, // String
-		{Name: "ChecksumMD5", Shape: 679},       // String
-		{Name: "ChecksumSHA512", Shape: 679},    // String
+		{Name: "ChecksumCRC64NVME", Shape: 681}, // String
+		{Name: "ChecksumMD5", Shape: 681},       // String
+		{Name: "ChecksumSHA512", Shape: 681},    // String
 		{Name: "ChecksumType", Shape: 79},       // ChecksumType
-		{Name: "ChecksumXXHASH128", Shape: 679}, // String
-		{Name: "ChecksumXXHASH3", Shape: 679},   // String
-		{Name: "ChecksumXXHASH64", Shape: 679},  // String
+		{Name: "ChecksumXXHASH128", Shape: 681}, // String
+		{Name: "ChecksumXXHASH3", Shape: 681},   // String
+		{Name: "ChecksumXXHASH64", Shape: 681},  // String
 	}},
 	106: {Name: "CopyPartResult", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "ETag", Shape: 171},              // ETag
@@ -395,12 +395,12 @@ var shapes = [...]awsapi.Shape{
 		{Name: "ChecksumCRC32C", Shape: 75},     // ChecksumCRC32C
 		{Name: "ChecksumSHA1", Shape: 77},       // ChecksumSHA1
 		{Name: "ChecksumSHA256", Shape: 78},     // ChecksumSHA256
-		{Name: "ChecksumCRC64NVME", Shape: 679}, // String
-		{Name: "ChecksumMD5", Shape: 679},       // String
-		{Name: "ChecksumSHA512", Shape: 679},    // String
-		{Name: "ChecksumXXHASH128", Shape: 679}, // String
-		{Name: "ChecksumXXHASH3", Shape: 679},   // String
-		{Name: "ChecksumXXHASH64", Shape: 679},  // String
+		{Name: "ChecksumCRC64NVME", Shape: 681}, // String
+		{Name: "ChecksumMD5", Shape: 681},       // String
+		{Name: "ChecksumSHA512", Shape: 681},    // String
+		{Name: "ChecksumXXHASH128", Shape: 681}, // String
+		{Name: "ChecksumXXHASH3", Shape: 681},   // String
+		{Name: "ChecksumXXHASH64", Shape: 681},  // String
 	}},
 	107: {Name: "CopySource", Kind: awsapi.String, Pattern: "\\/.+\\/.+"},
 	108: {Name: "CopySourceIfMatch", Kind: awsapi.String},
@@ -414,27 +414,27 @@ var shapes = [...]awsapi.Shape{
 	116: {Name: "CopySourceVersionId", Kind: awsapi.String},
 	117: {Name: "CreateBucketConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "LocationConstraint", Shape: 52}, // BucketLocationConstraint
-		{Name: "Location", Shape: 427},          // LocationInfo
+		{Name: "Location", Shape: 428},          // LocationInfo
 		{Name: "Bucket", Shape: 49},             // BucketInfo
-		{Name: "Tags", Shape: 419},              // ListOfTag
+		{Name: "Tags", Shape: 420},              // ListOfTag
 	}},
 	118: {Name: "CreateBucketMetadataConfigurationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Bucket", Shape: 679, Required: true},                       // String
-		{Name: "MetadataConfiguration", Shape: 445, Required: true},        // MetadataConfiguration
+		{Name: "Bucket", Shape: 681, Required: true},                       // String
+		{Name: "MetadataConfiguration", Shape: 446, Required: true},        // MetadataConfiguration
 		{Name: "ChecksumAlgorithm", Shape: 72, Location: awsapi.Header},    // ChecksumAlgorithm
-		{Name: "ContentMD5", Shape: 679, Location: awsapi.Header},          // String
-		{Name: "ExpectedBucketOwner", Shape: 679, Location: awsapi.Header}, // String
+		{Name: "ContentMD5", Shape: 681, Location: awsapi.Header},          // String
+		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header}, // String
 	}},
 	119: {Name: "CreateBucketMetadataTableConfigurationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Bucket", Shape: 679, Required: true},                       // String
-		{Name: "MetadataTableConfiguration", Shape: 450, Required: true},   // MetadataTableConfiguration
+		{Name: "Bucket", Shape: 681, Required: true},                       // String
+		{Name: "MetadataTableConfiguration", Shape: 451, Required: true},   // MetadataTableConfiguration
 		{Name: "ChecksumAlgorithm", Shape: 72, Location: awsapi.Header},    // ChecksumAlgorithm
-		{Name: "ContentMD5", Shape: 679, Location: awsapi.Header},          // String
-		{Name: "ExpectedBucketOwner", Shape: 679, Location: awsapi.Header}, // String
+		{Name: "ContentMD5", Shape: 681, Location: awsapi.Header},          // String
+		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header}, // String
 	}},
 	120: {Name: "CreateBucketOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Location", Shape: 426, Wire: "Location", Location: awsapi.Header}, // Location
-		{Name: "BucketArn", Shape: 679},                                           // String
+		{Name: "Location", Shape: 427, Wire: "Location", Location: awsapi.Header}, // Location
+		{Name: "BucketArn", Shape: 681},                                           // String
 	}},
 	121: {Name: "CreateBucketRequest", Kind: awsapi.Structure, Payload: "CreateBucketConfiguration", Members: []awsapi.Member{
 		{Name: "ACL", Shape: 48, Wire: "x-amz-acl", Location: awsapi.Header},                                                                        // BucketCannedACL
@@ -445,28 +445,28 @@ var shapes = [...]awsapi.Shape{
 		{Name: "GrantReadACP", Shape: 284, Wire: "x-amz-grant-read-acp", Location: awsapi.Header},                                                   // GrantReadACP
 		{Name: "GrantWrite", Shape: 285, Wire: "x-amz-grant-write", Location: awsapi.Header},                                                        // GrantWrite
 		{Name: "GrantWriteACP", Shape: 286, Wire: "x-amz-grant-write-acp", Location: awsapi.Header},                                                 // GrantWriteACP
-		{Name: "ObjectLockEnabledForBucket", Shape: 496, Wire: "x-amz-bucket-object-lock-enabled", Location: awsapi.Header},                         // ObjectLockEnabledForBucket
-		{Name: "ObjectOwnership", Shape: 507, Wire: "x-amz-object-ownership", Location: awsapi.Header},                                              // ObjectOwnership
+		{Name: "ObjectLockEnabledForBucket", Shape: 497, Wire: "x-amz-bucket-object-lock-enabled", Location: awsapi.Header},                         // ObjectLockEnabledForBucket
+		{Name: "ObjectOwnership", Shape: 508, Wire: "x-amz-object-ownership", Location: awsapi.Header},                                              // ObjectOwnership
 		{Name: "BucketNamespace", Shape: 57, Location: awsapi.Header},                                                                               // BucketNamespace
 	}},
 	122: {Name: "CreateMultipartUploadOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "AbortDate", Shape: 1, Wire: "x-amz-abort-date", Location: awsapi.Header},      // AbortDate
 		{Name: "AbortRuleId", Shape: 5, Wire: "x-amz-abort-rule-id", Location: awsapi.Header}, // AbortRuleId
 		{Name: "Bucket", Shape: 56, Wire: "Bucket"},                                           // BucketName
-		{Name: "Key", Shape: 492},      // ObjectKey
-		{Name: "UploadId", Shape: 464}, // MultipartUploadId
-		{Name: "ServerSideEncryption", Shape: 655, Wire: "x-amz-server-side-encryption", Location: awsapi.Header},                    // ServerSideEncryption
-		{Name: "SSECustomerAlgorithm", Shape: 642, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // SSECustomerAlgorithm
-		{Name: "SSECustomerKeyMD5", Shape: 644, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
-		{Name: "SSEKMSKeyId", Shape: 648, Wire: "x-amz-server-side-encryption-aws-kms-key-id", Location: awsapi.Header},              // SSEKMSKeyId
-		{Name: "SSEKMSEncryptionContext", Shape: 647, Wire: "x-amz-server-side-encryption-context", Location: awsapi.Header},         // SSEKMSEncryptionContext
+		{Name: "Key", Shape: 493},      // ObjectKey
+		{Name: "UploadId", Shape: 465}, // MultipartUploadId
+		{Name: "ServerSideEncryption", Shape: 657, Wire: "x-amz-server-side-encryption", Location: awsapi.Header},                    // ServerSideEncryption
+		{Name: "SSECustomerAlgorithm", Shape: 644, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // SSECustomerAlgorithm
+		{Name: "SSECustomerKeyMD5", Shape: 646, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
+		{Name: "SSEKMSKeyId", Shape: 650, Wire: "x-amz-server-side-encryption-aws-kms-key-id", Location: awsapi.Header},              // SSEKMSKeyId
+		{Name: "SSEKMSEncryptionContext", Shape: 649, Wire: "x-amz-server-side-encryption-context", Location: awsapi.Header},         // SSEKMSEncryptionContext
 		{Name: "BucketKeyEnabled", Shape: 50, Wire: "x-amz-server-side-encryption-bucket-key-enabled", Location: awsapi.Header},      // BucketKeyEnabled
-		{Name: "RequestCharged", Shape: 612, Wire: "x-amz-request-charged", Location: awsapi.Header},                                 // RequestCharged
+		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header},                                 // RequestCharged
 		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "x-amz-checksum-algorithm", Location: awsapi.Header},                            // ChecksumAlgorithm
 		{Name: "ChecksumType", Shape: 79}, // ChecksumType
 	}},
 	123: {Name: "CreateMultipartUploadRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ACL", Shape: 488, Wire: "x-amz-acl", Location: awsapi.Header},                                                        // ObjectCannedACL
+		{Name: "ACL", Shape: 489, Wire: "x-amz-acl", Location: awsapi.Header},                                                        // ObjectCannedACL
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                            // BucketName
 		{Name: "CacheControl", Shape: 70, Wire: "Cache-Control", Location: awsapi.Header},                                            // CacheControl
 		{Name: "ContentDisposition", Shape: 95, Wire: "Content-Disposition", Location: awsapi.Header},                                // ContentDisposition
@@ -478,43 +478,43 @@ var shapes = [...]awsapi.Shape{
 		{Name: "GrantRead", Shape: 283, Wire: "x-amz-grant-read", Location: awsapi.Header},                                           // GrantRead
 		{Name: "GrantReadACP", Shape: 284, Wire: "x-amz-grant-read-acp", Location: awsapi.Header},                                    // GrantReadACP
 		{Name: "GrantWriteACP", Shape: 286, Wire: "x-amz-grant-write-acp", Location: awsapi.Header},                                  // GrantWriteACP
-		{Name: "Key", Shape: 492, Wire: "Key", Location: awsapi.URI, Required: true},                                                 // ObjectKey
-		{Name: "Metadata", Shape: 444, Wire: "x-amz-meta-", Location: awsapi.Headers},                                                // Metadata
-		{Name: "ServerSideEncryption", Shape: 655, Wire: "x-amz-server-side-encryption", Location: awsapi.Header},                    // ServerSideEncryption
-		{Name: "StorageClass", Shape: 675, Wire: "x-amz-storage-class", Location: awsapi.Header},                                     // StorageClass
-		{Name: "WebsiteRedirectLocation", Shape: 726, Wire: "x-amz-website-redirect-location", Location: awsapi.Header},              // WebsiteRedirectLocation
-		{Name: "SSECustomerAlgorithm", Shape: 642, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // SSECustomerAlgorithm
-		{Name: "SSECustomerKey", Shape: 643, Wire: "x-amz-server-side-encryption-customer-key", Location: awsapi.Header},             // SSECustomerKey
-		{Name: "SSECustomerKeyMD5", Shape: 644, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
-		{Name: "SSEKMSKeyId", Shape: 648, Wire: "x-amz-server-side-encryption-aws-kms-key-id", Location: awsapi.Header},              // SSEKMSKeyId
-		{Name: "SSEKMSEncryptionContext", Shape: 647, Wire: "x-amz-server-side-encryption-context", Location: awsapi.Header},         // SSEKMSEncryptionContext
+		{Name: "Key", Shape: 493, Wire: "Key", Location: awsapi.URI, Required: true},                                                 // ObjectKey
+		{Name: "Metadata", Shape: 445, Wire: "x-amz-meta-", Location: awsapi.Headers},                                                // Metadata
+		{Name: "ServerSideEncryption", Shape: 657, Wire: "x-amz-server-side-encryption", Location: awsapi.Header},                    // ServerSideEncryption
+		{Name: "StorageClass", Shape: 677, Wire: "x-amz-storage-class", Location: awsapi.Header},                                     // StorageClass
+		{Name: "WebsiteRedirectLocation", Shape: 728, Wire: "x-amz-website-redirect-location", Location: awsapi.Header},              // WebsiteRedirectLocation
+		{Name: "SSECustomerAlgorithm", Shape: 644, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // SSECustomerAlgorithm
+		{Name: "SSECustomerKey", Shape: 645, Wire: "x-amz-server-side-encryption-customer-key", Location: awsapi.Header},             // SSECustomerKey
+		{Name: "SSECustomerKeyMD5", Shape: 646, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
+		{Name: "SSEKMSKeyId", Shape: 650, Wire: "x-amz-server-side-encryption-aws-kms-key-id", Location: awsapi.Header},              // SSEKMSKeyId
+		{Name: "SSEKMSEncryptionContext", Shape: 649, Wire: "x-amz-server-side-encryption-context", Location: awsapi.Header},         // SSEKMSEncryptionContext
 		{Name: "BucketKeyEnabled", Shape: 50, Wire: "x-amz-server-side-encryption-bucket-key-enabled", Location: awsapi.Header},      // BucketKeyEnabled
-		{Name: "RequestPayer", Shape: 613, Wire: "x-amz-request-payer", Location: awsapi.Header},                                     // RequestPayer
-		{Name: "Tagging", Shape: 687, Wire: "x-amz-tagging", Location: awsapi.Header},                                                // TaggingHeader
-		{Name: "ObjectLockMode", Shape: 500, Wire: "x-amz-object-lock-mode", Location: awsapi.Header},                                // ObjectLockMode
-		{Name: "ObjectLockRetainUntilDate", Shape: 501, Wire: "x-amz-object-lock-retain-until-date", Location: awsapi.Header},        // ObjectLockRetainUntilDate
-		{Name: "ObjectLockLegalHoldStatus", Shape: 499, Wire: "x-amz-object-lock-legal-hold", Location: awsapi.Header},               // ObjectLockLegalHoldStatus
+		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},                                     // RequestPayer
+		{Name: "Tagging", Shape: 689, Wire: "x-amz-tagging", Location: awsapi.Header},                                                // TaggingHeader
+		{Name: "ObjectLockMode", Shape: 501, Wire: "x-amz-object-lock-mode", Location: awsapi.Header},                                // ObjectLockMode
+		{Name: "ObjectLockRetainUntilDate", Shape: 502, Wire: "x-amz-object-lock-retain-until-date", Location: awsapi.Header},        // ObjectLockRetainUntilDate
+		{Name: "ObjectLockLegalHoldStatus", Shape: 500, Wire: "x-amz-object-lock-legal-hold", Location: awsapi.Header},               // ObjectLockLegalHoldStatus
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                       // AccountId
 		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "x-amz-checksum-algorithm", Location: awsapi.Header},                            // ChecksumAlgorithm
 		{Name: "ChecksumType", Shape: 79, Location: awsapi.Header},                                                                   // ChecksumType
-		{Name: "ObjectLockEventHold", Shape: 497, Location: awsapi.Header},                                                           // ObjectLockEventHold
+		{Name: "ObjectLockEventHold", Shape: 498, Location: awsapi.Header},                                                           // ObjectLockEventHold
 		{Name: "ObjectLockEventHoldDurationDays", Shape: 306, Location: awsapi.Header},                                               // Integer
 		{Name: "ObjectLockEventHoldDurationYears", Shape: 306, Location: awsapi.Header},                                              // Integer
 	}},
 	124: {Name: "CreateSessionOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Credentials", Shape: 661, Wire: "Credentials", Required: true}, // SessionCredentials
+		{Name: "Credentials", Shape: 663, Wire: "Credentials", Required: true}, // SessionCredentials
 		{Name: "BucketKeyEnabled", Shape: 42},                                  // Boolean
-		{Name: "SSEKMSEncryptionContext", Shape: 679},                          // String
-		{Name: "SSEKMSKeyId", Shape: 679},                                      // String
-		{Name: "ServerSideEncryption", Shape: 655},                             // ServerSideEncryption
+		{Name: "SSEKMSEncryptionContext", Shape: 681},                          // String
+		{Name: "SSEKMSKeyId", Shape: 681},                                      // String
+		{Name: "ServerSideEncryption", Shape: 657},                             // ServerSideEncryption
 	}},
 	125: {Name: "CreateSessionRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SessionMode", Shape: 663, Wire: "x-amz-create-session-mode", Location: awsapi.Header}, // SessionMode
+		{Name: "SessionMode", Shape: 665, Wire: "x-amz-create-session-mode", Location: awsapi.Header}, // SessionMode
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},             // BucketName
 		{Name: "BucketKeyEnabled", Shape: 42, Location: awsapi.Header},                                // Boolean
-		{Name: "SSEKMSEncryptionContext", Shape: 679, Location: awsapi.Header},                        // String
-		{Name: "SSEKMSKeyId", Shape: 679, Location: awsapi.Header},                                    // String
-		{Name: "ServerSideEncryption", Shape: 655, Location: awsapi.Header},                           // ServerSideEncryption
+		{Name: "SSEKMSEncryptionContext", Shape: 681, Location: awsapi.Header},                        // String
+		{Name: "SSEKMSKeyId", Shape: 681, Location: awsapi.Header},                                    // String
+		{Name: "ServerSideEncryption", Shape: 657, Location: awsapi.Header},                           // ServerSideEncryption
 	}},
 	126: {Name: "CreationDate", Kind: awsapi.Timestamp},
 	127: {Name: "DataRedundancy", Kind: awsapi.String, Enum: []string{"SingleAvailabilityZone", "SingleLocalZone"}},
@@ -522,14 +522,14 @@ var shapes = [...]awsapi.Shape{
 	129: {Name: "Days", Kind: awsapi.Integer},
 	130: {Name: "DaysAfterInitiation", Kind: awsapi.Integer},
 	131: {Name: "DefaultRetention", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Mode", Shape: 503},             // ObjectLockRetentionMode
+		{Name: "Mode", Shape: 504},             // ObjectLockRetentionMode
 		{Name: "Days", Shape: 129},             // Days
-		{Name: "Years", Shape: 728},            // Years
+		{Name: "Years", Shape: 730},            // Years
 		{Name: "DefaultEventHold", Shape: 189}, // EventHoldDuration
 	}},
 	132: {Name: "Delete", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Objects", Shape: 491, Wire: "Object", Required: true}, // ObjectIdentifierList
-		{Name: "Quiet", Shape: 585},                                   // Quiet
+		{Name: "Objects", Shape: 492, Wire: "Object", Required: true}, // ObjectIdentifierList
+		{Name: "Quiet", Shape: 587},                                   // Quiet
 	}},
 	133: {Name: "DeleteBucketAnalyticsConfigurationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                      // BucketName
@@ -547,7 +547,7 @@ var shapes = [...]awsapi.Shape{
 	136: {Name: "DeleteBucketIntelligentTieringConfigurationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},  // BucketName
 		{Name: "Id", Shape: 313, Wire: "id", Location: awsapi.QueryString, Required: true}, // IntelligentTieringId
-		{Name: "ExpectedBucketOwner", Shape: 679, Location: awsapi.Header},                 // String
+		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header},                 // String
 	}},
 	137: {Name: "DeleteBucketInventoryConfigurationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                      // BucketName
@@ -559,16 +559,16 @@ var shapes = [...]awsapi.Shape{
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header}, // AccountId
 	}},
 	139: {Name: "DeleteBucketMetadataConfigurationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Bucket", Shape: 679, Required: true},                       // String
-		{Name: "ExpectedBucketOwner", Shape: 679, Location: awsapi.Header}, // String
+		{Name: "Bucket", Shape: 681, Required: true},                       // String
+		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header}, // String
 	}},
 	140: {Name: "DeleteBucketMetadataTableConfigurationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Bucket", Shape: 679, Required: true},                       // String
-		{Name: "ExpectedBucketOwner", Shape: 679, Location: awsapi.Header}, // String
+		{Name: "Bucket", Shape: 681, Required: true},                       // String
+		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header}, // String
 	}},
 	141: {Name: "DeleteBucketMetricsConfigurationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                      // BucketName
-		{Name: "Id", Shape: 459, Wire: "id", Location: awsapi.QueryString, Required: true},                     // MetricsId
+		{Name: "Id", Shape: 460, Wire: "id", Location: awsapi.QueryString, Required: true},                     // MetricsId
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header}, // AccountId
 	}},
 	142: {Name: "DeleteBucketOwnershipControlsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
@@ -597,9 +597,9 @@ var shapes = [...]awsapi.Shape{
 	}},
 	148: {Name: "DeleteMarker", Kind: awsapi.Boolean},
 	149: {Name: "DeleteMarkerEntry", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Owner", Shape: 521},        // Owner
-		{Name: "Key", Shape: 492},          // ObjectKey
-		{Name: "VersionId", Shape: 514},    // ObjectVersionId
+		{Name: "Owner", Shape: 522},        // Owner
+		{Name: "Key", Shape: 493},          // ObjectKey
+		{Name: "VersionId", Shape: 515},    // ObjectVersionId
 		{Name: "IsLatest", Shape: 338},     // IsLatest
 		{Name: "LastModified", Shape: 355}, // LastModified
 	}},
@@ -610,54 +610,54 @@ var shapes = [...]awsapi.Shape{
 	152: {Name: "DeleteMarkerVersionId", Kind: awsapi.String},
 	153: {Name: "DeleteMarkers", Kind: awsapi.List, Elem: awsapi.Element{Shape: 149}, Flattened: true},
 	154: {Name: "DeleteObjectAnnotationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "AnnotationName", Shape: 679, Wire: "annotationName", Location: awsapi.QueryString, Required: true}, // String
-		{Name: "Bucket", Shape: 679, Required: true},                                                               // String
-		{Name: "Key", Shape: 679, Wire: "Key", Location: awsapi.URI, Required: true},                               // String
-		{Name: "ExpectedBucketOwner", Shape: 679, Location: awsapi.Header},                                         // String
-		{Name: "ObjectIfMatch", Shape: 679, Location: awsapi.Header},                                               // String
-		{Name: "RequestPayer", Shape: 613, Location: awsapi.Header},                                                // RequestPayer
-		{Name: "VersionId", Shape: 679, Wire: "versionId", Location: awsapi.QueryString},                           // String
+		{Name: "AnnotationName", Shape: 681, Wire: "annotationName", Location: awsapi.QueryString, Required: true}, // String
+		{Name: "Bucket", Shape: 681, Required: true},                                                               // String
+		{Name: "Key", Shape: 681, Wire: "Key", Location: awsapi.URI, Required: true},                               // String
+		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header},                                         // String
+		{Name: "ObjectIfMatch", Shape: 681, Location: awsapi.Header},                                               // String
+		{Name: "RequestPayer", Shape: 615, Location: awsapi.Header},                                                // RequestPayer
+		{Name: "VersionId", Shape: 681, Wire: "versionId", Location: awsapi.QueryString},                           // String
 	}},
 	155: {Name: "DeleteObjectAnnotationResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ObjectVersionId", Shape: 679}, // String
-		{Name: "RequestCharged", Shape: 612},  // RequestCharged
+		{Name: "ObjectVersionId", Shape: 681}, // String
+		{Name: "RequestCharged", Shape: 614},  // RequestCharged
 	}},
 	156: {Name: "DeleteObjectOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "DeleteMarker", Shape: 148, Wire: "x-amz-delete-marker", Location: awsapi.Header},     // DeleteMarker
-		{Name: "VersionId", Shape: 514, Wire: "x-amz-version-id", Location: awsapi.Header},           // ObjectVersionId
-		{Name: "RequestCharged", Shape: 612, Wire: "x-amz-request-charged", Location: awsapi.Header}, // RequestCharged
+		{Name: "VersionId", Shape: 515, Wire: "x-amz-version-id", Location: awsapi.Header},           // ObjectVersionId
+		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header}, // RequestCharged
 	}},
 	157: {Name: "DeleteObjectRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                  // BucketName
-		{Name: "Key", Shape: 492, Wire: "Key", Location: awsapi.URI, Required: true},                                       // ObjectKey
-		{Name: "MFA", Shape: 433, Wire: "x-amz-mfa", Location: awsapi.Header},                                              // MFA
-		{Name: "VersionId", Shape: 514, Wire: "versionId", Location: awsapi.QueryString},                                   // ObjectVersionId
-		{Name: "RequestPayer", Shape: 613, Wire: "x-amz-request-payer", Location: awsapi.Header},                           // RequestPayer
+		{Name: "Key", Shape: 493, Wire: "Key", Location: awsapi.URI, Required: true},                                       // ObjectKey
+		{Name: "MFA", Shape: 434, Wire: "x-amz-mfa", Location: awsapi.Header},                                              // MFA
+		{Name: "VersionId", Shape: 515, Wire: "versionId", Location: awsapi.QueryString},                                   // ObjectVersionId
+		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},                           // RequestPayer
 		{Name: "BypassGovernanceRetention", Shape: 61, Wire: "x-amz-bypass-governance-retention", Location: awsapi.Header}, // BypassGovernanceRetention
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},             // AccountId
-		{Name: "IfMatch", Shape: 679, Location: awsapi.Header},                                                             // String
-		{Name: "IfMatchLastModifiedTime", Shape: 696, Location: awsapi.Header},                                             // Timestamp
-		{Name: "IfMatchSize", Shape: 432, Location: awsapi.Header},                                                         // Long
+		{Name: "IfMatch", Shape: 681, Location: awsapi.Header},                                                             // String
+		{Name: "IfMatchLastModifiedTime", Shape: 698, Location: awsapi.Header},                                             // Timestamp
+		{Name: "IfMatchSize", Shape: 433, Location: awsapi.Header},                                                         // Long
 	}},
 	158: {Name: "DeleteObjectTaggingOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "VersionId", Shape: 514, Wire: "x-amz-version-id", Location: awsapi.Header}, // ObjectVersionId
+		{Name: "VersionId", Shape: 515, Wire: "x-amz-version-id", Location: awsapi.Header}, // ObjectVersionId
 	}},
 	159: {Name: "DeleteObjectTaggingRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                      // BucketName
-		{Name: "Key", Shape: 492, Wire: "Key", Location: awsapi.URI, Required: true},                           // ObjectKey
-		{Name: "VersionId", Shape: 514, Wire: "versionId", Location: awsapi.QueryString},                       // ObjectVersionId
+		{Name: "Key", Shape: 493, Wire: "Key", Location: awsapi.URI, Required: true},                           // ObjectKey
+		{Name: "VersionId", Shape: 515, Wire: "versionId", Location: awsapi.QueryString},                       // ObjectVersionId
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header}, // AccountId
 	}},
 	160: {Name: "DeleteObjectsOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Deleted", Shape: 164}, // DeletedObjects
-		{Name: "RequestCharged", Shape: 612, Wire: "x-amz-request-charged", Location: awsapi.Header}, // RequestCharged
+		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header}, // RequestCharged
 		{Name: "Errors", Shape: 186, Wire: "Error"},                                                  // Errors
 	}},
 	161: {Name: "DeleteObjectsRequest", Kind: awsapi.Structure, Payload: "Delete", Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                     // BucketName
 		{Name: "Delete", Shape: 132, Wire: "Delete", Required: true, XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // Delete
-		{Name: "MFA", Shape: 433, Wire: "x-amz-mfa", Location: awsapi.Header},                                                 // MFA
-		{Name: "RequestPayer", Shape: 613, Wire: "x-amz-request-payer", Location: awsapi.Header},                              // RequestPayer
+		{Name: "MFA", Shape: 434, Wire: "x-amz-mfa", Location: awsapi.Header},                                                 // MFA
+		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},                              // RequestPayer
 		{Name: "BypassGovernanceRetention", Shape: 61, Wire: "x-amz-bypass-governance-retention", Location: awsapi.Header},    // BypassGovernanceRetention
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                // AccountId
 		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "x-amz-sdk-checksum-algorithm", Location: awsapi.Header},                 // ChecksumAlgorithm
@@ -667,8 +667,8 @@ var shapes = [...]awsapi.Shape{
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header}, // AccountId
 	}},
 	163: {Name: "DeletedObject", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Key", Shape: 492},                   // ObjectKey
-		{Name: "VersionId", Shape: 514},             // ObjectVersionId
+		{Name: "Key", Shape: 493},                   // ObjectKey
+		{Name: "VersionId", Shape: 515},             // ObjectVersionId
 		{Name: "DeleteMarker", Shape: 148},          // DeleteMarker
 		{Name: "DeleteMarkerVersionId", Shape: 152}, // DeleteMarkerVersionId
 	}},
@@ -678,16 +678,16 @@ var shapes = [...]awsapi.Shape{
 	167: {Name: "Destination", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Required: true},   // BucketName
 		{Name: "Account", Shape: 14},                  // AccountId
-		{Name: "StorageClass", Shape: 675},            // StorageClass
+		{Name: "StorageClass", Shape: 677},            // StorageClass
 		{Name: "AccessControlTranslation", Shape: 9},  // AccessControlTranslation
 		{Name: "EncryptionConfiguration", Shape: 176}, // EncryptionConfiguration
-		{Name: "ReplicationTime", Shape: 609},         // ReplicationTime
-		{Name: "Metrics", Shape: 454},                 // Metrics
+		{Name: "ReplicationTime", Shape: 611},         // ReplicationTime
+		{Name: "Metrics", Shape: 455},                 // Metrics
 	}},
 	168: {Name: "DestinationResult", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "TableBucketArn", Shape: 679},  // String
-		{Name: "TableBucketType", Shape: 639}, // S3TablesBucketType
-		{Name: "TableNamespace", Shape: 679},  // String
+		{Name: "TableBucketArn", Shape: 681},  // String
+		{Name: "TableBucketType", Shape: 641}, // S3TablesBucketType
+		{Name: "TableNamespace", Shape: 681},  // String
 	}},
 	169: {Name: "DirectoryBucketToken", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 1024, HasMax: true}},
 	170: {Name: "DisplayName", Kind: awsapi.String},
@@ -696,32 +696,32 @@ var shapes = [...]awsapi.Shape{
 	173: {Name: "EnableRequestProgress", Kind: awsapi.Boolean},
 	174: {Name: "EncodingType", Kind: awsapi.String, Enum: []string{"url"}},
 	175: {Name: "Encryption", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "EncryptionType", Shape: 655, Required: true}, // ServerSideEncryption
-		{Name: "KMSKeyId", Shape: 648},                       // SSEKMSKeyId
+		{Name: "EncryptionType", Shape: 657, Required: true}, // ServerSideEncryption
+		{Name: "KMSKeyId", Shape: 650},                       // SSEKMSKeyId
 		{Name: "KMSContext", Shape: 348},                     // KMSContext
 	}},
 	176: {Name: "EncryptionConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ReplicaKmsKeyID", Shape: 599}, // ReplicaKmsKeyID
+		{Name: "ReplicaKmsKeyID", Shape: 601}, // ReplicaKmsKeyID
 	}},
 	177: {Name: "EncryptionType", Kind: awsapi.String, Enum: []string{"NONE", "SSE-C"}},
 	178: {Name: "EncryptionTypeMismatch", Kind: awsapi.Structure, Exception: EncryptionTypeMismatch, Members: []awsapi.Member{
-		{Name: "Message", Shape: 679}, // String
+		{Name: "Message", Shape: 681}, // String
 	}},
 	179: {Name: "End", Kind: awsapi.Long},
 	180: {Name: "EndEvent", Kind: awsapi.Structure, Event: true},
 	181: {Name: "Error", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Key", Shape: 492},       // ObjectKey
-		{Name: "VersionId", Shape: 514}, // ObjectVersionId
+		{Name: "Key", Shape: 493},       // ObjectKey
+		{Name: "VersionId", Shape: 515}, // ObjectVersionId
 		{Name: "Code", Shape: 83},       // Code
-		{Name: "Message", Shape: 443},   // Message
+		{Name: "Message", Shape: 444},   // Message
 	}},
 	182: {Name: "ErrorCode", Kind: awsapi.String},
 	183: {Name: "ErrorDetails", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ErrorCode", Shape: 679},    // String
-		{Name: "ErrorMessage", Shape: 679}, // String
+		{Name: "ErrorCode", Shape: 681},    // String
+		{Name: "ErrorMessage", Shape: 681}, // String
 	}},
 	184: {Name: "ErrorDocument", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Key", Shape: 492, Required: true}, // ObjectKey
+		{Name: "Key", Shape: 493, Required: true}, // ObjectKey
 	}},
 	185: {Name: "ErrorMessage", Kind: awsapi.String},
 	186: {Name: "Errors", Kind: awsapi.List, Elem: awsapi.Element{Shape: 181}, Flattened: true},
@@ -756,23 +756,23 @@ var shapes = [...]awsapi.Shape{
 	207: {Name: "FilterRuleName", Kind: awsapi.String, Enum: []string{"prefix", "suffix"}},
 	208: {Name: "FilterRuleValue", Kind: awsapi.String},
 	209: {Name: "GetBucketAbacRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Bucket", Shape: 679, Required: true},                       // String
-		{Name: "ExpectedBucketOwner", Shape: 679, Location: awsapi.Header}, // String
+		{Name: "Bucket", Shape: 681, Required: true},                       // String
+		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header}, // String
 	}},
 	210: {Name: "GetBucketAbacResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "AbacStatus", Shape: 0}, // AbacStatus
 	}},
 	211: {Name: "GetBucketAccelerateConfigurationOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Status", Shape: 45}, // BucketAccelerateStatus
-		{Name: "RequestCharged", Shape: 612, Wire: "x-amz-request-charged", Location: awsapi.Header}, // RequestCharged
+		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header}, // RequestCharged
 	}},
 	212: {Name: "GetBucketAccelerateConfigurationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                      // BucketName
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header}, // AccountId
-		{Name: "RequestPayer", Shape: 613, Wire: "x-amz-request-payer", Location: awsapi.Header},               // RequestPayer
+		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},               // RequestPayer
 	}},
 	213: {Name: "GetBucketAclOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Owner", Shape: 521},                             // Owner
+		{Name: "Owner", Shape: 522},                             // Owner
 		{Name: "Grants", Shape: 288, Wire: "AccessControlList"}, // Grants
 	}},
 	214: {Name: "GetBucketAclRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
@@ -795,7 +795,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header}, // AccountId
 	}},
 	219: {Name: "GetBucketEncryptionOutput", Kind: awsapi.Structure, Payload: "ServerSideEncryptionConfiguration", Members: []awsapi.Member{
-		{Name: "ServerSideEncryptionConfiguration", Shape: 657}, // ServerSideEncryptionConfiguration
+		{Name: "ServerSideEncryptionConfiguration", Shape: 659}, // ServerSideEncryptionConfiguration
 	}},
 	220: {Name: "GetBucketEncryptionRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                      // BucketName
@@ -807,7 +807,7 @@ var shapes = [...]awsapi.Shape{
 	222: {Name: "GetBucketIntelligentTieringConfigurationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},  // BucketName
 		{Name: "Id", Shape: 313, Wire: "id", Location: awsapi.QueryString, Required: true}, // IntelligentTieringId
-		{Name: "ExpectedBucketOwner", Shape: 679, Location: awsapi.Header},                 // String
+		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header},                 // String
 	}},
 	223: {Name: "GetBucketInventoryConfigurationOutput", Kind: awsapi.Structure, Payload: "InventoryConfiguration", Members: []awsapi.Member{
 		{Name: "InventoryConfiguration", Shape: 320}, // InventoryConfiguration
@@ -819,14 +819,14 @@ var shapes = [...]awsapi.Shape{
 	}},
 	225: {Name: "GetBucketLifecycleConfigurationOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Rules", Shape: 361, Wire: "Rule"},                // LifecycleRules
-		{Name: "TransitionDefaultMinimumObjectSize", Shape: 704}, // TransitionDefaultMinimumObjectSize
+		{Name: "TransitionDefaultMinimumObjectSize", Shape: 706}, // TransitionDefaultMinimumObjectSize
 	}},
 	226: {Name: "GetBucketLifecycleConfigurationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                      // BucketName
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header}, // AccountId
 	}},
 	227: {Name: "GetBucketLifecycleOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Rules", Shape: 636, Wire: "Rule"}, // Rules
+		{Name: "Rules", Shape: 638, Wire: "Rule"}, // Rules
 	}},
 	228: {Name: "GetBucketLifecycleRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                      // BucketName
@@ -840,40 +840,40 @@ var shapes = [...]awsapi.Shape{
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header}, // AccountId
 	}},
 	231: {Name: "GetBucketLoggingOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "LoggingEnabled", Shape: 431}, // LoggingEnabled
+		{Name: "LoggingEnabled", Shape: 432}, // LoggingEnabled
 	}},
 	232: {Name: "GetBucketLoggingRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                      // BucketName
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header}, // AccountId
 	}},
 	233: {Name: "GetBucketMetadataConfigurationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Bucket", Shape: 679, Required: true},                       // String
-		{Name: "ExpectedBucketOwner", Shape: 679, Location: awsapi.Header}, // String
+		{Name: "Bucket", Shape: 681, Required: true},                       // String
+		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header}, // String
 	}},
 	234: {Name: "GetBucketMetadataConfigurationResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "GetBucketMetadataConfigurationResult", Shape: 235}, // GetBucketMetadataConfigurationResult
 	}},
 	235: {Name: "GetBucketMetadataConfigurationResult", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "MetadataConfigurationResult", Shape: 446}, // MetadataConfigurationResult
+		{Name: "MetadataConfigurationResult", Shape: 447}, // MetadataConfigurationResult
 	}},
 	236: {Name: "GetBucketMetadataTableConfigurationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Bucket", Shape: 679, Required: true},                       // String
-		{Name: "ExpectedBucketOwner", Shape: 679, Location: awsapi.Header}, // String
+		{Name: "Bucket", Shape: 681, Required: true},                       // String
+		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header}, // String
 	}},
 	237: {Name: "GetBucketMetadataTableConfigurationResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "GetBucketMetadataTableConfigurationResult", Shape: 238}, // GetBucketMetadataTableConfigurationResult
 	}},
 	238: {Name: "GetBucketMetadataTableConfigurationResult", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "MetadataTableConfigurationResult", Shape: 451}, // MetadataTableConfigurationResult
-		{Name: "Status", Shape: 679},                           // String
+		{Name: "MetadataTableConfigurationResult", Shape: 452}, // MetadataTableConfigurationResult
+		{Name: "Status", Shape: 681},                           // String
 		{Name: "Error", Shape: 183},                            // ErrorDetails
 	}},
 	239: {Name: "GetBucketMetricsConfigurationOutput", Kind: awsapi.Structure, Payload: "MetricsConfiguration", Members: []awsapi.Member{
-		{Name: "MetricsConfiguration", Shape: 456}, // MetricsConfiguration
+		{Name: "MetricsConfiguration", Shape: 457}, // MetricsConfiguration
 	}},
 	240: {Name: "GetBucketMetricsConfigurationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                      // BucketName
-		{Name: "Id", Shape: 459, Wire: "id", Location: awsapi.QueryString, Required: true},                     // MetricsId
+		{Name: "Id", Shape: 460, Wire: "id", Location: awsapi.QueryString, Required: true},                     // MetricsId
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header}, // AccountId
 	}},
 	241: {Name: "GetBucketNotificationConfigurationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
@@ -881,42 +881,42 @@ var shapes = [...]awsapi.Shape{
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header}, // AccountId
 	}},
 	242: {Name: "GetBucketOwnershipControlsOutput", Kind: awsapi.Structure, Payload: "OwnershipControls", Members: []awsapi.Member{
-		{Name: "OwnershipControls", Shape: 523}, // OwnershipControls
+		{Name: "OwnershipControls", Shape: 524}, // OwnershipControls
 	}},
 	243: {Name: "GetBucketOwnershipControlsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                      // BucketName
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header}, // AccountId
 	}},
 	244: {Name: "GetBucketPolicyOutput", Kind: awsapi.Structure, Payload: "Policy", Members: []awsapi.Member{
-		{Name: "Policy", Shape: 537}, // Policy
+		{Name: "Policy", Shape: 538}, // Policy
 	}},
 	245: {Name: "GetBucketPolicyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                      // BucketName
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header}, // AccountId
 	}},
 	246: {Name: "GetBucketPolicyStatusOutput", Kind: awsapi.Structure, Payload: "PolicyStatus", Members: []awsapi.Member{
-		{Name: "PolicyStatus", Shape: 538}, // PolicyStatus
+		{Name: "PolicyStatus", Shape: 539}, // PolicyStatus
 	}},
 	247: {Name: "GetBucketPolicyStatusRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                      // BucketName
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header}, // AccountId
 	}},
 	248: {Name: "GetBucketReplicationOutput", Kind: awsapi.Structure, Payload: "ReplicationConfiguration", Members: []awsapi.Member{
-		{Name: "ReplicationConfiguration", Shape: 602}, // ReplicationConfiguration
+		{Name: "ReplicationConfiguration", Shape: 604}, // ReplicationConfiguration
 	}},
 	249: {Name: "GetBucketReplicationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                      // BucketName
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header}, // AccountId
 	}},
 	250: {Name: "GetBucketRequestPaymentOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Payer", Shape: 535}, // Payer
+		{Name: "Payer", Shape: 536}, // Payer
 	}},
 	251: {Name: "GetBucketRequestPaymentRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                      // BucketName
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header}, // AccountId
 	}},
 	252: {Name: "GetBucketTaggingOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "TagSet", Shape: 684, Required: true}, // TagSet
+		{Name: "TagSet", Shape: 686, Required: true}, // TagSet
 	}},
 	253: {Name: "GetBucketTaggingRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                      // BucketName
@@ -924,107 +924,107 @@ var shapes = [...]awsapi.Shape{
 	}},
 	254: {Name: "GetBucketVersioningOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Status", Shape: 59},                        // BucketVersioningStatus
-		{Name: "MFADelete", Shape: 435, Wire: "MfaDelete"}, // MFADeleteStatus
+		{Name: "MFADelete", Shape: 436, Wire: "MfaDelete"}, // MFADeleteStatus
 	}},
 	255: {Name: "GetBucketVersioningRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                      // BucketName
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header}, // AccountId
 	}},
 	256: {Name: "GetBucketWebsiteOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RedirectAllRequestsTo", Shape: 594}, // RedirectAllRequestsTo
+		{Name: "RedirectAllRequestsTo", Shape: 596}, // RedirectAllRequestsTo
 		{Name: "IndexDocument", Shape: 302},         // IndexDocument
 		{Name: "ErrorDocument", Shape: 184},         // ErrorDocument
-		{Name: "RoutingRules", Shape: 634},          // RoutingRules
+		{Name: "RoutingRules", Shape: 636},          // RoutingRules
 	}},
 	257: {Name: "GetBucketWebsiteRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                      // BucketName
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header}, // AccountId
 	}},
 	258: {Name: "GetObjectAclOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Owner", Shape: 521},                                                                  // Owner
+		{Name: "Owner", Shape: 522},                                                                  // Owner
 		{Name: "Grants", Shape: 288, Wire: "AccessControlList"},                                      // Grants
-		{Name: "RequestCharged", Shape: 612, Wire: "x-amz-request-charged", Location: awsapi.Header}, // RequestCharged
+		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header}, // RequestCharged
 	}},
 	259: {Name: "GetObjectAclRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                      // BucketName
-		{Name: "Key", Shape: 492, Wire: "Key", Location: awsapi.URI, Required: true},                           // ObjectKey
-		{Name: "VersionId", Shape: 514, Wire: "versionId", Location: awsapi.QueryString},                       // ObjectVersionId
-		{Name: "RequestPayer", Shape: 613, Wire: "x-amz-request-payer", Location: awsapi.Header},               // RequestPayer
+		{Name: "Key", Shape: 493, Wire: "Key", Location: awsapi.URI, Required: true},                           // ObjectKey
+		{Name: "VersionId", Shape: 515, Wire: "versionId", Location: awsapi.QueryString},                       // ObjectVersionId
+		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},               // RequestPayer
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header}, // AccountId
 	}},
 	260: {Name: "GetObjectAnnotationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "AnnotationName", Shape: 679, Wire: "annotationName", Location: awsapi.QueryString, Required: true}, // String
-		{Name: "Bucket", Shape: 679, Required: true},                                                               // String
-		{Name: "Key", Shape: 679, Wire: "Key", Location: awsapi.URI, Required: true},                               // String
+		{Name: "AnnotationName", Shape: 681, Wire: "annotationName", Location: awsapi.QueryString, Required: true}, // String
+		{Name: "Bucket", Shape: 681, Required: true},                                                               // String
+		{Name: "Key", Shape: 681, Wire: "Key", Location: awsapi.URI, Required: true},                               // String
 		{Name: "ChecksumMode", Shape: 76, Location: awsapi.Header},                                                 // ChecksumMode
-		{Name: "ExpectedBucketOwner", Shape: 679, Location: awsapi.Header},                                         // String
-		{Name: "RequestPayer", Shape: 613, Location: awsapi.Header},                                                // RequestPayer
-		{Name: "VersionId", Shape: 679, Wire: "versionId", Location: awsapi.QueryString},                           // String
+		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header},                                         // String
+		{Name: "RequestPayer", Shape: 615, Location: awsapi.Header},                                                // RequestPayer
+		{Name: "VersionId", Shape: 681, Wire: "versionId", Location: awsapi.QueryString},                           // String
 	}},
 	261: {Name: "GetObjectAnnotationResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ChecksumCRC32", Shape: 679},        // String
-		{Name: "ChecksumCRC32C", Shape: 679},       // String
-		{Name: "ChecksumCRC64NVME", Shape: 679},    // String
-		{Name: "ChecksumMD5", Shape: 679},          // String
-		{Name: "ChecksumSHA1", Shape: 679},         // String
-		{Name: "ChecksumSHA256", Shape: 679},       // String
-		{Name: "ChecksumSHA512", Shape: 679},       // String
+		{Name: "ChecksumCRC32", Shape: 681},        // String
+		{Name: "ChecksumCRC32C", Shape: 681},       // String
+		{Name: "ChecksumCRC64NVME", Shape: 681},    // String
+		{Name: "ChecksumMD5", Shape: 681},          // String
+		{Name: "ChecksumSHA1", Shape: 681},         // String
+		{Name: "ChecksumSHA256", Shape: 681},       // String
+		{Name: "ChecksumSHA512", Shape: 681},       // String
 		{Name: "ChecksumType", Shape: 79},          // ChecksumType
-		{Name: "ChecksumXXHASH128", Shape: 679},    // String
-		{Name: "ChecksumXXHASH3", Shape: 679},      // String
-		{Name: "ChecksumXXHASH64", Shape: 679},     // String
-		{Name: "ContentLength", Shape: 432},        // Long
-		{Name: "ETag", Shape: 679},                 // String
-		{Name: "LastModified", Shape: 696},         // Timestamp
-		{Name: "ObjectVersionId", Shape: 679},      // String
-		{Name: "ReplicationStatus", Shape: 608},    // ReplicationStatus
-		{Name: "RequestCharged", Shape: 612},       // RequestCharged
-		{Name: "ServerSideEncryption", Shape: 655}, // ServerSideEncryption
+		{Name: "ChecksumXXHASH128", Shape: 681},    // String
+		{Name: "ChecksumXXHASH3", Shape: 681},      // String
+		{Name: "ChecksumXXHASH64", Shape: 681},     // String
+		{Name: "ContentLength", Shape: 433},        // Long
+		{Name: "ETag", Shape: 681},                 // String
+		{Name: "LastModified", Shape: 698},         // Timestamp
+		{Name: "ObjectVersionId", Shape: 681},      // String
+		{Name: "ReplicationStatus", Shape: 610},    // ReplicationStatus
+		{Name: "RequestCharged", Shape: 614},       // RequestCharged
+		{Name: "ServerSideEncryption", Shape: 657}, // ServerSideEncryption
 	}},
 	262: {Name: "GetObjectAttributesOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "DeleteMarker", Shape: 148, Wire: "x-amz-delete-marker", Location: awsapi.Header},     // DeleteMarker
 		{Name: "LastModified", Shape: 355, Wire: "Last-Modified", Location: awsapi.Header},           // LastModified
-		{Name: "VersionId", Shape: 514, Wire: "x-amz-version-id", Location: awsapi.Header},           // ObjectVersionId
-		{Name: "RequestCharged", Shape: 612, Wire: "x-amz-request-charged", Location: awsapi.Header}, // RequestCharged
+		{Name: "VersionId", Shape: 515, Wire: "x-amz-version-id", Location: awsapi.Header},           // ObjectVersionId
+		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header}, // RequestCharged
 		{Name: "ETag", Shape: 171},         // ETag
 		{Name: "Checksum", Shape: 71},      // Checksum
 		{Name: "ObjectParts", Shape: 263},  // GetObjectAttributesParts
-		{Name: "StorageClass", Shape: 675}, // StorageClass
-		{Name: "ObjectSize", Shape: 509},   // ObjectSize
+		{Name: "StorageClass", Shape: 677}, // StorageClass
+		{Name: "ObjectSize", Shape: 510},   // ObjectSize
 	}},
 	263: {Name: "GetObjectAttributesParts", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "TotalPartsCount", Shape: 533, Wire: "PartsCount"}, // PartsCount
-		{Name: "PartNumberMarker", Shape: 529},                    // PartNumberMarker
-		{Name: "NextPartNumberMarker", Shape: 468},                // NextPartNumberMarker
-		{Name: "MaxParts", Shape: 441},                            // MaxParts
+		{Name: "TotalPartsCount", Shape: 534, Wire: "PartsCount"}, // PartsCount
+		{Name: "PartNumberMarker", Shape: 530},                    // PartNumberMarker
+		{Name: "NextPartNumberMarker", Shape: 469},                // NextPartNumberMarker
+		{Name: "MaxParts", Shape: 442},                            // MaxParts
 		{Name: "IsTruncated", Shape: 341},                         // IsTruncated
-		{Name: "Parts", Shape: 534, Wire: "Part"},                 // PartsList
+		{Name: "Parts", Shape: 535, Wire: "Part"},                 // PartsList
 	}},
 	264: {Name: "GetObjectAttributesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                            // BucketName
-		{Name: "Key", Shape: 492, Wire: "Key", Location: awsapi.URI, Required: true},                                                 // ObjectKey
-		{Name: "VersionId", Shape: 514, Wire: "versionId", Location: awsapi.QueryString},                                             // ObjectVersionId
-		{Name: "MaxParts", Shape: 441, Wire: "x-amz-max-parts", Location: awsapi.Header},                                             // MaxParts
-		{Name: "PartNumberMarker", Shape: 529, Wire: "x-amz-part-number-marker", Location: awsapi.Header},                            // PartNumberMarker
-		{Name: "SSECustomerAlgorithm", Shape: 642, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // SSECustomerAlgorithm
-		{Name: "SSECustomerKey", Shape: 643, Wire: "x-amz-server-side-encryption-customer-key", Location: awsapi.Header},             // SSECustomerKey
-		{Name: "SSECustomerKeyMD5", Shape: 644, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
-		{Name: "RequestPayer", Shape: 613, Wire: "x-amz-request-payer", Location: awsapi.Header},                                     // RequestPayer
+		{Name: "Key", Shape: 493, Wire: "Key", Location: awsapi.URI, Required: true},                                                 // ObjectKey
+		{Name: "VersionId", Shape: 515, Wire: "versionId", Location: awsapi.QueryString},                                             // ObjectVersionId
+		{Name: "MaxParts", Shape: 442, Wire: "x-amz-max-parts", Location: awsapi.Header},                                             // MaxParts
+		{Name: "PartNumberMarker", Shape: 530, Wire: "x-amz-part-number-marker", Location: awsapi.Header},                            // PartNumberMarker
+		{Name: "SSECustomerAlgorithm", Shape: 644, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // SSECustomerAlgorithm
+		{Name: "SSECustomerKey", Shape: 645, Wire: "x-amz-server-side-encryption-customer-key", Location: awsapi.Header},             // SSECustomerKey
+		{Name: "SSECustomerKeyMD5", Shape: 646, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
+		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},                                     // RequestPayer
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                       // AccountId
-		{Name: "ObjectAttributes", Shape: 487, Wire: "x-amz-object-attributes", Location: awsapi.Header, Required: true},             // ObjectAttributesList
+		{Name: "ObjectAttributes", Shape: 488, Wire: "x-amz-object-attributes", Location: awsapi.Header, Required: true},             // ObjectAttributesList
 	}},
 	265: {Name: "GetObjectLegalHoldOutput", Kind: awsapi.Structure, Payload: "LegalHold", Members: []awsapi.Member{
-		{Name: "LegalHold", Shape: 498, Wire: "LegalHold"}, // ObjectLockLegalHold
+		{Name: "LegalHold", Shape: 499, Wire: "LegalHold"}, // ObjectLockLegalHold
 	}},
 	266: {Name: "GetObjectLegalHoldRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                      // BucketName
-		{Name: "Key", Shape: 492, Wire: "Key", Location: awsapi.URI, Required: true},                           // ObjectKey
-		{Name: "VersionId", Shape: 514, Wire: "versionId", Location: awsapi.QueryString},                       // ObjectVersionId
-		{Name: "RequestPayer", Shape: 613, Wire: "x-amz-request-payer", Location: awsapi.Header},               // RequestPayer
+		{Name: "Key", Shape: 493, Wire: "Key", Location: awsapi.URI, Required: true},                           // ObjectKey
+		{Name: "VersionId", Shape: 515, Wire: "versionId", Location: awsapi.QueryString},                       // ObjectVersionId
+		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},               // RequestPayer
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header}, // AccountId
 	}},
 	267: {Name: "GetObjectLockConfigurationOutput", Kind: awsapi.Structure, Payload: "ObjectLockConfiguration", Members: []awsapi.Member{
-		{Name: "ObjectLockConfiguration", Shape: 494}, // ObjectLockConfiguration
+		{Name: "ObjectLockConfiguration", Shape: 495}, // ObjectLockConfiguration
 	}},
 	268: {Name: "GetObjectLockConfigurationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                      // BucketName
@@ -1035,7 +1035,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "DeleteMarker", Shape: 148, Wire: "x-amz-delete-marker", Location: awsapi.Header},                                     // DeleteMarker
 		{Name: "AcceptRanges", Shape: 7, Wire: "accept-ranges", Location: awsapi.Header},                                             // AcceptRanges
 		{Name: "Expiration", Shape: 193, Wire: "x-amz-expiration", Location: awsapi.Header},                                          // Expiration
-		{Name: "Restore", Shape: 624, Wire: "x-amz-restore", Location: awsapi.Header},                                                // Restore
+		{Name: "Restore", Shape: 626, Wire: "x-amz-restore", Location: awsapi.Header},                                                // Restore
 		{Name: "LastModified", Shape: 355, Wire: "Last-Modified", Location: awsapi.Header},                                           // LastModified
 		{Name: "ContentLength", Shape: 98, Wire: "Content-Length", Location: awsapi.Header},                                          // ContentLength
 		{Name: "ETag", Shape: 171, Wire: "ETag", Location: awsapi.Header},                                                            // ETag
@@ -1043,8 +1043,8 @@ var shapes = [...]awsapi.Shape{
 		{Name: "ChecksumCRC32C", Shape: 75, Wire: "x-amz-checksum-crc32c", Location: awsapi.Header},                                  // ChecksumCRC32C
 		{Name: "ChecksumSHA1", Shape: 77, Wire: "x-amz-checksum-sha1", Location: awsapi.Header},                                      // ChecksumSHA1
 		{Name: "ChecksumSHA256", Shape: 78, Wire: "x-amz-checksum-sha256", Location: awsapi.Header},                                  // ChecksumSHA256
-		{Name: "MissingMeta", Shape: 462, Wire: "x-amz-missing-meta", Location: awsapi.Header},                                       // MissingMeta
-		{Name: "VersionId", Shape: 514, Wire: "x-amz-version-id", Location: awsapi.Header},                                           // ObjectVersionId
+		{Name: "MissingMeta", Shape: 463, Wire: "x-amz-missing-meta", Location: awsapi.Header},                                       // MissingMeta
+		{Name: "VersionId", Shape: 515, Wire: "x-amz-version-id", Location: awsapi.Header},                                           // ObjectVersionId
 		{Name: "CacheControl", Shape: 70, Wire: "Cache-Control", Location: awsapi.Header},                                            // CacheControl
 		{Name: "ContentDisposition", Shape: 95, Wire: "Content-Disposition", Location: awsapi.Header},                                // ContentDisposition
 		{Name: "ContentEncoding", Shape: 96, Wire: "Content-Encoding", Location: awsapi.Header},                                      // ContentEncoding
@@ -1052,30 +1052,30 @@ var shapes = [...]awsapi.Shape{
 		{Name: "ContentRange", Shape: 100, Wire: "Content-Range", Location: awsapi.Header},                                           // ContentRange
 		{Name: "ContentType", Shape: 101, Wire: "Content-Type", Location: awsapi.Header},                                             // ContentType
 		{Name: "Expires", Shape: 197, Wire: "Expires", Location: awsapi.Header},                                                      // Expires
-		{Name: "WebsiteRedirectLocation", Shape: 726, Wire: "x-amz-website-redirect-location", Location: awsapi.Header},              // WebsiteRedirectLocation
-		{Name: "ServerSideEncryption", Shape: 655, Wire: "x-amz-server-side-encryption", Location: awsapi.Header},                    // ServerSideEncryption
-		{Name: "Metadata", Shape: 444, Wire: "x-amz-meta-", Location: awsapi.Headers},                                                // Metadata
-		{Name: "SSECustomerAlgorithm", Shape: 642, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // SSECustomerAlgorithm
-		{Name: "SSECustomerKeyMD5", Shape: 644, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
-		{Name: "SSEKMSKeyId", Shape: 648, Wire: "x-amz-server-side-encryption-aws-kms-key-id", Location: awsapi.Header},              // SSEKMSKeyId
+		{Name: "WebsiteRedirectLocation", Shape: 728, Wire: "x-amz-website-redirect-location", Location: awsapi.Header},              // WebsiteRedirectLocation
+		{Name: "ServerSideEncryption", Shape: 657, Wire: "x-amz-server-side-encryption", Location: awsapi.Header},                    // ServerSideEncryption
+		{Name: "Metadata", Shape: 445, Wire: "x-amz-meta-", Location: awsapi.Headers},                                                // Metadata
+		{Name: "SSECustomerAlgorithm", Shape: 644, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // SSECustomerAlgorithm
+		{Name: "SSECustomerKeyMD5", Shape: 646, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
+		{Name: "SSEKMSKeyId", Shape: 650, Wire: "x-amz-server-side-encryption-aws-kms-key-id", Location: awsapi.Header},              // SSEKMSKeyId
 		{Name: "BucketKeyEnabled", Shape: 50, Wire: "x-amz-server-side-encryption-bucket-key-enabled", Location: awsapi.Header},      // BucketKeyEnabled
-		{Name: "StorageClass", Shape: 675, Wire: "x-amz-storage-class", Location: awsapi.Header},                                     // StorageClass
-		{Name: "RequestCharged", Shape: 612, Wire: "x-amz-request-charged", Location: awsapi.Header},                                 // RequestCharged
-		{Name: "ReplicationStatus", Shape: 608, Wire: "x-amz-replication-status", Location: awsapi.Header},                           // ReplicationStatus
-		{Name: "PartsCount", Shape: 533, Wire: "x-amz-mp-parts-count", Location: awsapi.Header},                                      // PartsCount
-		{Name: "TagCount", Shape: 683, Wire: "x-amz-tagging-count", Location: awsapi.Header},                                         // TagCount
-		{Name: "ObjectLockMode", Shape: 500, Wire: "x-amz-object-lock-mode", Location: awsapi.Header},                                // ObjectLockMode
-		{Name: "ObjectLockRetainUntilDate", Shape: 501, Wire: "x-amz-object-lock-retain-until-date", Location: awsapi.Header},        // ObjectLockRetainUntilDate
-		{Name: "ObjectLockLegalHoldStatus", Shape: 499, Wire: "x-amz-object-lock-legal-hold", Location: awsapi.Header},               // ObjectLockLegalHoldStatus
-		{Name: "ChecksumCRC64NVME", Shape: 679},                                                                                      // String
-		{Name: "ChecksumMD5", Shape: 679},                                                                                            // String
-		{Name: "ChecksumSHA512", Shape: 679},                                                                                         // String
+		{Name: "StorageClass", Shape: 677, Wire: "x-amz-storage-class", Location: awsapi.Header},                                     // StorageClass
+		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header},                                 // RequestCharged
+		{Name: "ReplicationStatus", Shape: 610, Wire: "x-amz-replication-status", Location: awsapi.Header},                           // ReplicationStatus
+		{Name: "PartsCount", Shape: 534, Wire: "x-amz-mp-parts-count", Location: awsapi.Header},                                      // PartsCount
+		{Name: "TagCount", Shape: 685, Wire: "x-amz-tagging-count", Location: awsapi.Header},                                         // TagCount
+		{Name: "ObjectLockMode", Shape: 501, Wire: "x-amz-object-lock-mode", Location: awsapi.Header},                                // ObjectLockMode
+		{Name: "ObjectLockRetainUntilDate", Shape: 502, Wire: "x-amz-object-lock-retain-until-date", Location: awsapi.Header},        // ObjectLockRetainUntilDate
+		{Name: "ObjectLockLegalHoldStatus", Shape: 500, Wire: "x-amz-object-lock-legal-hold", Location: awsapi.Header},               // ObjectLockLegalHoldStatus
+		{Name: "ChecksumCRC64NVME", Shape: 681},                                                                                      // String
+		{Name: "ChecksumMD5", Shape: 681},                                                                                            // String
+		{Name: "ChecksumSHA512", Shape: 681},                                                                                         // String
 		{Name: "ChecksumType", Shape: 79},                                                                                            // ChecksumType
-		{Name: "ChecksumXXHASH128", Shape: 679},                                                                                      // String
-		{Name: "ChecksumXXHASH3", Shape: 679},                                                                                        // String
-		{Name: "ChecksumXXHASH64", Shape: 679},                                                                                       // String
-		{Name: "ExpiresString", Shape: 679},                                                                                          // String
-		{Name: "ObjectLockEventHold", Shape: 497},                                                                                    // ObjectLockEventHold
+		{Name: "ChecksumXXHASH128", Shape: 681},                                                                                      // String
+		{Name: "ChecksumXXHASH3", Shape: 681},                                                                                        // String
+		{Name: "ChecksumXXHASH64", Shape: 681},                                                                                       // String
+		{Name: "ExpiresString", Shape: 681},                                                                                          // String
+		{Name: "ObjectLockEventHold", Shape: 498},                                                                                    // ObjectLockEventHold
 		{Name: "ObjectLockEventHoldDurationDays", Shape: 306},                                                                        // Integer
 		{Name: "ObjectLockEventHoldDurationYears", Shape: 306},                                                                       // Integer
 	}},
@@ -1085,68 +1085,68 @@ var shapes = [...]awsapi.Shape{
 		{Name: "IfModifiedSince", Shape: 299, Wire: "If-Modified-Since", Location: awsapi.Header},                                    // IfModifiedSince
 		{Name: "IfNoneMatch", Shape: 300, Wire: "If-None-Match", Location: awsapi.Header},                                            // IfNoneMatch
 		{Name: "IfUnmodifiedSince", Shape: 301, Wire: "If-Unmodified-Since", Location: awsapi.Header},                                // IfUnmodifiedSince
-		{Name: "Key", Shape: 492, Wire: "Key", Location: awsapi.URI, Required: true},                                                 // ObjectKey
-		{Name: "Range", Shape: 589, Wire: "Range", Location: awsapi.Header},                                                          // Range
-		{Name: "ResponseCacheControl", Shape: 618, Wire: "response-cache-control", Location: awsapi.QueryString},                     // ResponseCacheControl
-		{Name: "ResponseContentDisposition", Shape: 619, Wire: "response-content-disposition", Location: awsapi.QueryString},         // ResponseContentDisposition
-		{Name: "ResponseContentEncoding", Shape: 620, Wire: "response-content-encoding", Location: awsapi.QueryString},               // ResponseContentEncoding
-		{Name: "ResponseContentLanguage", Shape: 621, Wire: "response-content-language", Location: awsapi.QueryString},               // ResponseContentLanguage
-		{Name: "ResponseContentType", Shape: 622, Wire: "response-content-type", Location: awsapi.QueryString},                       // ResponseContentType
-		{Name: "ResponseExpires", Shape: 623, Wire: "response-expires", Location: awsapi.QueryString},                                // ResponseExpires
-		{Name: "VersionId", Shape: 514, Wire: "versionId", Location: awsapi.QueryString},                                             // ObjectVersionId
-		{Name: "SSECustomerAlgorithm", Shape: 642, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // SSECustomerAlgorithm
-		{Name: "SSECustomerKey", Shape: 643, Wire: "x-amz-server-side-encryption-customer-key", Location: awsapi.Header},             // SSECustomerKey
-		{Name: "SSECustomerKeyMD5", Shape: 644, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
-		{Name: "RequestPayer", Shape: 613, Wire: "x-amz-request-payer", Location: awsapi.Header},                                     // RequestPayer
-		{Name: "PartNumber", Shape: 528, Wire: "partNumber", Location: awsapi.QueryString},                                           // PartNumber
+		{Name: "Key", Shape: 493, Wire: "Key", Location: awsapi.URI, Required: true},                                                 // ObjectKey
+		{Name: "Range", Shape: 591, Wire: "Range", Location: awsapi.Header},                                                          // Range
+		{Name: "ResponseCacheControl", Shape: 620, Wire: "response-cache-control", Location: awsapi.QueryString},                     // ResponseCacheControl
+		{Name: "ResponseContentDisposition", Shape: 621, Wire: "response-content-disposition", Location: awsapi.QueryString},         // ResponseContentDisposition
+		{Name: "ResponseContentEncoding", Shape: 622, Wire: "response-content-encoding", Location: awsapi.QueryString},               // ResponseContentEncoding
+		{Name: "ResponseContentLanguage", Shape: 623, Wire: "response-content-language", Location: awsapi.QueryString},               // ResponseContentLanguage
+		{Name: "ResponseContentType", Shape: 624, Wire: "response-content-type", Location: awsapi.QueryString},                       // ResponseContentType
+		{Name: "ResponseExpires", Shape: 625, Wire: "response-expires", Location: awsapi.QueryString},                                // ResponseExpires
+		{Name: "VersionId", Shape: 515, Wire: "versionId", Location: awsapi.QueryString},                                             // ObjectVersionId
+		{Name: "SSECustomerAlgorithm", Shape: 644, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // SSECustomerAlgorithm
+		{Name: "SSECustomerKey", Shape: 645, Wire: "x-amz-server-side-encryption-customer-key", Location: awsapi.Header},             // SSECustomerKey
+		{Name: "SSECustomerKeyMD5", Shape: 646, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
+		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},                                     // RequestPayer
+		{Name: "PartNumber", Shape: 529, Wire: "partNumber", Location: awsapi.QueryString},                                           // PartNumber
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                       // AccountId
 		{Name: "ChecksumMode", Shape: 76, Wire: "x-amz-checksum-mode", Location: awsapi.Header},                                      // ChecksumMode
 	}},
 	271: {Name: "GetObjectResponseStatusCode", Kind: awsapi.Integer},
 	272: {Name: "GetObjectRetentionOutput", Kind: awsapi.Structure, Payload: "Retention", Members: []awsapi.Member{
-		{Name: "Retention", Shape: 502, Wire: "Retention"}, // ObjectLockRetention
+		{Name: "Retention", Shape: 503, Wire: "Retention"}, // ObjectLockRetention
 	}},
 	273: {Name: "GetObjectRetentionRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                      // BucketName
-		{Name: "Key", Shape: 492, Wire: "Key", Location: awsapi.URI, Required: true},                           // ObjectKey
-		{Name: "VersionId", Shape: 514, Wire: "versionId", Location: awsapi.QueryString},                       // ObjectVersionId
-		{Name: "RequestPayer", Shape: 613, Wire: "x-amz-request-payer", Location: awsapi.Header},               // RequestPayer
+		{Name: "Key", Shape: 493, Wire: "Key", Location: awsapi.URI, Required: true},                           // ObjectKey
+		{Name: "VersionId", Shape: 515, Wire: "versionId", Location: awsapi.QueryString},                       // ObjectVersionId
+		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},               // RequestPayer
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header}, // AccountId
 	}},
 	274: {Name: "GetObjectTaggingOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "VersionId", Shape: 514, Wire: "x-amz-version-id", Location: awsapi.Header}, // ObjectVersionId
-		{Name: "TagSet", Shape: 684, Required: true},                                       // TagSet
+		{Name: "VersionId", Shape: 515, Wire: "x-amz-version-id", Location: awsapi.Header}, // ObjectVersionId
+		{Name: "TagSet", Shape: 686, Required: true},                                       // TagSet
 	}},
 	275: {Name: "GetObjectTaggingRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                      // BucketName
-		{Name: "Key", Shape: 492, Wire: "Key", Location: awsapi.URI, Required: true},                           // ObjectKey
-		{Name: "VersionId", Shape: 514, Wire: "versionId", Location: awsapi.QueryString},                       // ObjectVersionId
+		{Name: "Key", Shape: 493, Wire: "Key", Location: awsapi.URI, Required: true},                           // ObjectKey
+		{Name: "VersionId", Shape: 515, Wire: "versionId", Location: awsapi.QueryString},                       // ObjectVersionId
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header}, // AccountId
-		{Name: "RequestPayer", Shape: 613, Wire: "x-amz-request-payer", Location: awsapi.Header},               // RequestPayer
+		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},               // RequestPayer
 	}},
 	276: {Name: "GetObjectTorrentOutput", Kind: awsapi.Structure, Payload: "Body", Members: []awsapi.Member{
 		{Name: "Body", Shape: 41, Streaming: true},                                                   // Body
-		{Name: "RequestCharged", Shape: 612, Wire: "x-amz-request-charged", Location: awsapi.Header}, // RequestCharged
+		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header}, // RequestCharged
 	}},
 	277: {Name: "GetObjectTorrentRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                      // BucketName
-		{Name: "Key", Shape: 492, Wire: "Key", Location: awsapi.URI, Required: true},                           // ObjectKey
-		{Name: "RequestPayer", Shape: 613, Wire: "x-amz-request-payer", Location: awsapi.Header},               // RequestPayer
+		{Name: "Key", Shape: 493, Wire: "Key", Location: awsapi.URI, Required: true},                           // ObjectKey
+		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},               // RequestPayer
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header}, // AccountId
 	}},
 	278: {Name: "GetPublicAccessBlockOutput", Kind: awsapi.Structure, Payload: "PublicAccessBlockConfiguration", Members: []awsapi.Member{
-		{Name: "PublicAccessBlockConfiguration", Shape: 544}, // PublicAccessBlockConfiguration
+		{Name: "PublicAccessBlockConfiguration", Shape: 545}, // PublicAccessBlockConfiguration
 	}},
 	279: {Name: "GetPublicAccessBlockRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                      // BucketName
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header}, // AccountId
 	}},
 	280: {Name: "GlacierJobParameters", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Tier", Shape: 693, Required: true}, // Tier
+		{Name: "Tier", Shape: 695, Required: true}, // Tier
 	}},
 	281: {Name: "Grant", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Grantee", Shape: 287},    // Grantee
-		{Name: "Permission", Shape: 536}, // Permission
+		{Name: "Permission", Shape: 537}, // Permission
 	}},
 	282: {Name: "GrantFullControl", Kind: awsapi.String},
 	283: {Name: "GrantRead", Kind: awsapi.String},
@@ -1157,16 +1157,16 @@ var shapes = [...]awsapi.Shape{
 		{Name: "DisplayName", Shape: 170},  // DisplayName
 		{Name: "EmailAddress", Shape: 172}, // EmailAddress
 		{Name: "ID", Shape: 296},           // ID
-		{Name: "Type", Shape: 707, Wire: "xsi:type", Required: true, XMLAttribute: true}, // Type
-		{Name: "URI", Shape: 708}, // URI
+		{Name: "Type", Shape: 709, Wire: "xsi:type", Required: true, XMLAttribute: true}, // Type
+		{Name: "URI", Shape: 710}, // URI
 	}},
 	288: {Name: "Grants", Kind: awsapi.List, Elem: awsapi.Element{Shape: 281, Name: "Grant"}},
 	289: {Name: "HeadBucketOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "BucketLocationType", Shape: 430, Wire: "x-amz-bucket-location-type", Location: awsapi.Header}, // LocationType
+		{Name: "BucketLocationType", Shape: 431, Wire: "x-amz-bucket-location-type", Location: awsapi.Header}, // LocationType
 		{Name: "BucketLocationName", Shape: 53, Wire: "x-amz-bucket-location-name", Location: awsapi.Header},  // BucketLocationName
-		{Name: "BucketRegion", Shape: 595, Wire: "x-amz-bucket-region", Location: awsapi.Header},              // Region
+		{Name: "BucketRegion", Shape: 597, Wire: "x-amz-bucket-region", Location: awsapi.Header},              // Region
 		{Name: "AccessPointAlias", Shape: 12, Wire: "x-amz-access-point-alias", Location: awsapi.Header},      // AccessPointAlias
-		{Name: "BucketArn", Shape: 679}, // String
+		{Name: "BucketArn", Shape: 681}, // String
 	}},
 	290: {Name: "HeadBucketRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                      // BucketName
@@ -1176,7 +1176,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "DeleteMarker", Shape: 148, Wire: "x-amz-delete-marker", Location: awsapi.Header},                                     // DeleteMarker
 		{Name: "AcceptRanges", Shape: 7, Wire: "accept-ranges", Location: awsapi.Header},                                             // AcceptRanges
 		{Name: "Expiration", Shape: 193, Wire: "x-amz-expiration", Location: awsapi.Header},                                          // Expiration
-		{Name: "Restore", Shape: 624, Wire: "x-amz-restore", Location: awsapi.Header},                                                // Restore
+		{Name: "Restore", Shape: 626, Wire: "x-amz-restore", Location: awsapi.Header},                                                // Restore
 		{Name: "ArchiveStatus", Shape: 38, Wire: "x-amz-archive-status", Location: awsapi.Header},                                    // ArchiveStatus
 		{Name: "LastModified", Shape: 355, Wire: "Last-Modified", Location: awsapi.Header},                                           // LastModified
 		{Name: "ContentLength", Shape: 98, Wire: "Content-Length", Location: awsapi.Header},                                          // ContentLength
@@ -1185,38 +1185,38 @@ var shapes = [...]awsapi.Shape{
 		{Name: "ChecksumSHA1", Shape: 77, Wire: "x-amz-checksum-sha1", Location: awsapi.Header},                                      // ChecksumSHA1
 		{Name: "ChecksumSHA256", Shape: 78, Wire: "x-amz-checksum-sha256", Location: awsapi.Header},                                  // ChecksumSHA256
 		{Name: "ETag", Shape: 171, Wire: "ETag", Location: awsapi.Header},                                                            // ETag
-		{Name: "MissingMeta", Shape: 462, Wire: "x-amz-missing-meta", Location: awsapi.Header},                                       // MissingMeta
-		{Name: "VersionId", Shape: 514, Wire: "x-amz-version-id", Location: awsapi.Header},                                           // ObjectVersionId
+		{Name: "MissingMeta", Shape: 463, Wire: "x-amz-missing-meta", Location: awsapi.Header},                                       // MissingMeta
+		{Name: "VersionId", Shape: 515, Wire: "x-amz-version-id", Location: awsapi.Header},                                           // ObjectVersionId
 		{Name: "CacheControl", Shape: 70, Wire: "Cache-Control", Location: awsapi.Header},                                            // CacheControl
 		{Name: "ContentDisposition", Shape: 95, Wire: "Content-Disposition", Location: awsapi.Header},                                // ContentDisposition
 		{Name: "ContentEncoding", Shape: 96, Wire: "Content-Encoding", Location: awsapi.Header},                                      // ContentEncoding
 		{Name: "ContentLanguage", Shape: 97, Wire: "Content-Language", Location: awsapi.Header},                                      // ContentLanguage
 		{Name: "ContentType", Shape: 101, Wire: "Content-Type", Location: awsapi.Header},                                             // ContentType
 		{Name: "Expires", Shape: 197, Wire: "Expires", Location: awsapi.Header},                                                      // Expires
-		{Name: "WebsiteRedirectLocation", Shape: 726, Wire: "x-amz-website-redirect-location", Location: awsapi.Header},              // WebsiteRedirectLocation
-		{Name: "ServerSideEncryption", Shape: 655, Wire: "x-amz-server-side-encryption", Location: awsapi.Header},                    // ServerSideEncryption
-		{Name: "Metadata", Shape: 444, Wire: "x-amz-meta-", Location: awsapi.Headers},                                                // Metadata
-		{Name: "SSECustomerAlgorithm", Shape: 642, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // SSECustomerAlgorithm
-		{Name: "SSECustomerKeyMD5", Shape: 644, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
-		{Name: "SSEKMSKeyId", Shape: 648, Wire: "x-amz-server-side-encryption-aws-kms-key-id", Location: awsapi.Header},              // SSEKMSKeyId
+		{Name: "WebsiteRedirectLocation", Shape: 728, Wire: "x-amz-website-redirect-location", Location: awsapi.Header},              // WebsiteRedirectLocation
+		{Name: "ServerSideEncryption", Shape: 657, Wire: "x-amz-server-side-encryption", Location: awsapi.Header},                    // ServerSideEncryption
+		{Name: "Metadata", Shape: 445, Wire: "x-amz-meta-", Location: awsapi.Headers},                                                // Metadata
+		{Name: "SSECustomerAlgorithm", Shape: 644, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // SSECustomerAlgorithm
+		{Name: "SSECustomerKeyMD5", Shape: 646, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
+		{Name: "SSEKMSKeyId", Shape: 650, Wire: "x-amz-server-side-encryption-aws-kms-key-id", Location: awsapi.Header},              // SSEKMSKeyId
 		{Name: "BucketKeyEnabled", Shape: 50, Wire: "x-amz-server-side-encryption-bucket-key-enabled", Location: awsapi.Header},      // BucketKeyEnabled
-		{Name: "StorageClass", Shape: 675, Wire: "x-amz-storage-class", Location: awsapi.Header},                                     // StorageClass
-		{Name: "RequestCharged", Shape: 612, Wire: "x-amz-request-charged", Location: awsapi.Header},                                 // RequestCharged
-		{Name: "ReplicationStatus", Shape: 608, Wire: "x-amz-replication-status", Location: awsapi.Header},                           // ReplicationStatus
-		{Name: "PartsCount", Shape: 533, Wire: "x-amz-mp-parts-count", Location: awsapi.Header},                                      // PartsCount
-		{Name: "ObjectLockMode", Shape: 500, Wire: "x-amz-object-lock-mode", Location: awsapi.Header},                                // ObjectLockMode
-		{Name: "ObjectLockRetainUntilDate", Shape: 501, Wire: "x-amz-object-lock-retain-until-date", Location: awsapi.Header},        // ObjectLockRetainUntilDate
-		{Name: "ObjectLockLegalHoldStatus", Shape: 499, Wire: "x-amz-object-lock-legal-hold", Location: awsapi.Header},               // ObjectLockLegalHoldStatus
-		{Name: "ChecksumCRC64NVME", Shape: 679},                                                                                      // String
-		{Name: "ChecksumMD5", Shape: 679},                                                                                            // String
-		{Name: "ChecksumSHA512", Shape: 679},                                                                                         // String
+		{Name: "StorageClass", Shape: 677, Wire: "x-amz-storage-class", Location: awsapi.Header},                                     // StorageClass
+		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header},                                 // RequestCharged
+		{Name: "ReplicationStatus", Shape: 610, Wire: "x-amz-replication-status", Location: awsapi.Header},                           // ReplicationStatus
+		{Name: "PartsCount", Shape: 534, Wire: "x-amz-mp-parts-count", Location: awsapi.Header},                                      // PartsCount
+		{Name: "ObjectLockMode", Shape: 501, Wire: "x-amz-object-lock-mode", Location: awsapi.Header},                                // ObjectLockMode
+		{Name: "ObjectLockRetainUntilDate", Shape: 502, Wire: "x-amz-object-lock-retain-until-date", Location: awsapi.Header},        // ObjectLockRetainUntilDate
+		{Name: "ObjectLockLegalHoldStatus", Shape: 500, Wire: "x-amz-object-lock-legal-hold", Location: awsapi.Header},               // ObjectLockLegalHoldStatus
+		{Name: "ChecksumCRC64NVME", Shape: 681},                                                                                      // String
+		{Name: "ChecksumMD5", Shape: 681},                                                                                            // String
+		{Name: "ChecksumSHA512", Shape: 681},                                                                                         // String
 		{Name: "ChecksumType", Shape: 79},                                                                                            // ChecksumType
-		{Name: "ChecksumXXHASH128", Shape: 679},                                                                                      // String
-		{Name: "ChecksumXXHASH3", Shape: 679},                                                                                        // String
-		{Name: "ChecksumXXHASH64", Shape: 679},                                                                                       // String
-		{Name: "ContentRange", Shape: 679},                                                                                           // String
-		{Name: "ExpiresString", Shape: 679},                                                                                          // String
-		{Name: "ObjectLockEventHold", Shape: 497},                                                                                    // ObjectLockEventHold
+		{Name: "ChecksumXXHASH128", Shape: 681},                                                                                      // String
+		{Name: "ChecksumXXHASH3", Shape: 681},                                                                                        // String
+		{Name: "ChecksumXXHASH64", Shape: 681},                                                                                       // String
+		{Name: "ContentRange", Shape: 681},                                                                                           // String
+		{Name: "ExpiresString", Shape: 681},                                                                                          // String
+		{Name: "ObjectLockEventHold", Shape: 498},                                                                                    // ObjectLockEventHold
 		{Name: "ObjectLockEventHoldDurationDays", Shape: 306},                                                                        // Integer
 		{Name: "ObjectLockEventHoldDurationYears", Shape: 306},                                                                       // Integer
 		{Name: "TagCount", Shape: 306},                                                                                               // Integer
@@ -1227,20 +1227,20 @@ var shapes = [...]awsapi.Shape{
 		{Name: "IfModifiedSince", Shape: 299, Wire: "If-Modified-Since", Location: awsapi.Header},                                    // IfModifiedSince
 		{Name: "IfNoneMatch", Shape: 300, Wire: "If-None-Match", Location: awsapi.Header},                                            // IfNoneMatch
 		{Name: "IfUnmodifiedSince", Shape: 301, Wire: "If-Unmodified-Since", Location: awsapi.Header},                                // IfUnmodifiedSince
-		{Name: "Key", Shape: 492, Wire: "Key", Location: awsapi.URI, Required: true},                                                 // ObjectKey
-		{Name: "Range", Shape: 589, Wire: "Range", Location: awsapi.Header},                                                          // Range
-		{Name: "ResponseCacheControl", Shape: 618, Wire: "response-cache-control", Location: awsapi.QueryString},                     // ResponseCacheControl
-		{Name: "ResponseContentDisposition", Shape: 619, Wire: "response-content-disposition", Location: awsapi.QueryString},         // ResponseContentDisposition
-		{Name: "ResponseContentEncoding", Shape: 620, Wire: "response-content-encoding", Location: awsapi.QueryString},               // ResponseContentEncoding
-		{Name: "ResponseContentLanguage", Shape: 621, Wire: "response-content-language", Location: awsapi.QueryString},               // ResponseContentLanguage
-		{Name: "ResponseContentType", Shape: 622, Wire: "response-content-type", Location: awsapi.QueryString},                       // ResponseContentType
-		{Name: "ResponseExpires", Shape: 623, Wire: "response-expires", Location: awsapi.QueryString},                                // ResponseExpires
-		{Name: "VersionId", Shape: 514, Wire: "versionId", Location: awsapi.QueryString},                                             // ObjectVersionId
-		{Name: "SSECustomerAlgorithm", Shape: 642, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // SSECustomerAlgorithm
-		{Name: "SSECustomerKey", Shape: 643, Wire: "x-amz-server-side-encryption-customer-key", Location: awsapi.Header},             // SSECustomerKey
-		{Name: "SSECustomerKeyMD5", Shape: 644, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
-		{Name: "RequestPayer", Shape: 613, Wire: "x-amz-request-payer", Location: awsapi.Header},                                     // RequestPayer
-		{Name: "PartNumber", Shape: 528, Wire: "partNumber", Location: awsapi.QueryString},                                           // PartNumber
+		{Name: "Key", Shape: 493, Wire: "Key", Location: awsapi.URI, Required: true},                                                 // ObjectKey
+		{Name: "Range", Shape: 591, Wire: "Range", Location: awsapi.Header},                                                          // Range
+		{Name: "ResponseCacheControl", Shape: 620, Wire: "response-cache-control", Location: awsapi.QueryString},                     // ResponseCacheControl
+		{Name: "ResponseContentDisposition", Shape: 621, Wire: "response-content-disposition", Location: awsapi.QueryString},         // ResponseContentDisposition
+		{Name: "ResponseContentEncoding", Shape: 622, Wire: "response-content-encoding", Location: awsapi.QueryString},               // ResponseContentEncoding
+		{Name: "ResponseContentLanguage", Shape: 623, Wire: "response-content-language", Location: awsapi.QueryString},               // ResponseContentLanguage
+		{Name: "ResponseContentType", Shape: 624, Wire: "response-content-type", Location: awsapi.QueryString},                       // ResponseContentType
+		{Name: "ResponseExpires", Shape: 625, Wire: "response-expires", Location: awsapi.QueryString},                                // ResponseExpires
+		{Name: "VersionId", Shape: 515, Wire: "versionId", Location: awsapi.QueryString},                                             // ObjectVersionId
+		{Name: "SSECustomerAlgorithm", Shape: 644, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // SSECustomerAlgorithm
+		{Name: "SSECustomerKey", Shape: 645, Wire: "x-amz-server-side-encryption-customer-key", Location: awsapi.Header},             // SSECustomerKey
+		{Name: "SSECustomerKeyMD5", Shape: 646, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
+		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},                                     // RequestPayer
+		{Name: "PartNumber", Shape: 529, Wire: "partNumber", Location: awsapi.QueryString},                                           // PartNumber
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                       // AccountId
 		{Name: "ChecksumMode", Shape: 76, Wire: "x-amz-checksum-mode", Location: awsapi.Header},                                      // ChecksumMode
 	}},
@@ -1249,14 +1249,14 @@ var shapes = [...]awsapi.Shape{
 	295: {Name: "HttpRedirectCode", Kind: awsapi.String},
 	296: {Name: "ID", Kind: awsapi.String},
 	297: {Name: "IdempotencyParameterMismatch", Kind: awsapi.Structure, Exception: IdempotencyParameterMismatch, Members: []awsapi.Member{
-		{Name: "Message", Shape: 679}, // String
+		{Name: "Message", Shape: 681}, // String
 	}},
 	298: {Name: "IfMatch", Kind: awsapi.String},
 	299: {Name: "IfModifiedSince", Kind: awsapi.Timestamp},
 	300: {Name: "IfNoneMatch", Kind: awsapi.String},
 	301: {Name: "IfUnmodifiedSince", Kind: awsapi.Timestamp},
 	302: {Name: "IndexDocument", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Suffix", Shape: 680, Required: true}, // Suffix
+		{Name: "Suffix", Shape: 682, Required: true}, // Suffix
 	}},
 	303: {Name: "Initiated", Kind: awsapi.Timestamp},
 	304: {Name: "Initiator", Kind: awsapi.Structure, Members: []awsapi.Member{
@@ -1267,45 +1267,45 @@ var shapes = [...]awsapi.Shape{
 		{Name: "CSV", Shape: 68},             // CSVInput
 		{Name: "CompressionType", Shape: 92}, // CompressionType
 		{Name: "JSON", Shape: 342},           // JSONInput
-		{Name: "Parquet", Shape: 526},        // ParquetInput
+		{Name: "Parquet", Shape: 527},        // ParquetInput
 	}},
 	306: {Name: "Integer", Kind: awsapi.Integer},
 	307: {Name: "IntelligentTieringAccessTier", Kind: awsapi.String, Enum: []string{"ARCHIVE_ACCESS", "DEEP_ARCHIVE_ACCESS"}},
 	308: {Name: "IntelligentTieringAndOperator", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Prefix", Shape: 539},                             // Prefix
-		{Name: "Tags", Shape: 684, Wire: "Tag", Flattened: true}, // TagSet
+		{Name: "Prefix", Shape: 540},                             // Prefix
+		{Name: "Tags", Shape: 686, Wire: "Tag", Flattened: true}, // TagSet
 	}},
 	309: {Name: "IntelligentTieringConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Id", Shape: 313, Required: true},                        // IntelligentTieringId
 		{Name: "Filter", Shape: 312},                                    // IntelligentTieringFilter
 		{Name: "Status", Shape: 314, Required: true},                    // IntelligentTieringStatus
-		{Name: "Tierings", Shape: 695, Wire: "Tiering", Required: true}, // TieringList
+		{Name: "Tierings", Shape: 697, Wire: "Tiering", Required: true}, // TieringList
 	}},
 	310: {Name: "IntelligentTieringConfigurationList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 309}, Flattened: true},
 	311: {Name: "IntelligentTieringDays", Kind: awsapi.Integer},
 	312: {Name: "IntelligentTieringFilter", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Prefix", Shape: 539}, // Prefix
-		{Name: "Tag", Shape: 682},    // Tag
+		{Name: "Prefix", Shape: 540}, // Prefix
+		{Name: "Tag", Shape: 684},    // Tag
 		{Name: "And", Shape: 308},    // IntelligentTieringAndOperator
 	}},
 	313: {Name: "IntelligentTieringId", Kind: awsapi.String},
 	314: {Name: "IntelligentTieringStatus", Kind: awsapi.String, Enum: []string{"Enabled", "Disabled"}},
 	315: {Name: "InvalidAnnotationName", Kind: awsapi.Structure, Exception: InvalidAnnotationName, Members: []awsapi.Member{
-		{Name: "Message", Shape: 679}, // String
+		{Name: "Message", Shape: 681}, // String
 	}},
 	316: {Name: "InvalidObjectState", Kind: awsapi.Structure, Exception: InvalidObjectState, Members: []awsapi.Member{
-		{Name: "StorageClass", Shape: 675}, // StorageClass
+		{Name: "StorageClass", Shape: 677}, // StorageClass
 		{Name: "AccessTier", Shape: 307},   // IntelligentTieringAccessTier
-		{Name: "Message", Shape: 679},      // String
+		{Name: "Message", Shape: 681},      // String
 	}},
 	317: {Name: "InvalidPrefix", Kind: awsapi.Structure, Exception: InvalidPrefix, Members: []awsapi.Member{
-		{Name: "Message", Shape: 679}, // String
+		{Name: "Message", Shape: 681}, // String
 	}},
 	318: {Name: "InvalidRequest", Kind: awsapi.Structure, Exception: InvalidRequest, Members: []awsapi.Member{
-		{Name: "Message", Shape: 679}, // String
+		{Name: "Message", Shape: 681}, // String
 	}},
 	319: {Name: "InvalidWriteOffset", Kind: awsapi.Structure, Exception: InvalidWriteOffset, Members: []awsapi.Member{
-		{Name: "Message", Shape: 679}, // String
+		{Name: "Message", Shape: 681}, // String
 	}},
 	320: {Name: "InventoryConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Destination", Shape: 323, Required: true},            // InventoryDestination
@@ -1322,11 +1322,11 @@ var shapes = [...]awsapi.Shape{
 		{Name: "S3BucketDestination", Shape: 332, Required: true}, // InventoryS3BucketDestination
 	}},
 	324: {Name: "InventoryEncryption", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SSES3", Shape: 649, Wire: "SSE-S3"},   // SSES3
-		{Name: "SSEKMS", Shape: 645, Wire: "SSE-KMS"}, // SSEKMS
+		{Name: "SSES3", Shape: 651, Wire: "SSE-S3"},   // SSES3
+		{Name: "SSEKMS", Shape: 647, Wire: "SSE-KMS"}, // SSEKMS
 	}},
 	325: {Name: "InventoryFilter", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Prefix", Shape: 539, Required: true}, // Prefix
+		{Name: "Prefix", Shape: 540, Required: true}, // Prefix
 	}},
 	326: {Name: "InventoryFormat", Kind: awsapi.String, Enum: []string{"CSV", "ORC", "Parquet"}},
 	327: {Name: "InventoryFrequency", Kind: awsapi.String, Enum: []string{"Daily", "Weekly"}},
@@ -1338,7 +1338,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "AccountId", Shape: 14},               // AccountId
 		{Name: "Bucket", Shape: 56, Required: true},  // BucketName
 		{Name: "Format", Shape: 326, Required: true}, // InventoryFormat
-		{Name: "Prefix", Shape: 539},                 // Prefix
+		{Name: "Prefix", Shape: 540},                 // Prefix
 		{Name: "Encryption", Shape: 324},             // InventoryEncryption
 	}},
 	333: {Name: "InventorySchedule", Kind: awsapi.Structure, Members: []awsapi.Member{
@@ -1346,18 +1346,18 @@ var shapes = [...]awsapi.Shape{
 	}},
 	334: {Name: "InventoryTableConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "ConfigurationState", Shape: 322, Required: true}, // InventoryConfigurationState
-		{Name: "EncryptionConfiguration", Shape: 452},            // MetadataTableEncryptionConfiguration
+		{Name: "EncryptionConfiguration", Shape: 453},            // MetadataTableEncryptionConfiguration
 	}},
 	335: {Name: "InventoryTableConfigurationResult", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "ConfigurationState", Shape: 322}, // InventoryConfigurationState
 		{Name: "Error", Shape: 183},              // ErrorDetails
-		{Name: "TableArn", Shape: 679},           // String
-		{Name: "TableName", Shape: 679},          // String
-		{Name: "TableStatus", Shape: 679},        // String
+		{Name: "TableArn", Shape: 681},           // String
+		{Name: "TableName", Shape: 681},          // String
+		{Name: "TableStatus", Shape: 681},        // String
 	}},
 	336: {Name: "InventoryTableConfigurationUpdates", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "ConfigurationState", Shape: 322, Required: true}, // InventoryConfigurationState
-		{Name: "EncryptionConfiguration", Shape: 452},            // MetadataTableEncryptionConfiguration
+		{Name: "EncryptionConfiguration", Shape: 453},            // MetadataTableEncryptionConfiguration
 	}},
 	337: {Name: "IsEnabled", Kind: awsapi.Boolean},
 	338: {Name: "IsLatest", Kind: awsapi.Boolean},
@@ -1368,22 +1368,22 @@ var shapes = [...]awsapi.Shape{
 		{Name: "Type", Shape: 344}, // JSONType
 	}},
 	343: {Name: "JSONOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RecordDelimiter", Shape: 590}, // RecordDelimiter
+		{Name: "RecordDelimiter", Shape: 592}, // RecordDelimiter
 	}},
 	344: {Name: "JSONType", Kind: awsapi.String, Enum: []string{"DOCUMENT", "LINES"}},
 	345: {Name: "JournalTableConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RecordExpiration", Shape: 591, Required: true}, // RecordExpiration
-		{Name: "EncryptionConfiguration", Shape: 452},          // MetadataTableEncryptionConfiguration
+		{Name: "RecordExpiration", Shape: 593, Required: true}, // RecordExpiration
+		{Name: "EncryptionConfiguration", Shape: 453},          // MetadataTableEncryptionConfiguration
 	}},
 	346: {Name: "JournalTableConfigurationResult", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RecordExpiration", Shape: 591}, // RecordExpiration
-		{Name: "TableName", Shape: 679},        // String
-		{Name: "TableStatus", Shape: 679},      // String
+		{Name: "RecordExpiration", Shape: 593}, // RecordExpiration
+		{Name: "TableName", Shape: 681},        // String
+		{Name: "TableStatus", Shape: 681},      // String
 		{Name: "Error", Shape: 183},            // ErrorDetails
-		{Name: "TableArn", Shape: 679},         // String
+		{Name: "TableArn", Shape: 681},         // String
 	}},
 	347: {Name: "JournalTableConfigurationUpdates", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RecordExpiration", Shape: 591, Required: true}, // RecordExpiration
+		{Name: "RecordExpiration", Shape: 593, Required: true}, // RecordExpiration
 	}},
 	348: {Name: "KMSContext", Kind: awsapi.String},
 	349: {Name: "KeyCount", Kind: awsapi.Integer},
@@ -1391,15 +1391,15 @@ var shapes = [...]awsapi.Shape{
 	351: {Name: "KeyPrefixEquals", Kind: awsapi.String},
 	352: {Name: "LambdaFunctionArn", Kind: awsapi.String},
 	353: {Name: "LambdaFunctionConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Id", Shape: 483}, // NotificationId
+		{Name: "Id", Shape: 484}, // NotificationId
 		{Name: "LambdaFunctionArn", Shape: 352, Wire: "CloudFunction", Required: true}, // LambdaFunctionArn
 		{Name: "Events", Shape: 190, Wire: "Event", Required: true},                    // EventList
-		{Name: "Filter", Shape: 482},                                                   // NotificationConfigurationFilter
+		{Name: "Filter", Shape: 483},                                                   // NotificationConfigurationFilter
 	}},
 	354: {Name: "LambdaFunctionConfigurationList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 353}, Flattened: true},
 	355: {Name: "LastModified", Kind: awsapi.Timestamp},
 	356: {Name: "LifecycleConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Rules", Shape: 636, Wire: "Rule", Required: true}, // Rules
+		{Name: "Rules", Shape: 638, Wire: "Rule", Required: true}, // Rules
 	}},
 	357: {Name: "LifecycleExpiration", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Date", Shape: 128},                      // Date
@@ -1409,598 +1409,604 @@ var shapes = [...]awsapi.Shape{
 	358: {Name: "LifecycleRule", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Expiration", Shape: 357},                      // LifecycleExpiration
 		{Name: "ID", Shape: 296},                              // ID
-		{Name: "Prefix", Shape: 539},                          // Prefix
+		{Name: "Prefix", Shape: 540},                          // Prefix
 		{Name: "Filter", Shape: 360},                          // LifecycleRuleFilter
 		{Name: "Status", Shape: 195, Required: true},          // ExpirationStatus
-		{Name: "Transitions", Shape: 705, Wire: "Transition"}, // TransitionList
-		{Name: "NoncurrentVersionTransitions", Shape: 478, Wire: "NoncurrentVersionTransition"}, // NoncurrentVersionTransitionList
-		{Name: "NoncurrentVersionExpiration", Shape: 476},                                       // NoncurrentVersionExpiration
+		{Name: "Transitions", Shape: 707, Wire: "Transition"}, // TransitionList
+		{Name: "NoncurrentVersionTransitions", Shape: 479, Wire: "NoncurrentVersionTransition"}, // NoncurrentVersionTransitionList
+		{Name: "NoncurrentVersionExpiration", Shape: 477},                                       // NoncurrentVersionExpiration
 		{Name: "AbortIncompleteMultipartUpload", Shape: 2},                                      // AbortIncompleteMultipartUpload
 	}},
 	359: {Name: "LifecycleRuleAndOperator", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Prefix", Shape: 539},                             // Prefix
-		{Name: "Tags", Shape: 684, Wire: "Tag", Flattened: true}, // TagSet
-		{Name: "ObjectSizeGreaterThan", Shape: 510},              // ObjectSizeGreaterThanBytes
-		{Name: "ObjectSizeLessThan", Shape: 511},                 // ObjectSizeLessThanBytes
+		{Name: "Prefix", Shape: 540},                             // Prefix
+		{Name: "Tags", Shape: 686, Wire: "Tag", Flattened: true}, // TagSet
+		{Name: "ObjectSizeGreaterThan", Shape: 511},              // ObjectSizeGreaterThanBytes
+		{Name: "ObjectSizeLessThan", Shape: 512},                 // ObjectSizeLessThanBytes
 	}},
 	360: {Name: "LifecycleRuleFilter", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Prefix", Shape: 539},                // Prefix
-		{Name: "Tag", Shape: 682},                   // Tag
-		{Name: "ObjectSizeGreaterThan", Shape: 510}, // ObjectSizeGreaterThanBytes
-		{Name: "ObjectSizeLessThan", Shape: 511},    // ObjectSizeLessThanBytes
+		{Name: "Prefix", Shape: 540},                // Prefix
+		{Name: "Tag", Shape: 684},                   // Tag
+		{Name: "ObjectSizeGreaterThan", Shape: 511}, // ObjectSizeGreaterThanBytes
+		{Name: "ObjectSizeLessThan", Shape: 512},    // ObjectSizeLessThanBytes
 		{Name: "And", Shape: 359},                   // LifecycleRuleAndOperator
 	}},
 	361: {Name: "LifecycleRules", Kind: awsapi.List, Elem: awsapi.Element{Shape: 358}, Flattened: true},
 	362: {Name: "ListBucketAnalyticsConfigurationsOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "IsTruncated", Shape: 341},                                               // IsTruncated
-		{Name: "ContinuationToken", Shape: 697},                                         // Token
-		{Name: "NextContinuationToken", Shape: 469},                                     // NextToken
+		{Name: "ContinuationToken", Shape: 699},                                         // Token
+		{Name: "NextContinuationToken", Shape: 470},                                     // NextToken
 		{Name: "AnalyticsConfigurationList", Shape: 24, Wire: "AnalyticsConfiguration"}, // AnalyticsConfigurationList
 	}},
 	363: {Name: "ListBucketAnalyticsConfigurationsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                      // BucketName
-		{Name: "ContinuationToken", Shape: 697, Wire: "continuation-token", Location: awsapi.QueryString},      // Token
+		{Name: "ContinuationToken", Shape: 699, Wire: "continuation-token", Location: awsapi.QueryString},      // Token
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header}, // AccountId
 	}},
 	364: {Name: "ListBucketIntelligentTieringConfigurationsOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "IsTruncated", Shape: 341},           // IsTruncated
-		{Name: "ContinuationToken", Shape: 697},     // Token
-		{Name: "NextContinuationToken", Shape: 469}, // NextToken
+		{Name: "ContinuationToken", Shape: 699},     // Token
+		{Name: "NextContinuationToken", Shape: 470}, // NextToken
 		{Name: "IntelligentTieringConfigurationList", Shape: 310, Wire: "IntelligentTieringConfiguration"}, // IntelligentTieringConfigurationList
 	}},
 	365: {Name: "ListBucketIntelligentTieringConfigurationsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                 // BucketName
-		{Name: "ContinuationToken", Shape: 697, Wire: "continuation-token", Location: awsapi.QueryString}, // Token
-		{Name: "ExpectedBucketOwner", Shape: 679, Location: awsapi.Header},                                // String
+		{Name: "ContinuationToken", Shape: 699, Wire: "continuation-token", Location: awsapi.QueryString}, // Token
+		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header},                                // String
 	}},
 	366: {Name: "ListBucketInventoryConfigurationsOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ContinuationToken", Shape: 697},                                          // Token
+		{Name: "ContinuationToken", Shape: 699},                                          // Token
 		{Name: "InventoryConfigurationList", Shape: 321, Wire: "InventoryConfiguration"}, // InventoryConfigurationList
 		{Name: "IsTruncated", Shape: 341},                                                // IsTruncated
-		{Name: "NextContinuationToken", Shape: 469},                                      // NextToken
+		{Name: "NextContinuationToken", Shape: 470},                                      // NextToken
 	}},
 	367: {Name: "ListBucketInventoryConfigurationsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                      // BucketName
-		{Name: "ContinuationToken", Shape: 697, Wire: "continuation-token", Location: awsapi.QueryString},      // Token
+		{Name: "ContinuationToken", Shape: 699, Wire: "continuation-token", Location: awsapi.QueryString},      // Token
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header}, // AccountId
 	}},
 	368: {Name: "ListBucketMetricsConfigurationsOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "IsTruncated", Shape: 341},                                            // IsTruncated
-		{Name: "ContinuationToken", Shape: 697},                                      // Token
-		{Name: "NextContinuationToken", Shape: 469},                                  // NextToken
-		{Name: "MetricsConfigurationList", Shape: 457, Wire: "MetricsConfiguration"}, // MetricsConfigurationList
+		{Name: "ContinuationToken", Shape: 699},                                      // Token
+		{Name: "NextContinuationToken", Shape: 470},                                  // NextToken
+		{Name: "MetricsConfigurationList", Shape: 458, Wire: "MetricsConfiguration"}, // MetricsConfigurationList
 	}},
 	369: {Name: "ListBucketMetricsConfigurationsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                      // BucketName
-		{Name: "ContinuationToken", Shape: 697, Wire: "continuation-token", Location: awsapi.QueryString},      // Token
+		{Name: "ContinuationToken", Shape: 699, Wire: "continuation-token", Location: awsapi.QueryString},      // Token
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header}, // AccountId
 	}},
 	370: {Name: "ListBucketsOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Buckets", Shape: 60},            // Buckets
-		{Name: "Owner", Shape: 521},             // Owner
-		{Name: "ContinuationToken", Shape: 679}, // String
-		{Name: "Prefix", Shape: 679},            // String
+		{Name: "Owner", Shape: 522},             // Owner
+		{Name: "ContinuationToken", Shape: 681}, // String
+		{Name: "Prefix", Shape: 681},            // String
 	}},
-	371: {Name: "ListDirectoryBucketsOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
+	371: {Name: "ListBucketsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "BucketRegion", Shape: 681, Wire: "bucket-region", Location: awsapi.QueryString},           // String
+		{Name: "ContinuationToken", Shape: 681, Wire: "continuation-token", Location: awsapi.QueryString}, // String
+		{Name: "MaxBuckets", Shape: 306, Wire: "max-buckets", Location: awsapi.QueryString},               // Integer
+		{Name: "Prefix", Shape: 681, Wire: "prefix", Location: awsapi.QueryString},                        // String
+	}},
+	372: {Name: "ListDirectoryBucketsOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Buckets", Shape: 60},            // Buckets
 		{Name: "ContinuationToken", Shape: 169}, // DirectoryBucketToken
 	}},
-	372: {Name: "ListDirectoryBucketsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+	373: {Name: "ListDirectoryBucketsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "ContinuationToken", Shape: 169, Wire: "continuation-token", Location: awsapi.QueryString},      // DirectoryBucketToken
-		{Name: "MaxDirectoryBuckets", Shape: 439, Wire: "max-directory-buckets", Location: awsapi.QueryString}, // MaxDirectoryBuckets
+		{Name: "MaxDirectoryBuckets", Shape: 440, Wire: "max-directory-buckets", Location: awsapi.QueryString}, // MaxDirectoryBuckets
 	}},
-	373: {Name: "ListMultipartUploadsOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
+	374: {Name: "ListMultipartUploadsOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56},                   // BucketName
 		{Name: "KeyMarker", Shape: 350},               // KeyMarker
-		{Name: "UploadIdMarker", Shape: 715},          // UploadIdMarker
-		{Name: "NextKeyMarker", Shape: 466},           // NextKeyMarker
-		{Name: "Prefix", Shape: 539},                  // Prefix
+		{Name: "UploadIdMarker", Shape: 717},          // UploadIdMarker
+		{Name: "NextKeyMarker", Shape: 467},           // NextKeyMarker
+		{Name: "Prefix", Shape: 540},                  // Prefix
 		{Name: "Delimiter", Shape: 165},               // Delimiter
-		{Name: "NextUploadIdMarker", Shape: 470},      // NextUploadIdMarker
-		{Name: "MaxUploads", Shape: 442},              // MaxUploads
+		{Name: "NextUploadIdMarker", Shape: 471},      // NextUploadIdMarker
+		{Name: "MaxUploads", Shape: 443},              // MaxUploads
 		{Name: "IsTruncated", Shape: 341},             // IsTruncated
-		{Name: "Uploads", Shape: 465, Wire: "Upload"}, // MultipartUploadList
+		{Name: "Uploads", Shape: 466, Wire: "Upload"}, // MultipartUploadList
 		{Name: "CommonPrefixes", Shape: 86},           // CommonPrefixList
 		{Name: "EncodingType", Shape: 174},            // EncodingType
-		{Name: "RequestCharged", Shape: 612, Wire: "x-amz-request-charged", Location: awsapi.Header}, // RequestCharged
+		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header}, // RequestCharged
 	}},
-	374: {Name: "ListMultipartUploadsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+	375: {Name: "ListMultipartUploadsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                      // BucketName
 		{Name: "Delimiter", Shape: 165, Wire: "delimiter", Location: awsapi.QueryString},                       // Delimiter
 		{Name: "EncodingType", Shape: 174, Wire: "encoding-type", Location: awsapi.QueryString},                // EncodingType
 		{Name: "KeyMarker", Shape: 350, Wire: "key-marker", Location: awsapi.QueryString},                      // KeyMarker
-		{Name: "MaxUploads", Shape: 442, Wire: "max-uploads", Location: awsapi.QueryString},                    // MaxUploads
-		{Name: "Prefix", Shape: 539, Wire: "prefix", Location: awsapi.QueryString},                             // Prefix
-		{Name: "UploadIdMarker", Shape: 715, Wire: "upload-id-marker", Location: awsapi.QueryString},           // UploadIdMarker
+		{Name: "MaxUploads", Shape: 443, Wire: "max-uploads", Location: awsapi.QueryString},                    // MaxUploads
+		{Name: "Prefix", Shape: 540, Wire: "prefix", Location: awsapi.QueryString},                             // Prefix
+		{Name: "UploadIdMarker", Shape: 717, Wire: "upload-id-marker", Location: awsapi.QueryString},           // UploadIdMarker
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header}, // AccountId
-		{Name: "RequestPayer", Shape: 613, Wire: "x-amz-request-payer", Location: awsapi.Header},               // RequestPayer
+		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},               // RequestPayer
 	}},
-	375: {Name: "ListObjectAnnotationsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Bucket", Shape: 679, Required: true},                                                             // String
-		{Name: "Key", Shape: 679, Wire: "Key", Location: awsapi.URI, Required: true},                             // String
-		{Name: "AnnotationPrefix", Shape: 679, Wire: "annotation-prefix", Location: awsapi.QueryString},          // String
-		{Name: "ContinuationToken", Shape: 679, Wire: "continuation-token", Location: awsapi.QueryString},        // String
-		{Name: "ExpectedBucketOwner", Shape: 679, Location: awsapi.Header},                                       // String
+	376: {Name: "ListObjectAnnotationsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Bucket", Shape: 681, Required: true},                                                             // String
+		{Name: "Key", Shape: 681, Wire: "Key", Location: awsapi.URI, Required: true},                             // String
+		{Name: "AnnotationPrefix", Shape: 681, Wire: "annotation-prefix", Location: awsapi.QueryString},          // String
+		{Name: "ContinuationToken", Shape: 681, Wire: "continuation-token", Location: awsapi.QueryString},        // String
+		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header},                                       // String
 		{Name: "MaxAnnotationResults", Shape: 306, Wire: "max-annotation-results", Location: awsapi.QueryString}, // Integer
-		{Name: "RequestPayer", Shape: 613, Location: awsapi.Header},                                              // RequestPayer
-		{Name: "VersionId", Shape: 679, Wire: "versionId", Location: awsapi.QueryString},                         // String
+		{Name: "RequestPayer", Shape: 615, Location: awsapi.Header},                                              // RequestPayer
+		{Name: "VersionId", Shape: 681, Wire: "versionId", Location: awsapi.QueryString},                         // String
 	}},
-	376: {Name: "ListObjectAnnotationsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
+	377: {Name: "ListObjectAnnotationsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "AnnotationCount", Shape: 306},       // Integer
-		{Name: "AnnotationPrefix", Shape: 679},      // String
-		{Name: "Annotations", Shape: 384},           // ListOfAnnotationEntry
-		{Name: "Bucket", Shape: 679},                // String
-		{Name: "ContinuationToken", Shape: 679},     // String
-		{Name: "Key", Shape: 679},                   // String
+		{Name: "AnnotationPrefix", Shape: 681},      // String
+		{Name: "Annotations", Shape: 385},           // ListOfAnnotationEntry
+		{Name: "Bucket", Shape: 681},                // String
+		{Name: "ContinuationToken", Shape: 681},     // String
+		{Name: "Key", Shape: 681},                   // String
 		{Name: "MaxAnnotationResults", Shape: 306},  // Integer
-		{Name: "NextContinuationToken", Shape: 679}, // String
-		{Name: "ObjectVersionId", Shape: 679},       // String
-		{Name: "RequestCharged", Shape: 612},        // RequestCharged
+		{Name: "NextContinuationToken", Shape: 681}, // String
+		{Name: "ObjectVersionId", Shape: 681},       // String
+		{Name: "RequestCharged", Shape: 614},        // RequestCharged
 	}},
-	377: {Name: "ListObjectVersionsOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
+	378: {Name: "ListObjectVersionsOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "IsTruncated", Shape: 341},                         // IsTruncated
 		{Name: "KeyMarker", Shape: 350},                           // KeyMarker
-		{Name: "VersionIdMarker", Shape: 723},                     // VersionIdMarker
-		{Name: "NextKeyMarker", Shape: 466},                       // NextKeyMarker
-		{Name: "NextVersionIdMarker", Shape: 471},                 // NextVersionIdMarker
-		{Name: "Versions", Shape: 515, Wire: "Version"},           // ObjectVersionList
+		{Name: "VersionIdMarker", Shape: 725},                     // VersionIdMarker
+		{Name: "NextKeyMarker", Shape: 467},                       // NextKeyMarker
+		{Name: "NextVersionIdMarker", Shape: 472},                 // NextVersionIdMarker
+		{Name: "Versions", Shape: 516, Wire: "Version"},           // ObjectVersionList
 		{Name: "DeleteMarkers", Shape: 153, Wire: "DeleteMarker"}, // DeleteMarkers
 		{Name: "Name", Shape: 56},                                 // BucketName
-		{Name: "Prefix", Shape: 539},                              // Prefix
+		{Name: "Prefix", Shape: 540},                              // Prefix
 		{Name: "Delimiter", Shape: 165},                           // Delimiter
-		{Name: "MaxKeys", Shape: 440},                             // MaxKeys
+		{Name: "MaxKeys", Shape: 441},                             // MaxKeys
 		{Name: "CommonPrefixes", Shape: 86},                       // CommonPrefixList
 		{Name: "EncodingType", Shape: 174},                        // EncodingType
-		{Name: "RequestCharged", Shape: 612, Wire: "x-amz-request-charged", Location: awsapi.Header}, // RequestCharged
+		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header}, // RequestCharged
 	}},
-	378: {Name: "ListObjectVersionsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+	379: {Name: "ListObjectVersionsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                 // BucketName
 		{Name: "Delimiter", Shape: 165, Wire: "delimiter", Location: awsapi.QueryString},                                  // Delimiter
 		{Name: "EncodingType", Shape: 174, Wire: "encoding-type", Location: awsapi.QueryString},                           // EncodingType
 		{Name: "KeyMarker", Shape: 350, Wire: "key-marker", Location: awsapi.QueryString},                                 // KeyMarker
-		{Name: "MaxKeys", Shape: 440, Wire: "max-keys", Location: awsapi.QueryString},                                     // MaxKeys
-		{Name: "Prefix", Shape: 539, Wire: "prefix", Location: awsapi.QueryString},                                        // Prefix
-		{Name: "VersionIdMarker", Shape: 723, Wire: "version-id-marker", Location: awsapi.QueryString},                    // VersionIdMarker
+		{Name: "MaxKeys", Shape: 441, Wire: "max-keys", Location: awsapi.QueryString},                                     // MaxKeys
+		{Name: "Prefix", Shape: 540, Wire: "prefix", Location: awsapi.QueryString},                                        // Prefix
+		{Name: "VersionIdMarker", Shape: 725, Wire: "version-id-marker", Location: awsapi.QueryString},                    // VersionIdMarker
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},            // AccountId
-		{Name: "RequestPayer", Shape: 613, Wire: "x-amz-request-payer", Location: awsapi.Header},                          // RequestPayer
-		{Name: "OptionalObjectAttributes", Shape: 518, Wire: "x-amz-optional-object-attributes", Location: awsapi.Header}, // OptionalObjectAttributesList
+		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},                          // RequestPayer
+		{Name: "OptionalObjectAttributes", Shape: 519, Wire: "x-amz-optional-object-attributes", Location: awsapi.Header}, // OptionalObjectAttributesList
 	}},
-	379: {Name: "ListObjectsOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
+	380: {Name: "ListObjectsOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "IsTruncated", Shape: 341},   // IsTruncated
-		{Name: "Marker", Shape: 437},        // Marker
-		{Name: "NextMarker", Shape: 467},    // NextMarker
-		{Name: "Contents", Shape: 493},      // ObjectList
+		{Name: "Marker", Shape: 438},        // Marker
+		{Name: "NextMarker", Shape: 468},    // NextMarker
+		{Name: "Contents", Shape: 494},      // ObjectList
 		{Name: "Name", Shape: 56},           // BucketName
-		{Name: "Prefix", Shape: 539},        // Prefix
+		{Name: "Prefix", Shape: 540},        // Prefix
 		{Name: "Delimiter", Shape: 165},     // Delimiter
-		{Name: "MaxKeys", Shape: 440},       // MaxKeys
+		{Name: "MaxKeys", Shape: 441},       // MaxKeys
 		{Name: "CommonPrefixes", Shape: 86}, // CommonPrefixList
 		{Name: "EncodingType", Shape: 174},  // EncodingType
-		{Name: "RequestCharged", Shape: 612, Wire: "x-amz-request-charged", Location: awsapi.Header}, // RequestCharged
+		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header}, // RequestCharged
 	}},
-	380: {Name: "ListObjectsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+	381: {Name: "ListObjectsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                 // BucketName
 		{Name: "Delimiter", Shape: 165, Wire: "delimiter", Location: awsapi.QueryString},                                  // Delimiter
 		{Name: "EncodingType", Shape: 174, Wire: "encoding-type", Location: awsapi.QueryString},                           // EncodingType
-		{Name: "Marker", Shape: 437, Wire: "marker", Location: awsapi.QueryString},                                        // Marker
-		{Name: "MaxKeys", Shape: 440, Wire: "max-keys", Location: awsapi.QueryString},                                     // MaxKeys
-		{Name: "Prefix", Shape: 539, Wire: "prefix", Location: awsapi.QueryString},                                        // Prefix
-		{Name: "RequestPayer", Shape: 613, Wire: "x-amz-request-payer", Location: awsapi.Header},                          // RequestPayer
+		{Name: "Marker", Shape: 438, Wire: "marker", Location: awsapi.QueryString},                                        // Marker
+		{Name: "MaxKeys", Shape: 441, Wire: "max-keys", Location: awsapi.QueryString},                                     // MaxKeys
+		{Name: "Prefix", Shape: 540, Wire: "prefix", Location: awsapi.QueryString},                                        // Prefix
+		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},                          // RequestPayer
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},            // AccountId
-		{Name: "OptionalObjectAttributes", Shape: 518, Wire: "x-amz-optional-object-attributes", Location: awsapi.Header}, // OptionalObjectAttributesList
+		{Name: "OptionalObjectAttributes", Shape: 519, Wire: "x-amz-optional-object-attributes", Location: awsapi.Header}, // OptionalObjectAttributesList
 	}},
-	381: {Name: "ListObjectsV2Output", Kind: awsapi.Structure, Members: []awsapi.Member{
+	382: {Name: "ListObjectsV2Output", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "IsTruncated", Shape: 341},           // IsTruncated
-		{Name: "Contents", Shape: 493},              // ObjectList
+		{Name: "Contents", Shape: 494},              // ObjectList
 		{Name: "Name", Shape: 56},                   // BucketName
-		{Name: "Prefix", Shape: 539},                // Prefix
+		{Name: "Prefix", Shape: 540},                // Prefix
 		{Name: "Delimiter", Shape: 165},             // Delimiter
-		{Name: "MaxKeys", Shape: 440},               // MaxKeys
+		{Name: "MaxKeys", Shape: 441},               // MaxKeys
 		{Name: "CommonPrefixes", Shape: 86},         // CommonPrefixList
 		{Name: "EncodingType", Shape: 174},          // EncodingType
 		{Name: "KeyCount", Shape: 349},              // KeyCount
-		{Name: "ContinuationToken", Shape: 697},     // Token
-		{Name: "NextContinuationToken", Shape: 469}, // NextToken
-		{Name: "StartAfter", Shape: 672},            // StartAfter
-		{Name: "RequestCharged", Shape: 612, Wire: "x-amz-request-charged", Location: awsapi.Header}, // RequestCharged
+		{Name: "ContinuationToken", Shape: 699},     // Token
+		{Name: "NextContinuationToken", Shape: 470}, // NextToken
+		{Name: "StartAfter", Shape: 674},            // StartAfter
+		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header}, // RequestCharged
 	}},
-	382: {Name: "ListObjectsV2Request", Kind: awsapi.Structure, Members: []awsapi.Member{
+	383: {Name: "ListObjectsV2Request", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                 // BucketName
 		{Name: "Delimiter", Shape: 165, Wire: "delimiter", Location: awsapi.QueryString},                                  // Delimiter
 		{Name: "EncodingType", Shape: 174, Wire: "encoding-type", Location: awsapi.QueryString},                           // EncodingType
-		{Name: "MaxKeys", Shape: 440, Wire: "max-keys", Location: awsapi.QueryString},                                     // MaxKeys
-		{Name: "Prefix", Shape: 539, Wire: "prefix", Location: awsapi.QueryString},                                        // Prefix
-		{Name: "ContinuationToken", Shape: 697, Wire: "continuation-token", Location: awsapi.QueryString},                 // Token
+		{Name: "MaxKeys", Shape: 441, Wire: "max-keys", Location: awsapi.QueryString},                                     // MaxKeys
+		{Name: "Prefix", Shape: 540, Wire: "prefix", Location: awsapi.QueryString},                                        // Prefix
+		{Name: "ContinuationToken", Shape: 699, Wire: "continuation-token", Location: awsapi.QueryString},                 // Token
 		{Name: "FetchOwner", Shape: 202, Wire: "fetch-owner", Location: awsapi.QueryString},                               // FetchOwner
-		{Name: "StartAfter", Shape: 672, Wire: "start-after", Location: awsapi.QueryString},                               // StartAfter
-		{Name: "RequestPayer", Shape: 613, Wire: "x-amz-request-payer", Location: awsapi.Header},                          // RequestPayer
+		{Name: "StartAfter", Shape: 674, Wire: "start-after", Location: awsapi.QueryString},                               // StartAfter
+		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},                          // RequestPayer
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},            // AccountId
-		{Name: "OptionalObjectAttributes", Shape: 518, Wire: "x-amz-optional-object-attributes", Location: awsapi.Header}, // OptionalObjectAttributesList
+		{Name: "OptionalObjectAttributes", Shape: 519, Wire: "x-amz-optional-object-attributes", Location: awsapi.Header}, // OptionalObjectAttributesList
 	}},
-	383: {Name: "ListOfAnalyticsConfiguration", Kind: awsapi.List, Elem: awsapi.Element{Shape: 23}},
-	384: {Name: "ListOfAnnotationEntry", Kind: awsapi.List, Elem: awsapi.Element{Shape: 32}},
-	385: {Name: "ListOfBucket", Kind: awsapi.List, Elem: awsapi.Element{Shape: 43}},
-	386: {Name: "ListOfCORSRule", Kind: awsapi.List, Elem: awsapi.Element{Shape: 66}},
-	387: {Name: "ListOfChecksumAlgorithm", Kind: awsapi.List, Elem: awsapi.Element{Shape: 72}},
-	388: {Name: "ListOfCommonPrefix", Kind: awsapi.List, Elem: awsapi.Element{Shape: 85}},
-	389: {Name: "ListOfCompletedPart", Kind: awsapi.List, Elem: awsapi.Element{Shape: 90}},
-	390: {Name: "ListOfDeleteMarkerEntry", Kind: awsapi.List, Elem: awsapi.Element{Shape: 149}},
-	391: {Name: "ListOfDeletedObject", Kind: awsapi.List, Elem: awsapi.Element{Shape: 163}},
-	392: {Name: "ListOfEncryptionType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 177}},
-	393: {Name: "ListOfError", Kind: awsapi.List, Elem: awsapi.Element{Shape: 181}},
-	394: {Name: "ListOfEvent", Kind: awsapi.List, Elem: awsapi.Element{Shape: 187}},
-	395: {Name: "ListOfFilterRule", Kind: awsapi.List, Elem: awsapi.Element{Shape: 205}},
-	396: {Name: "ListOfGrant", Kind: awsapi.List, Elem: awsapi.Element{Shape: 281}},
-	397: {Name: "ListOfIntelligentTieringConfiguration", Kind: awsapi.List, Elem: awsapi.Element{Shape: 309}},
-	398: {Name: "ListOfInventoryConfiguration", Kind: awsapi.List, Elem: awsapi.Element{Shape: 320}},
-	399: {Name: "ListOfInventoryOptionalField", Kind: awsapi.List, Elem: awsapi.Element{Shape: 330}},
-	400: {Name: "ListOfLambdaFunctionConfiguration", Kind: awsapi.List, Elem: awsapi.Element{Shape: 353}},
-	401: {Name: "ListOfLifecycleRule", Kind: awsapi.List, Elem: awsapi.Element{Shape: 358}},
-	402: {Name: "ListOfMetadataEntry", Kind: awsapi.List, Elem: awsapi.Element{Shape: 448}},
-	403: {Name: "ListOfMetricsConfiguration", Kind: awsapi.List, Elem: awsapi.Element{Shape: 456}},
-	404: {Name: "ListOfMultipartUpload", Kind: awsapi.List, Elem: awsapi.Element{Shape: 463}},
-	405: {Name: "ListOfNoncurrentVersionTransition", Kind: awsapi.List, Elem: awsapi.Element{Shape: 477}},
-	406: {Name: "ListOfObject", Kind: awsapi.List, Elem: awsapi.Element{Shape: 484}},
-	407: {Name: "ListOfObjectAttributes", Kind: awsapi.List, Elem: awsapi.Element{Shape: 486}},
-	408: {Name: "ListOfObjectIdentifier", Kind: awsapi.List, Elem: awsapi.Element{Shape: 490}},
-	409: {Name: "ListOfObjectPart", Kind: awsapi.List, Elem: awsapi.Element{Shape: 508}},
-	410: {Name: "ListOfObjectVersion", Kind: awsapi.List, Elem: awsapi.Element{Shape: 513}},
-	411: {Name: "ListOfOptionalObjectAttributes", Kind: awsapi.List, Elem: awsapi.Element{Shape: 517}},
-	412: {Name: "ListOfOwnershipControlsRule", Kind: awsapi.List, Elem: awsapi.Element{Shape: 524}},
-	413: {Name: "ListOfPart", Kind: awsapi.List, Elem: awsapi.Element{Shape: 527}},
-	414: {Name: "ListOfQueueConfiguration", Kind: awsapi.List, Elem: awsapi.Element{Shape: 582}},
-	415: {Name: "ListOfReplicationRule", Kind: awsapi.List, Elem: awsapi.Element{Shape: 603}},
-	416: {Name: "ListOfRoutingRule", Kind: awsapi.List, Elem: awsapi.Element{Shape: 633}},
-	417: {Name: "ListOfServerSideEncryptionRule", Kind: awsapi.List, Elem: awsapi.Element{Shape: 658}},
-	418: {Name: "ListOfString", Kind: awsapi.List, Elem: awsapi.Element{Shape: 679}},
-	419: {Name: "ListOfTag", Kind: awsapi.List, Elem: awsapi.Element{Shape: 682}},
-	420: {Name: "ListOfTargetGrant", Kind: awsapi.List, Elem: awsapi.Element{Shape: 689}},
-	421: {Name: "ListOfTiering", Kind: awsapi.List, Elem: awsapi.Element{Shape: 694}},
-	422: {Name: "ListOfTopicConfiguration", Kind: awsapi.List, Elem: awsapi.Element{Shape: 700}},
-	423: {Name: "ListOfTransition", Kind: awsapi.List, Elem: awsapi.Element{Shape: 703}},
-	424: {Name: "ListPartsOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
+	384: {Name: "ListOfAnalyticsConfiguration", Kind: awsapi.List, Elem: awsapi.Element{Shape: 23}},
+	385: {Name: "ListOfAnnotationEntry", Kind: awsapi.List, Elem: awsapi.Element{Shape: 32}},
+	386: {Name: "ListOfBucket", Kind: awsapi.List, Elem: awsapi.Element{Shape: 43}},
+	387: {Name: "ListOfCORSRule", Kind: awsapi.List, Elem: awsapi.Element{Shape: 66}},
+	388: {Name: "ListOfChecksumAlgorithm", Kind: awsapi.List, Elem: awsapi.Element{Shape: 72}},
+	389: {Name: "ListOfCommonPrefix", Kind: awsapi.List, Elem: awsapi.Element{Shape: 85}},
+	390: {Name: "ListOfCompletedPart", Kind: awsapi.List, Elem: awsapi.Element{Shape: 90}},
+	391: {Name: "ListOfDeleteMarkerEntry", Kind: awsapi.List, Elem: awsapi.Element{Shape: 149}},
+	392: {Name: "ListOfDeletedObject", Kind: awsapi.List, Elem: awsapi.Element{Shape: 163}},
+	393: {Name: "ListOfEncryptionType", Kind: awsapi.List, Elem: awsapi.Element{Shape: 177}},
+	394: {Name: "ListOfError", Kind: awsapi.List, Elem: awsapi.Element{Shape: 181}},
+	395: {Name: "ListOfEvent", Kind: awsapi.List, Elem: awsapi.Element{Shape: 187}},
+	396: {Name: "ListOfFilterRule", Kind: awsapi.List, Elem: awsapi.Element{Shape: 205}},
+	397: {Name: "ListOfGrant", Kind: awsapi.List, Elem: awsapi.Element{Shape: 281}},
+	398: {Name: "ListOfIntelligentTieringConfiguration", Kind: awsapi.List, Elem: awsapi.Element{Shape: 309}},
+	399: {Name: "ListOfInventoryConfiguration", Kind: awsapi.List, Elem: awsapi.Element{Shape: 320}},
+	400: {Name: "ListOfInventoryOptionalField", Kind: awsapi.List, Elem: awsapi.Element{Shape: 330}},
+	401: {Name: "ListOfLambdaFunctionConfiguration", Kind: awsapi.List, Elem: awsapi.Element{Shape: 353}},
+	402: {Name: "ListOfLifecycleRule", Kind: awsapi.List, Elem: awsapi.Element{Shape: 358}},
+	403: {Name: "ListOfMetadataEntry", Kind: awsapi.List, Elem: awsapi.Element{Shape: 449}},
+	404: {Name: "ListOfMetricsConfiguration", Kind: awsapi.List, Elem: awsapi.Element{Shape: 457}},
+	405: {Name: "ListOfMultipartUpload", Kind: awsapi.List, Elem: awsapi.Element{Shape: 464}},
+	406: {Name: "ListOfNoncurrentVersionTransition", Kind: awsapi.List, Elem: awsapi.Element{Shape: 478}},
+	407: {Name: "ListOfObject", Kind: awsapi.List, Elem: awsapi.Element{Shape: 485}},
+	408: {Name: "ListOfObjectAttributes", Kind: awsapi.List, Elem: awsapi.Element{Shape: 487}},
+	409: {Name: "ListOfObjectIdentifier", Kind: awsapi.List, Elem: awsapi.Element{Shape: 491}},
+	410: {Name: "ListOfObjectPart", Kind: awsapi.List, Elem: awsapi.Element{Shape: 509}},
+	411: {Name: "ListOfObjectVersion", Kind: awsapi.List, Elem: awsapi.Element{Shape: 514}},
+	412: {Name: "ListOfOptionalObjectAttributes", Kind: awsapi.List, Elem: awsapi.Element{Shape: 518}},
+	413: {Name: "ListOfOwnershipControlsRule", Kind: awsapi.List, Elem: awsapi.Element{Shape: 525}},
+	414: {Name: "ListOfPart", Kind: awsapi.List, Elem: awsapi.Element{Shape: 528}},
+	415: {Name: "ListOfQueueConfiguration", Kind: awsapi.List, Elem: awsapi.Element{Shape: 584}},
+	416: {Name: "ListOfReplicationRule", Kind: awsapi.List, Elem: awsapi.Element{Shape: 605}},
+	417: {Name: "ListOfRoutingRule", Kind: awsapi.List, Elem: awsapi.Element{Shape: 635}},
+	418: {Name: "ListOfServerSideEncryptionRule", Kind: awsapi.List, Elem: awsapi.Element{Shape: 660}},
+	419: {Name: "ListOfString", Kind: awsapi.List, Elem: awsapi.Element{Shape: 681}},
+	420: {Name: "ListOfTag", Kind: awsapi.List, Elem: awsapi.Element{Shape: 684}},
+	421: {Name: "ListOfTargetGrant", Kind: awsapi.List, Elem: awsapi.Element{Shape: 691}},
+	422: {Name: "ListOfTiering", Kind: awsapi.List, Elem: awsapi.Element{Shape: 696}},
+	423: {Name: "ListOfTopicConfiguration", Kind: awsapi.List, Elem: awsapi.Element{Shape: 702}},
+	424: {Name: "ListOfTransition", Kind: awsapi.List, Elem: awsapi.Element{Shape: 705}},
+	425: {Name: "ListPartsOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "AbortDate", Shape: 1, Wire: "x-amz-abort-date", Location: awsapi.Header},      // AbortDate
 		{Name: "AbortRuleId", Shape: 5, Wire: "x-amz-abort-rule-id", Location: awsapi.Header}, // AbortRuleId
 		{Name: "Bucket", Shape: 56},                // BucketName
-		{Name: "Key", Shape: 492},                  // ObjectKey
-		{Name: "UploadId", Shape: 464},             // MultipartUploadId
-		{Name: "PartNumberMarker", Shape: 529},     // PartNumberMarker
-		{Name: "NextPartNumberMarker", Shape: 468}, // NextPartNumberMarker
-		{Name: "MaxParts", Shape: 441},             // MaxParts
+		{Name: "Key", Shape: 493},                  // ObjectKey
+		{Name: "UploadId", Shape: 465},             // MultipartUploadId
+		{Name: "PartNumberMarker", Shape: 530},     // PartNumberMarker
+		{Name: "NextPartNumberMarker", Shape: 469}, // NextPartNumberMarker
+		{Name: "MaxParts", Shape: 442},             // MaxParts
 		{Name: "IsTruncated", Shape: 341},          // IsTruncated
-		{Name: "Parts", Shape: 532, Wire: "Part"},  // Parts
+		{Name: "Parts", Shape: 533, Wire: "Part"},  // Parts
 		{Name: "Initiator", Shape: 304},            // Initiator
-		{Name: "Owner", Shape: 521},                // Owner
-		{Name: "StorageClass", Shape: 675},         // StorageClass
-		{Name: "RequestCharged", Shape: 612, Wire: "x-amz-request-charged", Location: awsapi.Header}, // RequestCharged
+		{Name: "Owner", Shape: 522},                // Owner
+		{Name: "StorageClass", Shape: 677},         // StorageClass
+		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header}, // RequestCharged
 		{Name: "ChecksumAlgorithm", Shape: 72},                                                       // ChecksumAlgorithm
 		{Name: "ChecksumType", Shape: 79},                                                            // ChecksumType
 	}},
-	425: {Name: "ListPartsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+	426: {Name: "ListPartsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                            // BucketName
-		{Name: "Key", Shape: 492, Wire: "Key", Location: awsapi.URI, Required: true},                                                 // ObjectKey
-		{Name: "MaxParts", Shape: 441, Wire: "max-parts", Location: awsapi.QueryString},                                              // MaxParts
-		{Name: "PartNumberMarker", Shape: 529, Wire: "part-number-marker", Location: awsapi.QueryString},                             // PartNumberMarker
-		{Name: "UploadId", Shape: 464, Wire: "uploadId", Location: awsapi.QueryString, Required: true},                               // MultipartUploadId
-		{Name: "RequestPayer", Shape: 613, Wire: "x-amz-request-payer", Location: awsapi.Header},                                     // RequestPayer
+		{Name: "Key", Shape: 493, Wire: "Key", Location: awsapi.URI, Required: true},                                                 // ObjectKey
+		{Name: "MaxParts", Shape: 442, Wire: "max-parts", Location: awsapi.QueryString},                                              // MaxParts
+		{Name: "PartNumberMarker", Shape: 530, Wire: "part-number-marker", Location: awsapi.QueryString},                             // PartNumberMarker
+		{Name: "UploadId", Shape: 465, Wire: "uploadId", Location: awsapi.QueryString, Required: true},                               // MultipartUploadId
+		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},                                     // RequestPayer
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                       // AccountId
-		{Name: "SSECustomerAlgorithm", Shape: 642, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // SSECustomerAlgorithm
-		{Name: "SSECustomerKey", Shape: 643, Wire: "x-amz-server-side-encryption-customer-key", Location: awsapi.Header},             // SSECustomerKey
-		{Name: "SSECustomerKeyMD5", Shape: 644, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
+		{Name: "SSECustomerAlgorithm", Shape: 644, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // SSECustomerAlgorithm
+		{Name: "SSECustomerKey", Shape: 645, Wire: "x-amz-server-side-encryption-customer-key", Location: awsapi.Header},             // SSECustomerKey
+		{Name: "SSECustomerKeyMD5", Shape: 646, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
 	}},
-	426: {Name: "Location", Kind: awsapi.String},
-	427: {Name: "LocationInfo", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Type", Shape: 430}, // LocationType
-		{Name: "Name", Shape: 428}, // LocationNameAsString
+	427: {Name: "Location", Kind: awsapi.String},
+	428: {Name: "LocationInfo", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Type", Shape: 431}, // LocationType
+		{Name: "Name", Shape: 429}, // LocationNameAsString
 	}},
-	428: {Name: "LocationNameAsString", Kind: awsapi.String},
-	429: {Name: "LocationPrefix", Kind: awsapi.String},
-	430: {Name: "LocationType", Kind: awsapi.String, Enum: []string{"AvailabilityZone", "LocalZone"}},
-	431: {Name: "LoggingEnabled", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "TargetBucket", Shape: 688, Required: true}, // TargetBucket
-		{Name: "TargetGrants", Shape: 690},                 // TargetGrants
-		{Name: "TargetPrefix", Shape: 692, Required: true}, // TargetPrefix
-		{Name: "TargetObjectKeyFormat", Shape: 691},        // TargetObjectKeyFormat
+	429: {Name: "LocationNameAsString", Kind: awsapi.String},
+	430: {Name: "LocationPrefix", Kind: awsapi.String},
+	431: {Name: "LocationType", Kind: awsapi.String, Enum: []string{"AvailabilityZone", "LocalZone"}},
+	432: {Name: "LoggingEnabled", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "TargetBucket", Shape: 690, Required: true}, // TargetBucket
+		{Name: "TargetGrants", Shape: 692},                 // TargetGrants
+		{Name: "TargetPrefix", Shape: 694, Required: true}, // TargetPrefix
+		{Name: "TargetObjectKeyFormat", Shape: 693},        // TargetObjectKeyFormat
 	}},
-	432: {Name: "Long", Kind: awsapi.Long},
-	433: {Name: "MFA", Kind: awsapi.String},
-	434: {Name: "MFADelete", Kind: awsapi.String, Enum: []string{"Enabled", "Disabled"}},
-	435: {Name: "MFADeleteStatus", Kind: awsapi.String, Enum: []string{"Enabled", "Disabled"}},
-	436: {Name: "MapOfStringToString", Kind: awsapi.Map, Key: awsapi.Element{Shape: 679}, Elem: awsapi.Element{Shape: 679}},
-	437: {Name: "Marker", Kind: awsapi.String},
-	438: {Name: "MaxAgeSeconds", Kind: awsapi.Integer},
-	439: {Name: "MaxDirectoryBuckets", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 1000, HasMax: true}},
-	440: {Name: "MaxKeys", Kind: awsapi.Integer},
-	441: {Name: "MaxParts", Kind: awsapi.Integer},
-	442: {Name: "MaxUploads", Kind: awsapi.Integer},
-	443: {Name: "Message", Kind: awsapi.String},
-	444: {Name: "Metadata", Kind: awsapi.Map, Key: awsapi.Element{Shape: 449}, Elem: awsapi.Element{Shape: 453}},
-	445: {Name: "MetadataConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
+	433: {Name: "Long", Kind: awsapi.Long},
+	434: {Name: "MFA", Kind: awsapi.String},
+	435: {Name: "MFADelete", Kind: awsapi.String, Enum: []string{"Enabled", "Disabled"}},
+	436: {Name: "MFADeleteStatus", Kind: awsapi.String, Enum: []string{"Enabled", "Disabled"}},
+	437: {Name: "MapOfStringToString", Kind: awsapi.Map, Key: awsapi.Element{Shape: 681}, Elem: awsapi.Element{Shape: 681}},
+	438: {Name: "Marker", Kind: awsapi.String},
+	439: {Name: "MaxAgeSeconds", Kind: awsapi.Integer},
+	440: {Name: "MaxDirectoryBuckets", Kind: awsapi.Integer, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 1000, HasMax: true}},
+	441: {Name: "MaxKeys", Kind: awsapi.Integer},
+	442: {Name: "MaxParts", Kind: awsapi.Integer},
+	443: {Name: "MaxUploads", Kind: awsapi.Integer},
+	444: {Name: "Message", Kind: awsapi.String},
+	445: {Name: "Metadata", Kind: awsapi.Map, Key: awsapi.Element{Shape: 450}, Elem: awsapi.Element{Shape: 454}},
+	446: {Name: "MetadataConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "JournalTableConfiguration", Shape: 345, Required: true}, // JournalTableConfiguration
 		{Name: "AnnotationTableConfiguration", Shape: 35},               // AnnotationTableConfiguration
 		{Name: "InventoryTableConfiguration", Shape: 334},               // InventoryTableConfiguration
 	}},
-	446: {Name: "MetadataConfigurationResult", Kind: awsapi.Structure, Members: []awsapi.Member{
+	447: {Name: "MetadataConfigurationResult", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "DestinationResult", Shape: 168},                 // DestinationResult
 		{Name: "AnnotationTableConfigurationResult", Shape: 36}, // AnnotationTableConfigurationResult
 		{Name: "InventoryTableConfigurationResult", Shape: 335}, // InventoryTableConfigurationResult
 		{Name: "JournalTableConfigurationResult", Shape: 346},   // JournalTableConfigurationResult
 	}},
-	447: {Name: "MetadataDirective", Kind: awsapi.String, Enum: []string{"COPY", "REPLACE"}},
-	448: {Name: "MetadataEntry", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Name", Shape: 449},  // MetadataKey
-		{Name: "Value", Shape: 453}, // MetadataValue
+	448: {Name: "MetadataDirective", Kind: awsapi.String, Enum: []string{"COPY", "REPLACE"}},
+	449: {Name: "MetadataEntry", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Name", Shape: 450},  // MetadataKey
+		{Name: "Value", Shape: 454}, // MetadataValue
 	}},
-	449: {Name: "MetadataKey", Kind: awsapi.String},
-	450: {Name: "MetadataTableConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "S3TablesDestination", Shape: 640, Required: true}, // S3TablesDestination
+	450: {Name: "MetadataKey", Kind: awsapi.String},
+	451: {Name: "MetadataTableConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "S3TablesDestination", Shape: 642, Required: true}, // S3TablesDestination
 	}},
-	451: {Name: "MetadataTableConfigurationResult", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "S3TablesDestinationResult", Shape: 641}, // S3TablesDestinationResult
+	452: {Name: "MetadataTableConfigurationResult", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "S3TablesDestinationResult", Shape: 643}, // S3TablesDestinationResult
 	}},
-	452: {Name: "MetadataTableEncryptionConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SseAlgorithm", Shape: 681, Required: true}, // TableSseAlgorithm
-		{Name: "KmsKeyArn", Shape: 679},                    // String
+	453: {Name: "MetadataTableEncryptionConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "SseAlgorithm", Shape: 683, Required: true}, // TableSseAlgorithm
+		{Name: "KmsKeyArn", Shape: 681},                    // String
 	}},
-	453: {Name: "MetadataValue", Kind: awsapi.String},
-	454: {Name: "Metrics", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Status", Shape: 460, Required: true}, // MetricsStatus
-		{Name: "EventThreshold", Shape: 611},         // ReplicationTimeValue
+	454: {Name: "MetadataValue", Kind: awsapi.String},
+	455: {Name: "Metrics", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Status", Shape: 461, Required: true}, // MetricsStatus
+		{Name: "EventThreshold", Shape: 613},         // ReplicationTimeValue
 	}},
-	455: {Name: "MetricsAndOperator", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Prefix", Shape: 539},                             // Prefix
-		{Name: "Tags", Shape: 684, Wire: "Tag", Flattened: true}, // TagSet
+	456: {Name: "MetricsAndOperator", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Prefix", Shape: 540},                             // Prefix
+		{Name: "Tags", Shape: 686, Wire: "Tag", Flattened: true}, // TagSet
 		{Name: "AccessPointArn", Shape: 13},                      // AccessPointArn
 	}},
-	456: {Name: "MetricsConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Id", Shape: 459, Required: true}, // MetricsId
-		{Name: "Filter", Shape: 458},             // MetricsFilter
+	457: {Name: "MetricsConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Id", Shape: 460, Required: true}, // MetricsId
+		{Name: "Filter", Shape: 459},             // MetricsFilter
 	}},
-	457: {Name: "MetricsConfigurationList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 456}, Flattened: true},
-	458: {Name: "MetricsFilter", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Prefix", Shape: 539},        // Prefix
-		{Name: "Tag", Shape: 682},           // Tag
+	458: {Name: "MetricsConfigurationList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 457}, Flattened: true},
+	459: {Name: "MetricsFilter", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Prefix", Shape: 540},        // Prefix
+		{Name: "Tag", Shape: 684},           // Tag
 		{Name: "AccessPointArn", Shape: 13}, // AccessPointArn
-		{Name: "And", Shape: 455},           // MetricsAndOperator
+		{Name: "And", Shape: 456},           // MetricsAndOperator
 	}},
-	459: {Name: "MetricsId", Kind: awsapi.String},
-	460: {Name: "MetricsStatus", Kind: awsapi.String, Enum: []string{"Enabled", "Disabled"}},
-	461: {Name: "Minutes", Kind: awsapi.Integer},
-	462: {Name: "MissingMeta", Kind: awsapi.Integer},
-	463: {Name: "MultipartUpload", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "UploadId", Shape: 464},         // MultipartUploadId
-		{Name: "Key", Shape: 492},              // ObjectKey
+	460: {Name: "MetricsId", Kind: awsapi.String},
+	461: {Name: "MetricsStatus", Kind: awsapi.String, Enum: []string{"Enabled", "Disabled"}},
+	462: {Name: "Minutes", Kind: awsapi.Integer},
+	463: {Name: "MissingMeta", Kind: awsapi.Integer},
+	464: {Name: "MultipartUpload", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "UploadId", Shape: 465},         // MultipartUploadId
+		{Name: "Key", Shape: 493},              // ObjectKey
 		{Name: "Initiated", Shape: 303},        // Initiated
-		{Name: "StorageClass", Shape: 675},     // StorageClass
-		{Name: "Owner", Shape: 521},            // Owner
+		{Name: "StorageClass", Shape: 677},     // StorageClass
+		{Name: "Owner", Shape: 522},            // Owner
 		{Name: "Initiator", Shape: 304},        // Initiator
 		{Name: "ChecksumAlgorithm", Shape: 72}, // ChecksumAlgorithm
 		{Name: "ChecksumType", Shape: 79},      // ChecksumType
 	}},
-	464: {Name: "MultipartUploadId", Kind: awsapi.String},
-	465: {Name: "MultipartUploadList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 463}, Flattened: true},
-	466: {Name: "NextKeyMarker", Kind: awsapi.String},
-	467: {Name: "NextMarker", Kind: awsapi.String},
-	468: {Name: "NextPartNumberMarker", Kind: awsapi.Integer},
-	469: {Name: "NextToken", Kind: awsapi.String},
-	470: {Name: "NextUploadIdMarker", Kind: awsapi.String},
-	471: {Name: "NextVersionIdMarker", Kind: awsapi.String},
-	472: {Name: "NoSuchAnnotation", Kind: awsapi.Structure, Exception: NoSuchAnnotation, Members: []awsapi.Member{
-		{Name: "Message", Shape: 679}, // String
+	465: {Name: "MultipartUploadId", Kind: awsapi.String},
+	466: {Name: "MultipartUploadList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 464}, Flattened: true},
+	467: {Name: "NextKeyMarker", Kind: awsapi.String},
+	468: {Name: "NextMarker", Kind: awsapi.String},
+	469: {Name: "NextPartNumberMarker", Kind: awsapi.Integer},
+	470: {Name: "NextToken", Kind: awsapi.String},
+	471: {Name: "NextUploadIdMarker", Kind: awsapi.String},
+	472: {Name: "NextVersionIdMarker", Kind: awsapi.String},
+	473: {Name: "NoSuchAnnotation", Kind: awsapi.Structure, Exception: NoSuchAnnotation, Members: []awsapi.Member{
+		{Name: "Message", Shape: 681}, // String
 	}},
-	473: {Name: "NoSuchBucket", Kind: awsapi.Structure, Exception: NoSuchBucket, Members: []awsapi.Member{
-		{Name: "Message", Shape: 679}, // String
+	474: {Name: "NoSuchBucket", Kind: awsapi.Structure, Exception: NoSuchBucket, Members: []awsapi.Member{
+		{Name: "Message", Shape: 681}, // String
 	}},
-	474: {Name: "NoSuchKey", Kind: awsapi.Structure, Exception: NoSuchKey, Members: []awsapi.Member{
-		{Name: "Message", Shape: 679}, // String
+	475: {Name: "NoSuchKey", Kind: awsapi.Structure, Exception: NoSuchKey, Members: []awsapi.Member{
+		{Name: "Message", Shape: 681}, // String
 	}},
-	475: {Name: "NoSuchUpload", Kind: awsapi.Structure, Exception: NoSuchUpload, Members: []awsapi.Member{
-		{Name: "Message", Shape: 679}, // String
+	476: {Name: "NoSuchUpload", Kind: awsapi.Structure, Exception: NoSuchUpload, Members: []awsapi.Member{
+		{Name: "Message", Shape: 681}, // String
 	}},
-	476: {Name: "NoncurrentVersionExpiration", Kind: awsapi.Structure, Members: []awsapi.Member{
+	477: {Name: "NoncurrentVersionExpiration", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "NoncurrentDays", Shape: 129},          // Days
-		{Name: "NewerNoncurrentVersions", Shape: 722}, // VersionCount
+		{Name: "NewerNoncurrentVersions", Shape: 724}, // VersionCount
 	}},
-	477: {Name: "NoncurrentVersionTransition", Kind: awsapi.Structure, Members: []awsapi.Member{
+	478: {Name: "NoncurrentVersionTransition", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "NoncurrentDays", Shape: 129},          // Days
-		{Name: "StorageClass", Shape: 706},            // TransitionStorageClass
-		{Name: "NewerNoncurrentVersions", Shape: 722}, // VersionCount
+		{Name: "StorageClass", Shape: 708},            // TransitionStorageClass
+		{Name: "NewerNoncurrentVersions", Shape: 724}, // VersionCount
 	}},
-	478: {Name: "NoncurrentVersionTransitionList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 477}, Flattened: true},
-	479: {Name: "NotFound", Kind: awsapi.Structure, Exception: NotFound, Members: []awsapi.Member{
-		{Name: "Message", Shape: 679}, // String
+	479: {Name: "NoncurrentVersionTransitionList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 478}, Flattened: true},
+	480: {Name: "NotFound", Kind: awsapi.Structure, Exception: NotFound, Members: []awsapi.Member{
+		{Name: "Message", Shape: 681}, // String
 	}},
-	480: {Name: "NotificationConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "TopicConfigurations", Shape: 702, Wire: "TopicConfiguration"},                  // TopicConfigurationList
-		{Name: "QueueConfigurations", Shape: 584, Wire: "QueueConfiguration"},                  // QueueConfigurationList
+	481: {Name: "NotificationConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "TopicConfigurations", Shape: 704, Wire: "TopicConfiguration"},                  // TopicConfigurationList
+		{Name: "QueueConfigurations", Shape: 586, Wire: "QueueConfiguration"},                  // QueueConfigurationList
 		{Name: "LambdaFunctionConfigurations", Shape: 354, Wire: "CloudFunctionConfiguration"}, // LambdaFunctionConfigurationList
 		{Name: "EventBridgeConfiguration", Shape: 188},                                         // EventBridgeConfiguration
 	}},
-	481: {Name: "NotificationConfigurationDeprecated", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "TopicConfiguration", Shape: 701},        // TopicConfigurationDeprecated
-		{Name: "QueueConfiguration", Shape: 583},        // QueueConfigurationDeprecated
+	482: {Name: "NotificationConfigurationDeprecated", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "TopicConfiguration", Shape: 703},        // TopicConfigurationDeprecated
+		{Name: "QueueConfiguration", Shape: 585},        // QueueConfigurationDeprecated
 		{Name: "CloudFunctionConfiguration", Shape: 81}, // CloudFunctionConfiguration
 	}},
-	482: {Name: "NotificationConfigurationFilter", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Key", Shape: 637, Wire: "S3Key"}, // S3KeyFilter
+	483: {Name: "NotificationConfigurationFilter", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Key", Shape: 639, Wire: "S3Key"}, // S3KeyFilter
 	}},
-	483: {Name: "NotificationId", Kind: awsapi.String},
-	484: {Name: "Object", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Key", Shape: 492},              // ObjectKey
+	484: {Name: "NotificationId", Kind: awsapi.String},
+	485: {Name: "Object", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Key", Shape: 493},              // ObjectKey
 		{Name: "LastModified", Shape: 355},     // LastModified
 		{Name: "ETag", Shape: 171},             // ETag
 		{Name: "ChecksumAlgorithm", Shape: 73}, // ChecksumAlgorithmList
-		{Name: "Size", Shape: 666},             // Size
-		{Name: "StorageClass", Shape: 512},     // ObjectStorageClass
-		{Name: "Owner", Shape: 521},            // Owner
-		{Name: "RestoreStatus", Shape: 631},    // RestoreStatus
+		{Name: "Size", Shape: 668},             // Size
+		{Name: "StorageClass", Shape: 513},     // ObjectStorageClass
+		{Name: "Owner", Shape: 522},            // Owner
+		{Name: "RestoreStatus", Shape: 633},    // RestoreStatus
 		{Name: "ChecksumType", Shape: 79},      // ChecksumType
 	}},
-	485: {Name: "ObjectAlreadyInActiveTierError", Kind: awsapi.Structure, Exception: ObjectAlreadyInActiveTierError, Members: []awsapi.Member{
-		{Name: "Message", Shape: 679}, // String
+	486: {Name: "ObjectAlreadyInActiveTierError", Kind: awsapi.Structure, Exception: ObjectAlreadyInActiveTierError, Members: []awsapi.Member{
+		{Name: "Message", Shape: 681}, // String
 	}},
-	486: {Name: "ObjectAttributes", Kind: awsapi.String, Enum: []string{"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"}},
-	487: {Name: "ObjectAttributesList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 486}},
-	488: {Name: "ObjectCannedACL", Kind: awsapi.String, Enum: []string{"private", "public-read", "public-read-write", "authenticated-read", "aws-exec-read", "bucket-owner-read", "bucket-owner-full-control"}},
-	489: {Name: "ObjectEncryption", Kind: awsapi.Structure, Union: true, Members: []awsapi.Member{
-		{Name: "SSEKMS", Shape: 646}, // SSEKMSEncryption
+	487: {Name: "ObjectAttributes", Kind: awsapi.String, Enum: []string{"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"}},
+	488: {Name: "ObjectAttributesList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 487}},
+	489: {Name: "ObjectCannedACL", Kind: awsapi.String, Enum: []string{"private", "public-read", "public-read-write", "authenticated-read", "aws-exec-read", "bucket-owner-read", "bucket-owner-full-control"}},
+	490: {Name: "ObjectEncryption", Kind: awsapi.Structure, Union: true, Members: []awsapi.Member{
+		{Name: "SSEKMS", Shape: 648}, // SSEKMSEncryption
 	}},
-	490: {Name: "ObjectIdentifier", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Key", Shape: 492, Required: true}, // ObjectKey
-		{Name: "VersionId", Shape: 514},           // ObjectVersionId
-		{Name: "ETag", Shape: 679},                // String
-		{Name: "LastModifiedTime", Shape: 696},    // Timestamp
-		{Name: "Size", Shape: 432},                // Long
+	491: {Name: "ObjectIdentifier", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Key", Shape: 493, Required: true}, // ObjectKey
+		{Name: "VersionId", Shape: 515},           // ObjectVersionId
+		{Name: "ETag", Shape: 681},                // String
+		{Name: "LastModifiedTime", Shape: 698},    // Timestamp
+		{Name: "Size", Shape: 433},                // Long
 	}},
-	491: {Name: "ObjectIdentifierList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 490}, Flattened: true},
-	492: {Name: "ObjectKey", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true}},
-	493: {Name: "ObjectList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 484}, Flattened: true},
-	494: {Name: "ObjectLockConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ObjectLockEnabled", Shape: 495}, // ObjectLockEnabled
-		{Name: "Rule", Shape: 504},              // ObjectLockRule
+	492: {Name: "ObjectIdentifierList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 491}, Flattened: true},
+	493: {Name: "ObjectKey", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true}},
+	494: {Name: "ObjectList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 485}, Flattened: true},
+	495: {Name: "ObjectLockConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "ObjectLockEnabled", Shape: 496}, // ObjectLockEnabled
+		{Name: "Rule", Shape: 505},              // ObjectLockRule
 	}},
-	495: {Name: "ObjectLockEnabled", Kind: awsapi.String, Enum: []string{"Enabled"}},
-	496: {Name: "ObjectLockEnabledForBucket", Kind: awsapi.Boolean},
-	497: {Name: "ObjectLockEventHold", Kind: awsapi.String, Enum: []string{"ON", "OFF"}},
-	498: {Name: "ObjectLockLegalHold", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Status", Shape: 499}, // ObjectLockLegalHoldStatus
+	496: {Name: "ObjectLockEnabled", Kind: awsapi.String, Enum: []string{"Enabled"}},
+	497: {Name: "ObjectLockEnabledForBucket", Kind: awsapi.Boolean},
+	498: {Name: "ObjectLockEventHold", Kind: awsapi.String, Enum: []string{"ON", "OFF"}},
+	499: {Name: "ObjectLockLegalHold", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Status", Shape: 500}, // ObjectLockLegalHoldStatus
 	}},
-	499: {Name: "ObjectLockLegalHoldStatus", Kind: awsapi.String, Enum: []string{"ON", "OFF"}},
-	500: {Name: "ObjectLockMode", Kind: awsapi.String, Enum: []string{"GOVERNANCE", "COMPLIANCE"}},
-	501: {Name: "ObjectLockRetainUntilDate", Kind: awsapi.Timestamp, TimestampFormat: "iso8601"},
-	502: {Name: "ObjectLockRetention", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Mode", Shape: 503},              // ObjectLockRetentionMode
+	500: {Name: "ObjectLockLegalHoldStatus", Kind: awsapi.String, Enum: []string{"ON", "OFF"}},
+	501: {Name: "ObjectLockMode", Kind: awsapi.String, Enum: []string{"GOVERNANCE", "COMPLIANCE"}},
+	502: {Name: "ObjectLockRetainUntilDate", Kind: awsapi.Timestamp, TimestampFormat: "iso8601"},
+	503: {Name: "ObjectLockRetention", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Mode", Shape: 504},              // ObjectLockRetentionMode
 		{Name: "RetainUntilDate", Shape: 128},   // Date
-		{Name: "EventHold", Shape: 497},         // ObjectLockEventHold
+		{Name: "EventHold", Shape: 498},         // ObjectLockEventHold
 		{Name: "EventHoldDuration", Shape: 189}, // EventHoldDuration
 	}},
-	503: {Name: "ObjectLockRetentionMode", Kind: awsapi.String, Enum: []string{"GOVERNANCE", "COMPLIANCE"}},
-	504: {Name: "ObjectLockRule", Kind: awsapi.Structure, Members: []awsapi.Member{
+	504: {Name: "ObjectLockRetentionMode", Kind: awsapi.String, Enum: []string{"GOVERNANCE", "COMPLIANCE"}},
+	505: {Name: "ObjectLockRule", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "DefaultRetention", Shape: 131}, // DefaultRetention
 	}},
-	505: {Name: "ObjectLockToken", Kind: awsapi.String},
-	506: {Name: "ObjectNotInActiveTierError", Kind: awsapi.Structure, Exception: ObjectNotInActiveTierError, Members: []awsapi.Member{
-		{Name: "Message", Shape: 679}, // String
+	506: {Name: "ObjectLockToken", Kind: awsapi.String},
+	507: {Name: "ObjectNotInActiveTierError", Kind: awsapi.Structure, Exception: ObjectNotInActiveTierError, Members: []awsapi.Member{
+		{Name: "Message", Shape: 681}, // String
 	}},
-	507: {Name: "ObjectOwnership", Kind: awsapi.String, Enum: []string{"BucketOwnerPreferred", "ObjectWriter", "BucketOwnerEnforced"}},
-	508: {Name: "ObjectPart", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PartNumber", Shape: 528},        // PartNumber
-		{Name: "Size", Shape: 666},              // Size
+	508: {Name: "ObjectOwnership", Kind: awsapi.String, Enum: []string{"BucketOwnerPreferred", "ObjectWriter", "BucketOwnerEnforced"}},
+	509: {Name: "ObjectPart", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "PartNumber", Shape: 529},        // PartNumber
+		{Name: "Size", Shape: 668},              // Size
 		{Name: "ChecksumCRC32", Shape: 74},      // ChecksumCRC32
 		{Name: "ChecksumCRC32C", Shape: 75},     // ChecksumCRC32C
 		{Name: "ChecksumSHA1", Shape: 77},       // ChecksumSHA1
 		{Name: "ChecksumSHA256", Shape: 78},     // ChecksumSHA256
-		{Name: "ChecksumCRC64NVME", Shape: 679}, // String
-		{Name: "ChecksumMD5", Shape: 679},       // String
-		{Name: "ChecksumSHA512", Shape: 679},    // String
-		{Name: "ChecksumXXHASH128", Shape: 679}, // String
-		{Name: "ChecksumXXHASH3", Shape: 679},   // String
-		{Name: "ChecksumXXHASH64", Shape: 679},  // String
+		{Name: "ChecksumCRC64NVME", Shape: 681}, // String
+		{Name: "ChecksumMD5", Shape: 681},       // String
+		{Name: "ChecksumSHA512", Shape: 681},    // String
+		{Name: "ChecksumXXHASH128", Shape: 681}, // String
+		{Name: "ChecksumXXHASH3", Shape: 681},   // String
+		{Name: "ChecksumXXHASH64", Shape: 681},  // String
 	}},
-	509: {Name: "ObjectSize", Kind: awsapi.Long},
-	510: {Name: "ObjectSizeGreaterThanBytes", Kind: awsapi.Long},
-	511: {Name: "ObjectSizeLessThanBytes", Kind: awsapi.Long},
-	512: {Name: "ObjectStorageClass", Kind: awsapi.String, Enum: []string{"STANDARD", "REDUCED_REDUNDANCY", "GLACIER", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "DEEP_ARCHIVE", "OUTPOSTS", "GLACIER_IR", "SNOW", "EXPRESS_ONEZONE", "FSX_OPENZFS", "FSX_ONTAP", "AWS_BACKUP_WARM", "AWS_BACKUP_LOW_COST_WARM"}},
-	513: {Name: "ObjectVersion", Kind: awsapi.Structure, Members: []awsapi.Member{
+	510: {Name: "ObjectSize", Kind: awsapi.Long},
+	511: {Name: "ObjectSizeGreaterThanBytes", Kind: awsapi.Long},
+	512: {Name: "ObjectSizeLessThanBytes", Kind: awsapi.Long},
+	513: {Name: "ObjectStorageClass", Kind: awsapi.String, Enum: []string{"STANDARD", "REDUCED_REDUNDANCY", "GLACIER", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "DEEP_ARCHIVE", "OUTPOSTS", "GLACIER_IR", "SNOW", "EXPRESS_ONEZONE", "FSX_OPENZFS", "FSX_ONTAP", "AWS_BACKUP_WARM", "AWS_BACKUP_LOW_COST_WARM"}},
+	514: {Name: "ObjectVersion", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "ETag", Shape: 171},             // ETag
 		{Name: "ChecksumAlgorithm", Shape: 73}, // ChecksumAlgorithmList
-		{Name: "Size", Shape: 666},             // Size
-		{Name: "StorageClass", Shape: 516},     // ObjectVersionStorageClass
-		{Name: "Key", Shape: 492},              // ObjectKey
-		{Name: "VersionId", Shape: 514},        // ObjectVersionId
+		{Name: "Size", Shape: 668},             // Size
+		{Name: "StorageClass", Shape: 517},     // ObjectVersionStorageClass
+		{Name: "Key", Shape: 493},              // ObjectKey
+		{Name: "VersionId", Shape: 515},        // ObjectVersionId
 		{Name: "IsLatest", Shape: 338},         // IsLatest
 		{Name: "LastModified", Shape: 355},     // LastModified
-		{Name: "Owner", Shape: 521},            // Owner
-		{Name: "RestoreStatus", Shape: 631},    // RestoreStatus
+		{Name: "Owner", Shape: 522},            // Owner
+		{Name: "RestoreStatus", Shape: 633},    // RestoreStatus
 		{Name: "ChecksumType", Shape: 79},      // ChecksumType
 	}},
-	514: {Name: "ObjectVersionId", Kind: awsapi.String},
-	515: {Name: "ObjectVersionList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 513}, Flattened: true},
-	516: {Name: "ObjectVersionStorageClass", Kind: awsapi.String, Enum: []string{"STANDARD"}},
-	517: {Name: "OptionalObjectAttributes", Kind: awsapi.String, Enum: []string{"RestoreStatus"}},
-	518: {Name: "OptionalObjectAttributesList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 517}},
-	519: {Name: "OutputLocation", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "S3", Shape: 638}, // S3Location
+	515: {Name: "ObjectVersionId", Kind: awsapi.String},
+	516: {Name: "ObjectVersionList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 514}, Flattened: true},
+	517: {Name: "ObjectVersionStorageClass", Kind: awsapi.String, Enum: []string{"STANDARD"}},
+	518: {Name: "OptionalObjectAttributes", Kind: awsapi.String, Enum: []string{"RestoreStatus"}},
+	519: {Name: "OptionalObjectAttributesList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 518}},
+	520: {Name: "OutputLocation", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "S3", Shape: 640}, // S3Location
 	}},
-	520: {Name: "OutputSerialization", Kind: awsapi.Structure, Members: []awsapi.Member{
+	521: {Name: "OutputSerialization", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "CSV", Shape: 69},   // CSVOutput
 		{Name: "JSON", Shape: 343}, // JSONOutput
 	}},
-	521: {Name: "Owner", Kind: awsapi.Structure, Members: []awsapi.Member{
+	522: {Name: "Owner", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "DisplayName", Shape: 170}, // DisplayName
 		{Name: "ID", Shape: 296},          // ID
 	}},
-	522: {Name: "OwnerOverride", Kind: awsapi.String, Enum: []string{"Destination"}},
-	523: {Name: "OwnershipControls", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Rules", Shape: 525, Wire: "Rule", Required: true}, // OwnershipControlsRules
+	523: {Name: "OwnerOverride", Kind: awsapi.String, Enum: []string{"Destination"}},
+	524: {Name: "OwnershipControls", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Rules", Shape: 526, Wire: "Rule", Required: true}, // OwnershipControlsRules
 	}},
-	524: {Name: "OwnershipControlsRule", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ObjectOwnership", Shape: 507, Required: true}, // ObjectOwnership
+	525: {Name: "OwnershipControlsRule", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "ObjectOwnership", Shape: 508, Required: true}, // ObjectOwnership
 	}},
-	525: {Name: "OwnershipControlsRules", Kind: awsapi.List, Elem: awsapi.Element{Shape: 524}, Flattened: true},
-	526: {Name: "ParquetInput", Kind: awsapi.Structure},
-	527: {Name: "Part", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "PartNumber", Shape: 528},        // PartNumber
+	526: {Name: "OwnershipControlsRules", Kind: awsapi.List, Elem: awsapi.Element{Shape: 525}, Flattened: true},
+	527: {Name: "ParquetInput", Kind: awsapi.Structure},
+	528: {Name: "Part", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "PartNumber", Shape: 529},        // PartNumber
 		{Name: "LastModified", Shape: 355},      // LastModified
 		{Name: "ETag", Shape: 171},              // ETag
-		{Name: "Size", Shape: 666},              // Size
+		{Name: "Size", Shape: 668},              // Size
 		{Name: "ChecksumCRC32", Shape: 74},      // ChecksumCRC32
 		{Name: "ChecksumCRC32C", Shape: 75},     // ChecksumCRC32C
 		{Name: "ChecksumSHA1", Shape: 77},       // ChecksumSHA1
 		{Name: "ChecksumSHA256", Shape: 78},     // ChecksumSHA256
-		{Name: "ChecksumCRC64NVME", Shape: 679}, // String
-		{Name: "ChecksumMD5", Shape: 679},       // String
-		{Name: "ChecksumSHA512", Shape: 679},    // String
-		{Name: "ChecksumXXHASH128", Shape: 679}, // String
-		{Name: "ChecksumXXHASH3", Shape: 679},   // String
-		{Name: "ChecksumXXHASH64", Shape: 679},  // String
+		{Name: "ChecksumCRC64NVME", Shape: 681}, // String
+		{Name: "ChecksumMD5", Shape: 681},       // String
+		{Name: "ChecksumSHA512", Shape: 681},    // String
+		{Name: "ChecksumXXHASH128", Shape: 681}, // String
+		{Name: "ChecksumXXHASH3", Shape: 681},   // String
+		{Name: "ChecksumXXHASH64", Shape: 681},  // String
 	}},
-	528: {Name: "PartNumber", Kind: awsapi.Integer},
-	529: {Name: "PartNumberMarker", Kind: awsapi.Integer},
-	530: {Name: "PartitionDateSource", Kind: awsapi.String, Enum: []string{"EventTime", "DeliveryTime"}},
-	531: {Name: "PartitionedPrefix", Kind: awsapi.Structure, XMLName: "PartitionedPrefix", Members: []awsapi.Member{
-		{Name: "PartitionDateSource", Shape: 530}, // PartitionDateSource
+	529: {Name: "PartNumber", Kind: awsapi.Integer},
+	530: {Name: "PartNumberMarker", Kind: awsapi.Integer},
+	531: {Name: "PartitionDateSource", Kind: awsapi.String, Enum: []string{"EventTime", "DeliveryTime"}},
+	532: {Name: "PartitionedPrefix", Kind: awsapi.Structure, XMLName: "PartitionedPrefix", Members: []awsapi.Member{
+		{Name: "PartitionDateSource", Shape: 531}, // PartitionDateSource
 	}},
-	532: {Name: "Parts", Kind: awsapi.List, Elem: awsapi.Element{Shape: 527}, Flattened: true},
-	533: {Name: "PartsCount", Kind: awsapi.Integer},
-	534: {Name: "PartsList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 508}, Flattened: true},
-	535: {Name: "Payer", Kind: awsapi.String, Enum: []string{"Requester", "BucketOwner"}},
-	536: {Name: "Permission", Kind: awsapi.String, Enum: []string{"FULL_CONTROL", "WRITE", "WRITE_ACP", "READ", "READ_ACP"}},
-	537: {Name: "Policy", Kind: awsapi.String},
-	538: {Name: "PolicyStatus", Kind: awsapi.Structure, Members: []awsapi.Member{
+	533: {Name: "Parts", Kind: awsapi.List, Elem: awsapi.Element{Shape: 528}, Flattened: true},
+	534: {Name: "PartsCount", Kind: awsapi.Integer},
+	535: {Name: "PartsList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 509}, Flattened: true},
+	536: {Name: "Payer", Kind: awsapi.String, Enum: []string{"Requester", "BucketOwner"}},
+	537: {Name: "Permission", Kind: awsapi.String, Enum: []string{"FULL_CONTROL", "WRITE", "WRITE_ACP", "READ", "READ_ACP"}},
+	538: {Name: "Policy", Kind: awsapi.String},
+	539: {Name: "PolicyStatus", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "IsPublic", Shape: 339, Wire: "IsPublic"}, // IsPublic
 	}},
-	539: {Name: "Prefix", Kind: awsapi.String},
-	540: {Name: "Priority", Kind: awsapi.Integer},
-	541: {Name: "Progress", Kind: awsapi.Structure, Members: []awsapi.Member{
+	540: {Name: "Prefix", Kind: awsapi.String},
+	541: {Name: "Priority", Kind: awsapi.Integer},
+	542: {Name: "Progress", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "BytesScanned", Shape: 64},   // BytesScanned
 		{Name: "BytesProcessed", Shape: 62}, // BytesProcessed
 		{Name: "BytesReturned", Shape: 63},  // BytesReturned
 	}},
-	542: {Name: "ProgressEvent", Kind: awsapi.Structure, Event: true, Members: []awsapi.Member{
-		{Name: "Details", Shape: 541, EventPayload: true}, // Progress
+	543: {Name: "ProgressEvent", Kind: awsapi.Structure, Event: true, Members: []awsapi.Member{
+		{Name: "Details", Shape: 542, EventPayload: true}, // Progress
 	}},
-	543: {Name: "Protocol", Kind: awsapi.String, Enum: []string{"http", "https"}},
-	544: {Name: "PublicAccessBlockConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "BlockPublicAcls", Shape: 664, Wire: "BlockPublicAcls"},             // Setting
-		{Name: "IgnorePublicAcls", Shape: 664, Wire: "IgnorePublicAcls"},           // Setting
-		{Name: "BlockPublicPolicy", Shape: 664, Wire: "BlockPublicPolicy"},         // Setting
-		{Name: "RestrictPublicBuckets", Shape: 664, Wire: "RestrictPublicBuckets"}, // Setting
+	544: {Name: "Protocol", Kind: awsapi.String, Enum: []string{"http", "https"}},
+	545: {Name: "PublicAccessBlockConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "BlockPublicAcls", Shape: 666, Wire: "BlockPublicAcls"},             // Setting
+		{Name: "IgnorePublicAcls", Shape: 666, Wire: "IgnorePublicAcls"},           // Setting
+		{Name: "BlockPublicPolicy", Shape: 666, Wire: "BlockPublicPolicy"},         // Setting
+		{Name: "RestrictPublicBuckets", Shape: 666, Wire: "RestrictPublicBuckets"}, // Setting
 	}},
-	545: {Name: "PutBucketAbacRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+	546: {Name: "PutBucketAbacRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "AbacStatus", Shape: 0, Required: true},                     // AbacStatus
-		{Name: "Bucket", Shape: 679, Required: true},                       // String
+		{Name: "Bucket", Shape: 681, Required: true},                       // String
 		{Name: "ChecksumAlgorithm", Shape: 72, Location: awsapi.Header},    // ChecksumAlgorithm
-		{Name: "ContentMD5", Shape: 679, Location: awsapi.Header},          // String
-		{Name: "ExpectedBucketOwner", Shape: 679, Location: awsapi.Header}, // String
+		{Name: "ContentMD5", Shape: 681, Location: awsapi.Header},          // String
+		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header}, // String
 	}},
-	546: {Name: "PutBucketAccelerateConfigurationRequest", Kind: awsapi.Structure, Payload: "AccelerateConfiguration", Members: []awsapi.Member{
+	547: {Name: "PutBucketAccelerateConfigurationRequest", Kind: awsapi.Structure, Payload: "AccelerateConfiguration", Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                                                     // BucketName
 		{Name: "AccelerateConfiguration", Shape: 6, Wire: "AccelerateConfiguration", Required: true, XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // AccelerateConfiguration
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                                                // AccountId
 		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "x-amz-sdk-checksum-algorithm", Location: awsapi.Header},                                                 // ChecksumAlgorithm
 	}},
-	547: {Name: "PutBucketAclRequest", Kind: awsapi.Structure, Payload: "AccessControlPolicy", Members: []awsapi.Member{
+	548: {Name: "PutBucketAclRequest", Kind: awsapi.Structure, Payload: "AccessControlPolicy", Members: []awsapi.Member{
 		{Name: "ACL", Shape: 48, Wire: "x-amz-acl", Location: awsapi.Header},                                                          // BucketCannedACL
 		{Name: "AccessControlPolicy", Shape: 8, Wire: "AccessControlPolicy", XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // AccessControlPolicy
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                             // BucketName
@@ -2013,135 +2019,138 @@ var shapes = [...]awsapi.Shape{
 		{Name: "GrantWriteACP", Shape: 286, Wire: "x-amz-grant-write-acp", Location: awsapi.Header},                                   // GrantWriteACP
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                        // AccountId
 	}},
-	548: {Name: "PutBucketAnalyticsConfigurationRequest", Kind: awsapi.Structure, Payload: "AnalyticsConfiguration", Members: []awsapi.Member{
+	549: {Name: "PutBucketAnalyticsConfigurationRequest", Kind: awsapi.Structure, Payload: "AnalyticsConfiguration", Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                                                    // BucketName
 		{Name: "Id", Shape: 27, Wire: "id", Location: awsapi.QueryString, Required: true},                                                                    // AnalyticsId
 		{Name: "AnalyticsConfiguration", Shape: 23, Wire: "AnalyticsConfiguration", Required: true, XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // AnalyticsConfiguration
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                                               // AccountId
 	}},
-	549: {Name: "PutBucketCorsRequest", Kind: awsapi.Structure, Payload: "CORSConfiguration", Members: []awsapi.Member{
+	550: {Name: "PutBucketCorsRequest", Kind: awsapi.Structure, Payload: "CORSConfiguration", Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                                          // BucketName
 		{Name: "CORSConfiguration", Shape: 65, Wire: "CORSConfiguration", Required: true, XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // CORSConfiguration
 		{Name: "ContentMD5", Shape: 99, Wire: "Content-MD5", Location: awsapi.Header},                                                              // ContentMD5
 		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "x-amz-sdk-checksum-algorithm", Location: awsapi.Header},                                      // ChecksumAlgorithm
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                                     // AccountId
 	}},
-	550: {Name: "PutBucketEncryptionRequest", Kind: awsapi.Structure, Payload: "ServerSideEncryptionConfiguration", Members: []awsapi.Member{
+	551: {Name: "PutBucketEncryptionRequest", Kind: awsapi.Structure, Payload: "ServerSideEncryptionConfiguration", Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                                                                           // BucketName
 		{Name: "ContentMD5", Shape: 99, Wire: "Content-MD5", Location: awsapi.Header},                                                                                               // ContentMD5
 		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "x-amz-sdk-checksum-algorithm", Location: awsapi.Header},                                                                       // ChecksumAlgorithm
-		{Name: "ServerSideEncryptionConfiguration", Shape: 657, Wire: "ServerSideEncryptionConfiguration", Required: true, XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // ServerSideEncryptionConfiguration
+		{Name: "ServerSideEncryptionConfiguration", Shape: 659, Wire: "ServerSideEncryptionConfiguration", Required: true, XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // ServerSideEncryptionConfiguration
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                                                                      // AccountId
 	}},
-	551: {Name: "PutBucketIntelligentTieringConfigurationRequest", Kind: awsapi.Structure, Payload: "IntelligentTieringConfiguration", Members: []awsapi.Member{
+	552: {Name: "PutBucketIntelligentTieringConfigurationRequest", Kind: awsapi.Structure, Payload: "IntelligentTieringConfiguration", Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                                                                       // BucketName
 		{Name: "Id", Shape: 313, Wire: "id", Location: awsapi.QueryString, Required: true},                                                                                      // IntelligentTieringId
 		{Name: "IntelligentTieringConfiguration", Shape: 309, Wire: "IntelligentTieringConfiguration", Required: true, XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // IntelligentTieringConfiguration
-		{Name: "ExpectedBucketOwner", Shape: 679, Location: awsapi.Header},                                                                                                      // String
+		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header},                                                                                                      // String
 	}},
-	552: {Name: "PutBucketInventoryConfigurationRequest", Kind: awsapi.Structure, Payload: "InventoryConfiguration", Members: []awsapi.Member{
+	553: {Name: "PutBucketInventoryConfigurationRequest", Kind: awsapi.Structure, Payload: "InventoryConfiguration", Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                                                     // BucketName
 		{Name: "Id", Shape: 328, Wire: "id", Location: awsapi.QueryString, Required: true},                                                                    // InventoryId
 		{Name: "InventoryConfiguration", Shape: 320, Wire: "InventoryConfiguration", Required: true, XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // InventoryConfiguration
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                                                // AccountId
 	}},
-	553: {Name: "PutBucketLifecycleConfigurationRequest", Kind: awsapi.Structure, Payload: "LifecycleConfiguration", Members: []awsapi.Member{
+	554: {Name: "PutBucketLifecycleConfigurationRequest", Kind: awsapi.Structure, Payload: "LifecycleConfiguration", Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                                    // BucketName
 		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "x-amz-sdk-checksum-algorithm", Location: awsapi.Header},                                // ChecksumAlgorithm
 		{Name: "LifecycleConfiguration", Shape: 51, Wire: "LifecycleConfiguration", XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // BucketLifecycleConfiguration
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                               // AccountId
-		{Name: "TransitionDefaultMinimumObjectSize", Shape: 704, Location: awsapi.Header},                                                    // TransitionDefaultMinimumObjectSize
+		{Name: "TransitionDefaultMinimumObjectSize", Shape: 706, Location: awsapi.Header},                                                    // TransitionDefaultMinimumObjectSize
 	}},
-	554: {Name: "PutBucketLifecycleRequest", Kind: awsapi.Structure, Payload: "LifecycleConfiguration", Members: []awsapi.Member{
+	555: {Name: "PutBucketLifecycleConfigurationResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "TransitionDefaultMinimumObjectSize", Shape: 706}, // TransitionDefaultMinimumObjectSize
+	}},
+	556: {Name: "PutBucketLifecycleRequest", Kind: awsapi.Structure, Payload: "LifecycleConfiguration", Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                                     // BucketName
 		{Name: "ContentMD5", Shape: 99, Wire: "Content-MD5", Location: awsapi.Header},                                                         // ContentMD5
 		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "x-amz-sdk-checksum-algorithm", Location: awsapi.Header},                                 // ChecksumAlgorithm
 		{Name: "LifecycleConfiguration", Shape: 356, Wire: "LifecycleConfiguration", XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // LifecycleConfiguration
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                                // AccountId
 	}},
-	555: {Name: "PutBucketLoggingRequest", Kind: awsapi.Structure, Payload: "BucketLoggingStatus", Members: []awsapi.Member{
+	557: {Name: "PutBucketLoggingRequest", Kind: awsapi.Structure, Payload: "BucketLoggingStatus", Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                                              // BucketName
 		{Name: "BucketLoggingStatus", Shape: 54, Wire: "BucketLoggingStatus", Required: true, XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // BucketLoggingStatus
 		{Name: "ContentMD5", Shape: 99, Wire: "Content-MD5", Location: awsapi.Header},                                                                  // ContentMD5
 		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "x-amz-sdk-checksum-algorithm", Location: awsapi.Header},                                          // ChecksumAlgorithm
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                                         // AccountId
 	}},
-	556: {Name: "PutBucketMetricsConfigurationRequest", Kind: awsapi.Structure, Payload: "MetricsConfiguration", Members: []awsapi.Member{
+	558: {Name: "PutBucketMetricsConfigurationRequest", Kind: awsapi.Structure, Payload: "MetricsConfiguration", Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                                                 // BucketName
-		{Name: "Id", Shape: 459, Wire: "id", Location: awsapi.QueryString, Required: true},                                                                // MetricsId
-		{Name: "MetricsConfiguration", Shape: 456, Wire: "MetricsConfiguration", Required: true, XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // MetricsConfiguration
+		{Name: "Id", Shape: 460, Wire: "id", Location: awsapi.QueryString, Required: true},                                                                // MetricsId
+		{Name: "MetricsConfiguration", Shape: 457, Wire: "MetricsConfiguration", Required: true, XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // MetricsConfiguration
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                                            // AccountId
 	}},
-	557: {Name: "PutBucketNotificationConfigurationRequest", Kind: awsapi.Structure, Payload: "NotificationConfiguration", Members: []awsapi.Member{
+	559: {Name: "PutBucketNotificationConfigurationRequest", Kind: awsapi.Structure, Payload: "NotificationConfiguration", Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                                                           // BucketName
-		{Name: "NotificationConfiguration", Shape: 480, Wire: "NotificationConfiguration", Required: true, XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // NotificationConfiguration
+		{Name: "NotificationConfiguration", Shape: 481, Wire: "NotificationConfiguration", Required: true, XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // NotificationConfiguration
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                                                      // AccountId
-		{Name: "SkipDestinationValidation", Shape: 667, Wire: "x-amz-skip-destination-validation", Location: awsapi.Header},                                         // SkipValidation
+		{Name: "SkipDestinationValidation", Shape: 669, Wire: "x-amz-skip-destination-validation", Location: awsapi.Header},                                         // SkipValidation
 	}},
-	558: {Name: "PutBucketNotificationRequest", Kind: awsapi.Structure, Payload: "NotificationConfiguration", Members: []awsapi.Member{
+	560: {Name: "PutBucketNotificationRequest", Kind: awsapi.Structure, Payload: "NotificationConfiguration", Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                                                           // BucketName
 		{Name: "ContentMD5", Shape: 99, Wire: "Content-MD5", Location: awsapi.Header},                                                                               // ContentMD5
 		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "x-amz-sdk-checksum-algorithm", Location: awsapi.Header},                                                       // ChecksumAlgorithm
-		{Name: "NotificationConfiguration", Shape: 481, Wire: "NotificationConfiguration", Required: true, XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // NotificationConfigurationDeprecated
+		{Name: "NotificationConfiguration", Shape: 482, Wire: "NotificationConfiguration", Required: true, XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // NotificationConfigurationDeprecated
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                                                      // AccountId
 	}},
-	559: {Name: "PutBucketOwnershipControlsRequest", Kind: awsapi.Structure, Payload: "OwnershipControls", Members: []awsapi.Member{
+	561: {Name: "PutBucketOwnershipControlsRequest", Kind: awsapi.Structure, Payload: "OwnershipControls", Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                                           // BucketName
 		{Name: "ContentMD5", Shape: 99, Wire: "Content-MD5", Location: awsapi.Header},                                                               // ContentMD5
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                                      // AccountId
-		{Name: "OwnershipControls", Shape: 523, Wire: "OwnershipControls", Required: true, XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // OwnershipControls
+		{Name: "OwnershipControls", Shape: 524, Wire: "OwnershipControls", Required: true, XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // OwnershipControls
 		{Name: "ChecksumAlgorithm", Shape: 72, Location: awsapi.Header},                                                                             // ChecksumAlgorithm
 	}},
-	560: {Name: "PutBucketPolicyRequest", Kind: awsapi.Structure, Payload: "Policy", Members: []awsapi.Member{
+	562: {Name: "PutBucketPolicyRequest", Kind: awsapi.Structure, Payload: "Policy", Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                            // BucketName
 		{Name: "ContentMD5", Shape: 99, Wire: "Content-MD5", Location: awsapi.Header},                                                // ContentMD5
 		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "x-amz-sdk-checksum-algorithm", Location: awsapi.Header},                        // ChecksumAlgorithm
 		{Name: "ConfirmRemoveSelfBucketAccess", Shape: 94, Wire: "x-amz-confirm-remove-self-bucket-access", Location: awsapi.Header}, // ConfirmRemoveSelfBucketAccess
-		{Name: "Policy", Shape: 537, Required: true},                                                                                 // Policy
+		{Name: "Policy", Shape: 538, Required: true},                                                                                 // Policy
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                       // AccountId
 	}},
-	561: {Name: "PutBucketReplicationRequest", Kind: awsapi.Structure, Payload: "ReplicationConfiguration", Members: []awsapi.Member{
+	563: {Name: "PutBucketReplicationRequest", Kind: awsapi.Structure, Payload: "ReplicationConfiguration", Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                                                         // BucketName
 		{Name: "ContentMD5", Shape: 99, Wire: "Content-MD5", Location: awsapi.Header},                                                                             // ContentMD5
 		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "x-amz-sdk-checksum-algorithm", Location: awsapi.Header},                                                     // ChecksumAlgorithm
-		{Name: "ReplicationConfiguration", Shape: 602, Wire: "ReplicationConfiguration", Required: true, XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // ReplicationConfiguration
-		{Name: "Token", Shape: 505, Wire: "x-amz-bucket-object-lock-token", Location: awsapi.Header},                                                              // ObjectLockToken
+		{Name: "ReplicationConfiguration", Shape: 604, Wire: "ReplicationConfiguration", Required: true, XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // ReplicationConfiguration
+		{Name: "Token", Shape: 506, Wire: "x-amz-bucket-object-lock-token", Location: awsapi.Header},                                                              // ObjectLockToken
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                                                    // AccountId
 	}},
-	562: {Name: "PutBucketRequestPaymentRequest", Kind: awsapi.Structure, Payload: "RequestPaymentConfiguration", Members: []awsapi.Member{
+	564: {Name: "PutBucketRequestPaymentRequest", Kind: awsapi.Structure, Payload: "RequestPaymentConfiguration", Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                                                               // BucketName
 		{Name: "ContentMD5", Shape: 99, Wire: "Content-MD5", Location: awsapi.Header},                                                                                   // ContentMD5
 		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "x-amz-sdk-checksum-algorithm", Location: awsapi.Header},                                                           // ChecksumAlgorithm
-		{Name: "RequestPaymentConfiguration", Shape: 614, Wire: "RequestPaymentConfiguration", Required: true, XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // RequestPaymentConfiguration
+		{Name: "RequestPaymentConfiguration", Shape: 616, Wire: "RequestPaymentConfiguration", Required: true, XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // RequestPaymentConfiguration
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                                                          // AccountId
 	}},
-	563: {Name: "PutBucketTaggingRequest", Kind: awsapi.Structure, Payload: "Tagging", Members: []awsapi.Member{
+	565: {Name: "PutBucketTaggingRequest", Kind: awsapi.Structure, Payload: "Tagging", Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                       // BucketName
 		{Name: "ContentMD5", Shape: 99, Wire: "Content-MD5", Location: awsapi.Header},                                           // ContentMD5
 		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "x-amz-sdk-checksum-algorithm", Location: awsapi.Header},                   // ChecksumAlgorithm
-		{Name: "Tagging", Shape: 685, Wire: "Tagging", Required: true, XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // Tagging
+		{Name: "Tagging", Shape: 687, Wire: "Tagging", Required: true, XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // Tagging
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                  // AccountId
 	}},
-	564: {Name: "PutBucketVersioningRequest", Kind: awsapi.Structure, Payload: "VersioningConfiguration", Members: []awsapi.Member{
+	566: {Name: "PutBucketVersioningRequest", Kind: awsapi.Structure, Payload: "VersioningConfiguration", Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                                                       // BucketName
 		{Name: "ContentMD5", Shape: 99, Wire: "Content-MD5", Location: awsapi.Header},                                                                           // ContentMD5
 		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "x-amz-sdk-checksum-algorithm", Location: awsapi.Header},                                                   // ChecksumAlgorithm
-		{Name: "MFA", Shape: 433, Wire: "x-amz-mfa", Location: awsapi.Header},                                                                                   // MFA
-		{Name: "VersioningConfiguration", Shape: 724, Wire: "VersioningConfiguration", Required: true, XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // VersioningConfiguration
+		{Name: "MFA", Shape: 434, Wire: "x-amz-mfa", Location: awsapi.Header},                                                                                   // MFA
+		{Name: "VersioningConfiguration", Shape: 726, Wire: "VersioningConfiguration", Required: true, XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // VersioningConfiguration
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                                                  // AccountId
 	}},
-	565: {Name: "PutBucketWebsiteRequest", Kind: awsapi.Structure, Payload: "WebsiteConfiguration", Members: []awsapi.Member{
+	567: {Name: "PutBucketWebsiteRequest", Kind: awsapi.Structure, Payload: "WebsiteConfiguration", Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                                                 // BucketName
 		{Name: "ContentMD5", Shape: 99, Wire: "Content-MD5", Location: awsapi.Header},                                                                     // ContentMD5
 		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "x-amz-sdk-checksum-algorithm", Location: awsapi.Header},                                             // ChecksumAlgorithm
-		{Name: "WebsiteConfiguration", Shape: 725, Wire: "WebsiteConfiguration", Required: true, XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // WebsiteConfiguration
+		{Name: "WebsiteConfiguration", Shape: 727, Wire: "WebsiteConfiguration", Required: true, XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // WebsiteConfiguration
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                                            // AccountId
 	}},
-	566: {Name: "PutObjectAclOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RequestCharged", Shape: 612, Wire: "x-amz-request-charged", Location: awsapi.Header}, // RequestCharged
+	568: {Name: "PutObjectAclOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header}, // RequestCharged
 	}},
-	567: {Name: "PutObjectAclRequest", Kind: awsapi.Structure, Payload: "AccessControlPolicy", Members: []awsapi.Member{
-		{Name: "ACL", Shape: 488, Wire: "x-amz-acl", Location: awsapi.Header},                                                         // ObjectCannedACL
+	569: {Name: "PutObjectAclRequest", Kind: awsapi.Structure, Payload: "AccessControlPolicy", Members: []awsapi.Member{
+		{Name: "ACL", Shape: 489, Wire: "x-amz-acl", Location: awsapi.Header},                                                         // ObjectCannedACL
 		{Name: "AccessControlPolicy", Shape: 8, Wire: "AccessControlPolicy", XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // AccessControlPolicy
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                             // BucketName
 		{Name: "ContentMD5", Shape: 99, Wire: "Content-MD5", Location: awsapi.Header},                                                 // ContentMD5
@@ -2151,102 +2160,102 @@ var shapes = [...]awsapi.Shape{
 		{Name: "GrantReadACP", Shape: 284, Wire: "x-amz-grant-read-acp", Location: awsapi.Header},                                     // GrantReadACP
 		{Name: "GrantWrite", Shape: 285, Wire: "x-amz-grant-write", Location: awsapi.Header},                                          // GrantWrite
 		{Name: "GrantWriteACP", Shape: 286, Wire: "x-amz-grant-write-acp", Location: awsapi.Header},                                   // GrantWriteACP
-		{Name: "Key", Shape: 492, Wire: "Key", Location: awsapi.URI, Required: true},                                                  // ObjectKey
-		{Name: "RequestPayer", Shape: 613, Wire: "x-amz-request-payer", Location: awsapi.Header},                                      // RequestPayer
-		{Name: "VersionId", Shape: 514, Wire: "versionId", Location: awsapi.QueryString},                                              // ObjectVersionId
+		{Name: "Key", Shape: 493, Wire: "Key", Location: awsapi.URI, Required: true},                                                  // ObjectKey
+		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},                                      // RequestPayer
+		{Name: "VersionId", Shape: 515, Wire: "versionId", Location: awsapi.QueryString},                                              // ObjectVersionId
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                        // AccountId
 	}},
-	568: {Name: "PutObjectAnnotationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "AnnotationName", Shape: 679, Wire: "annotationName", Location: awsapi.QueryString, Required: true}, // String
-		{Name: "Bucket", Shape: 679, Required: true},                                                               // String
-		{Name: "Key", Shape: 679, Wire: "Key", Location: awsapi.URI, Required: true},                               // String
+	570: {Name: "PutObjectAnnotationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "AnnotationName", Shape: 681, Wire: "annotationName", Location: awsapi.QueryString, Required: true}, // String
+		{Name: "Bucket", Shape: 681, Required: true},                                                               // String
+		{Name: "Key", Shape: 681, Wire: "Key", Location: awsapi.URI, Required: true},                               // String
 		{Name: "ChecksumAlgorithm", Shape: 72, Location: awsapi.Header},                                            // ChecksumAlgorithm
-		{Name: "ChecksumCRC32", Shape: 679, Location: awsapi.Header},                                               // String
-		{Name: "ChecksumCRC32C", Shape: 679, Location: awsapi.Header},                                              // String
-		{Name: "ChecksumCRC64NVME", Shape: 679, Location: awsapi.Header},                                           // String
-		{Name: "ChecksumMD5", Shape: 679, Location: awsapi.Header},                                                 // String
-		{Name: "ChecksumSHA1", Shape: 679, Location: awsapi.Header},                                                // String
-		{Name: "ChecksumSHA256", Shape: 679, Location: awsapi.Header},                                              // String
-		{Name: "ChecksumSHA512", Shape: 679, Location: awsapi.Header},                                              // String
-		{Name: "ChecksumXXHASH128", Shape: 679, Location: awsapi.Header},                                           // String
-		{Name: "ChecksumXXHASH3", Shape: 679, Location: awsapi.Header},                                             // String
-		{Name: "ChecksumXXHASH64", Shape: 679, Location: awsapi.Header},                                            // String
-		{Name: "ContentMD5", Shape: 679, Location: awsapi.Header},                                                  // String
-		{Name: "ExpectedBucketOwner", Shape: 679, Location: awsapi.Header},                                         // String
-		{Name: "ObjectIfMatch", Shape: 679, Location: awsapi.Header},                                               // String
-		{Name: "RequestPayer", Shape: 613, Location: awsapi.Header},                                                // RequestPayer
-		{Name: "VersionId", Shape: 679, Wire: "versionId", Location: awsapi.QueryString},                           // String
+		{Name: "ChecksumCRC32", Shape: 681, Location: awsapi.Header},                                               // String
+		{Name: "ChecksumCRC32C", Shape: 681, Location: awsapi.Header},                                              // String
+		{Name: "ChecksumCRC64NVME", Shape: 681, Location: awsapi.Header},                                           // String
+		{Name: "ChecksumMD5", Shape: 681, Location: awsapi.Header},                                                 // String
+		{Name: "ChecksumSHA1", Shape: 681, Location: awsapi.Header},                                                // String
+		{Name: "ChecksumSHA256", Shape: 681, Location: awsapi.Header},                                              // String
+		{Name: "ChecksumSHA512", Shape: 681, Location: awsapi.Header},                                              // String
+		{Name: "ChecksumXXHASH128", Shape: 681, Location: awsapi.Header},                                           // String
+		{Name: "ChecksumXXHASH3", Shape: 681, Location: awsapi.Header},                                             // String
+		{Name: "ChecksumXXHASH64", Shape: 681, Location: awsapi.Header},                                            // String
+		{Name: "ContentMD5", Shape: 681, Location: awsapi.Header},                                                  // String
+		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header},                                         // String
+		{Name: "ObjectIfMatch", Shape: 681, Location: awsapi.Header},                                               // String
+		{Name: "RequestPayer", Shape: 615, Location: awsapi.Header},                                                // RequestPayer
+		{Name: "VersionId", Shape: 681, Wire: "versionId", Location: awsapi.QueryString},                           // String
 	}},
-	569: {Name: "PutObjectAnnotationResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "AnnotationName", Shape: 679},       // String
-		{Name: "ChecksumCRC32", Shape: 679},        // String
-		{Name: "ChecksumCRC32C", Shape: 679},       // String
-		{Name: "ChecksumCRC64NVME", Shape: 679},    // String
-		{Name: "ChecksumMD5", Shape: 679},          // String
-		{Name: "ChecksumSHA1", Shape: 679},         // String
-		{Name: "ChecksumSHA256", Shape: 679},       // String
-		{Name: "ChecksumSHA512", Shape: 679},       // String
+	571: {Name: "PutObjectAnnotationResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "AnnotationName", Shape: 681},       // String
+		{Name: "ChecksumCRC32", Shape: 681},        // String
+		{Name: "ChecksumCRC32C", Shape: 681},       // String
+		{Name: "ChecksumCRC64NVME", Shape: 681},    // String
+		{Name: "ChecksumMD5", Shape: 681},          // String
+		{Name: "ChecksumSHA1", Shape: 681},         // String
+		{Name: "ChecksumSHA256", Shape: 681},       // String
+		{Name: "ChecksumSHA512", Shape: 681},       // String
 		{Name: "ChecksumType", Shape: 79},          // ChecksumType
-		{Name: "ChecksumXXHASH128", Shape: 679},    // String
-		{Name: "ChecksumXXHASH3", Shape: 679},      // String
-		{Name: "ChecksumXXHASH64", Shape: 679},     // String
-		{Name: "ETag", Shape: 679},                 // String
-		{Name: "Key", Shape: 679},                  // String
-		{Name: "ObjectVersionId", Shape: 679},      // String
-		{Name: "RequestCharged", Shape: 612},       // RequestCharged
-		{Name: "ServerSideEncryption", Shape: 655}, // ServerSideEncryption
+		{Name: "ChecksumXXHASH128", Shape: 681},    // String
+		{Name: "ChecksumXXHASH3", Shape: 681},      // String
+		{Name: "ChecksumXXHASH64", Shape: 681},     // String
+		{Name: "ETag", Shape: 681},                 // String
+		{Name: "Key", Shape: 681},                  // String
+		{Name: "ObjectVersionId", Shape: 681},      // String
+		{Name: "RequestCharged", Shape: 614},       // RequestCharged
+		{Name: "ServerSideEncryption", Shape: 657}, // ServerSideEncryption
 	}},
-	570: {Name: "PutObjectLegalHoldOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RequestCharged", Shape: 612, Wire: "x-amz-request-charged", Location: awsapi.Header}, // RequestCharged
+	572: {Name: "PutObjectLegalHoldOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header}, // RequestCharged
 	}},
-	571: {Name: "PutObjectLegalHoldRequest", Kind: awsapi.Structure, Payload: "LegalHold", Members: []awsapi.Member{
+	573: {Name: "PutObjectLegalHoldRequest", Kind: awsapi.Structure, Payload: "LegalHold", Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                           // BucketName
-		{Name: "Key", Shape: 492, Wire: "Key", Location: awsapi.URI, Required: true},                                // ObjectKey
-		{Name: "LegalHold", Shape: 498, Wire: "LegalHold", XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // ObjectLockLegalHold
-		{Name: "RequestPayer", Shape: 613, Wire: "x-amz-request-payer", Location: awsapi.Header},                    // RequestPayer
-		{Name: "VersionId", Shape: 514, Wire: "versionId", Location: awsapi.QueryString},                            // ObjectVersionId
+		{Name: "Key", Shape: 493, Wire: "Key", Location: awsapi.URI, Required: true},                                // ObjectKey
+		{Name: "LegalHold", Shape: 499, Wire: "LegalHold", XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // ObjectLockLegalHold
+		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},                    // RequestPayer
+		{Name: "VersionId", Shape: 515, Wire: "versionId", Location: awsapi.QueryString},                            // ObjectVersionId
 		{Name: "ContentMD5", Shape: 99, Wire: "Content-MD5", Location: awsapi.Header},                               // ContentMD5
 		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "x-amz-sdk-checksum-algorithm", Location: awsapi.Header},       // ChecksumAlgorithm
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},      // AccountId
 	}},
-	572: {Name: "PutObjectLockConfigurationOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RequestCharged", Shape: 612, Wire: "x-amz-request-charged", Location: awsapi.Header}, // RequestCharged
+	574: {Name: "PutObjectLockConfigurationOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header}, // RequestCharged
 	}},
-	573: {Name: "PutObjectLockConfigurationRequest", Kind: awsapi.Structure, Payload: "ObjectLockConfiguration", Members: []awsapi.Member{
+	575: {Name: "PutObjectLockConfigurationRequest", Kind: awsapi.Structure, Payload: "ObjectLockConfiguration", Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                                       // BucketName
-		{Name: "ObjectLockConfiguration", Shape: 494, Wire: "ObjectLockConfiguration", XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // ObjectLockConfiguration
-		{Name: "RequestPayer", Shape: 613, Wire: "x-amz-request-payer", Location: awsapi.Header},                                                // RequestPayer
-		{Name: "Token", Shape: 505, Wire: "x-amz-bucket-object-lock-token", Location: awsapi.Header},                                            // ObjectLockToken
+		{Name: "ObjectLockConfiguration", Shape: 495, Wire: "ObjectLockConfiguration", XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // ObjectLockConfiguration
+		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},                                                // RequestPayer
+		{Name: "Token", Shape: 506, Wire: "x-amz-bucket-object-lock-token", Location: awsapi.Header},                                            // ObjectLockToken
 		{Name: "ContentMD5", Shape: 99, Wire: "Content-MD5", Location: awsapi.Header},                                                           // ContentMD5
 		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "x-amz-sdk-checksum-algorithm", Location: awsapi.Header},                                   // ChecksumAlgorithm
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                                  // AccountId
 	}},
-	574: {Name: "PutObjectOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
+	576: {Name: "PutObjectOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Expiration", Shape: 193, Wire: "x-amz-expiration", Location: awsapi.Header},                                          // Expiration
 		{Name: "ETag", Shape: 171, Wire: "ETag", Location: awsapi.Header},                                                            // ETag
 		{Name: "ChecksumCRC32", Shape: 74, Wire: "x-amz-checksum-crc32", Location: awsapi.Header},                                    // ChecksumCRC32
 		{Name: "ChecksumCRC32C", Shape: 75, Wire: "x-amz-checksum-crc32c", Location: awsapi.Header},                                  // ChecksumCRC32C
 		{Name: "ChecksumSHA1", Shape: 77, Wire: "x-amz-checksum-sha1", Location: awsapi.Header},                                      // ChecksumSHA1
 		{Name: "ChecksumSHA256", Shape: 78, Wire: "x-amz-checksum-sha256", Location: awsapi.Header},                                  // ChecksumSHA256
-		{Name: "ServerSideEncryption", Shape: 655, Wire: "x-amz-server-side-encryption", Location: awsapi.Header},                    // ServerSideEncryption
-		{Name: "VersionId", Shape: 514, Wire: "x-amz-version-id", Location: awsapi.Header},                                           // ObjectVersionId
-		{Name: "SSECustomerAlgorithm", Shape: 642, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // SSECustomerAlgorithm
-		{Name: "SSECustomerKeyMD5", Shape: 644, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
-		{Name: "SSEKMSKeyId", Shape: 648, Wire: "x-amz-server-side-encryption-aws-kms-key-id", Location: awsapi.Header},              // SSEKMSKeyId
-		{Name: "SSEKMSEncryptionContext", Shape: 647, Wire: "x-amz-server-side-encryption-context", Location: awsapi.Header},         // SSEKMSEncryptionContext
+		{Name: "ServerSideEncryption", Shape: 657, Wire: "x-amz-server-side-encryption", Location: awsapi.Header},                    // ServerSideEncryption
+		{Name: "VersionId", Shape: 515, Wire: "x-amz-version-id", Location: awsapi.Header},                                           // ObjectVersionId
+		{Name: "SSECustomerAlgorithm", Shape: 644, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // SSECustomerAlgorithm
+		{Name: "SSECustomerKeyMD5", Shape: 646, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
+		{Name: "SSEKMSKeyId", Shape: 650, Wire: "x-amz-server-side-encryption-aws-kms-key-id", Location: awsapi.Header},              // SSEKMSKeyId
+		{Name: "SSEKMSEncryptionContext", Shape: 649, Wire: "x-amz-server-side-encryption-context", Location: awsapi.Header},         // SSEKMSEncryptionContext
 		{Name: "BucketKeyEnabled", Shape: 50, Wire: "x-amz-server-side-encryption-bucket-key-enabled", Location: awsapi.Header},      // BucketKeyEnabled
-		{Name: "RequestCharged", Shape: 612, Wire: "x-amz-request-charged", Location: awsapi.Header},                                 // RequestCharged
-		{Name: "ChecksumCRC64NVME", Shape: 679},                                                                                      // String
-		{Name: "ChecksumMD5", Shape: 679},                                                                                            // String
-		{Name: "ChecksumSHA512", Shape: 679},                                                                                         // String
+		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header},                                 // RequestCharged
+		{Name: "ChecksumCRC64NVME", Shape: 681},                                                                                      // String
+		{Name: "ChecksumMD5", Shape: 681},                                                                                            // String
+		{Name: "ChecksumSHA512", Shape: 681},                                                                                         // String
 		{Name: "ChecksumType", Shape: 79},                                                                                            // ChecksumType
-		{Name: "ChecksumXXHASH128", Shape: 679},                                                                                      // String
-		{Name: "ChecksumXXHASH3", Shape: 679},                                                                                        // String
-		{Name: "ChecksumXXHASH64", Shape: 679},                                                                                       // String
-		{Name: "Size", Shape: 432},                                                                                                   // Long
+		{Name: "ChecksumXXHASH128", Shape: 681},                                                                                      // String
+		{Name: "ChecksumXXHASH3", Shape: 681},                                                                                        // String
+		{Name: "ChecksumXXHASH64", Shape: 681},                                                                                       // String
+		{Name: "Size", Shape: 433},                                                                                                   // Long
 	}},
-	575: {Name: "PutObjectRequest", Kind: awsapi.Structure, Payload: "Body", Members: []awsapi.Member{
-		{Name: "ACL", Shape: 488, Wire: "x-amz-acl", Location: awsapi.Header},                                                        // ObjectCannedACL
+	577: {Name: "PutObjectRequest", Kind: awsapi.Structure, Payload: "Body", Members: []awsapi.Member{
+		{Name: "ACL", Shape: 489, Wire: "x-amz-acl", Location: awsapi.Header},                                                        // ObjectCannedACL
 		{Name: "Body", Shape: 41, Streaming: true},                                                                                   // Body
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                            // BucketName
 		{Name: "CacheControl", Shape: 70, Wire: "Cache-Control", Location: awsapi.Header},                                            // CacheControl
@@ -2266,462 +2275,462 @@ var shapes = [...]awsapi.Shape{
 		{Name: "GrantRead", Shape: 283, Wire: "x-amz-grant-read", Location: awsapi.Header},                                           // GrantRead
 		{Name: "GrantReadACP", Shape: 284, Wire: "x-amz-grant-read-acp", Location: awsapi.Header},                                    // GrantReadACP
 		{Name: "GrantWriteACP", Shape: 286, Wire: "x-amz-grant-write-acp", Location: awsapi.Header},                                  // GrantWriteACP
-		{Name: "Key", Shape: 492, Wire: "Key", Location: awsapi.URI, Required: true},                                                 // ObjectKey
-		{Name: "Metadata", Shape: 444, Wire: "x-amz-meta-", Location: awsapi.Headers},                                                // Metadata
-		{Name: "ServerSideEncryption", Shape: 655, Wire: "x-amz-server-side-encryption", Location: awsapi.Header},                    // ServerSideEncryption
-		{Name: "StorageClass", Shape: 675, Wire: "x-amz-storage-class", Location: awsapi.Header},                                     // StorageClass
-		{Name: "WebsiteRedirectLocation", Shape: 726, Wire: "x-amz-website-redirect-location", Location: awsapi.Header},              // WebsiteRedirectLocation
-		{Name: "SSECustomerAlgorithm", Shape: 642, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // SSECustomerAlgorithm
-		{Name: "SSECustomerKey", Shape: 643, Wire: "x-amz-server-side-encryption-customer-key", Location: awsapi.Header},             // SSECustomerKey
-		{Name: "SSECustomerKeyMD5", Shape: 644, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
-		{Name: "SSEKMSKeyId", Shape: 648, Wire: "x-amz-server-side-encryption-aws-kms-key-id", Location: awsapi.Header},              // SSEKMSKeyId
-		{Name: "SSEKMSEncryptionContext", Shape: 647, Wire: "x-amz-server-side-encryption-context", Location: awsapi.Header},         // SSEKMSEncryptionContext
+		{Name: "Key", Shape: 493, Wire: "Key", Location: awsapi.URI, Required: true},                                                 // ObjectKey
+		{Name: "Metadata", Shape: 445, Wire: "x-amz-meta-", Location: awsapi.Headers},                                                // Metadata
+		{Name: "ServerSideEncryption", Shape: 657, Wire: "x-amz-server-side-encryption", Location: awsapi.Header},                    // ServerSideEncryption
+		{Name: "StorageClass", Shape: 677, Wire: "x-amz-storage-class", Location: awsapi.Header},                                     // StorageClass
+		{Name: "WebsiteRedirectLocation", Shape: 728, Wire: "x-amz-website-redirect-location", Location: awsapi.Header},              // WebsiteRedirectLocation
+		{Name: "SSECustomerAlgorithm", Shape: 644, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // SSECustomerAlgorithm
+		{Name: "SSECustomerKey", Shape: 645, Wire: "x-amz-server-side-encryption-customer-key", Location: awsapi.Header},             // SSECustomerKey
+		{Name: "SSECustomerKeyMD5", Shape: 646, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
+		{Name: "SSEKMSKeyId", Shape: 650, Wire: "x-amz-server-side-encryption-aws-kms-key-id", Location: awsapi.Header},              // SSEKMSKeyId
+		{Name: "SSEKMSEncryptionContext", Shape: 649, Wire: "x-amz-server-side-encryption-context", Location: awsapi.Header},         // SSEKMSEncryptionContext
 		{Name: "BucketKeyEnabled", Shape: 50, Wire: "x-amz-server-side-encryption-bucket-key-enabled", Location: awsapi.Header},      // BucketKeyEnabled
-		{Name: "RequestPayer", Shape: 613, Wire: "x-amz-request-payer", Location: awsapi.Header},                                     // RequestPayer
-		{Name: "Tagging", Shape: 687, Wire: "x-amz-tagging", Location: awsapi.Header},                                                // TaggingHeader
-		{Name: "ObjectLockMode", Shape: 500, Wire: "x-amz-object-lock-mode", Location: awsapi.Header},                                // ObjectLockMode
-		{Name: "ObjectLockRetainUntilDate", Shape: 501, Wire: "x-amz-object-lock-retain-until-date", Location: awsapi.Header},        // ObjectLockRetainUntilDate
-		{Name: "ObjectLockLegalHoldStatus", Shape: 499, Wire: "x-amz-object-lock-legal-hold", Location: awsapi.Header},               // ObjectLockLegalHoldStatus
+		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},                                     // RequestPayer
+		{Name: "Tagging", Shape: 689, Wire: "x-amz-tagging", Location: awsapi.Header},                                                // TaggingHeader
+		{Name: "ObjectLockMode", Shape: 501, Wire: "x-amz-object-lock-mode", Location: awsapi.Header},                                // ObjectLockMode
+		{Name: "ObjectLockRetainUntilDate", Shape: 502, Wire: "x-amz-object-lock-retain-until-date", Location: awsapi.Header},        // ObjectLockRetainUntilDate
+		{Name: "ObjectLockLegalHoldStatus", Shape: 500, Wire: "x-amz-object-lock-legal-hold", Location: awsapi.Header},               // ObjectLockLegalHoldStatus
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                       // AccountId
-		{Name: "ChecksumCRC64NVME", Shape: 679, Location: awsapi.Header},                                                             // String
-		{Name: "ChecksumMD5", Shape: 679, Location: awsapi.Header},                                                                   // String
-		{Name: "ChecksumSHA512", Shape: 679, Location: awsapi.Header},                                                                // String
-		{Name: "ChecksumXXHASH128", Shape: 679, Location: awsapi.Header},                                                             // String
-		{Name: "ChecksumXXHASH3", Shape: 679, Location: awsapi.Header},                                                               // String
-		{Name: "ChecksumXXHASH64", Shape: 679, Location: awsapi.Header},                                                              // String
-		{Name: "IfMatch", Shape: 679, Location: awsapi.Header},                                                                       // String
-		{Name: "IfNoneMatch", Shape: 679, Location: awsapi.Header},                                                                   // String
-		{Name: "ObjectLockEventHold", Shape: 497, Location: awsapi.Header},                                                           // ObjectLockEventHold
+		{Name: "ChecksumCRC64NVME", Shape: 681, Location: awsapi.Header},                                                             // String
+		{Name: "ChecksumMD5", Shape: 681, Location: awsapi.Header},                                                                   // String
+		{Name: "ChecksumSHA512", Shape: 681, Location: awsapi.Header},                                                                // String
+		{Name: "ChecksumXXHASH128", Shape: 681, Location: awsapi.Header},                                                             // String
+		{Name: "ChecksumXXHASH3", Shape: 681, Location: awsapi.Header},                                                               // String
+		{Name: "ChecksumXXHASH64", Shape: 681, Location: awsapi.Header},                                                              // String
+		{Name: "IfMatch", Shape: 681, Location: awsapi.Header},                                                                       // String
+		{Name: "IfNoneMatch", Shape: 681, Location: awsapi.Header},                                                                   // String
+		{Name: "ObjectLockEventHold", Shape: 498, Location: awsapi.Header},                                                           // ObjectLockEventHold
 		{Name: "ObjectLockEventHoldDurationDays", Shape: 306, Location: awsapi.Header},                                               // Integer
 		{Name: "ObjectLockEventHoldDurationYears", Shape: 306, Location: awsapi.Header},                                              // Integer
-		{Name: "WriteOffsetBytes", Shape: 432, Location: awsapi.Header},                                                              // Long
+		{Name: "WriteOffsetBytes", Shape: 433, Location: awsapi.Header},                                                              // Long
 	}},
-	576: {Name: "PutObjectRetentionOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RequestCharged", Shape: 612, Wire: "x-amz-request-charged", Location: awsapi.Header}, // RequestCharged
+	578: {Name: "PutObjectRetentionOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header}, // RequestCharged
 	}},
-	577: {Name: "PutObjectRetentionRequest", Kind: awsapi.Structure, Payload: "Retention", Members: []awsapi.Member{
+	579: {Name: "PutObjectRetentionRequest", Kind: awsapi.Structure, Payload: "Retention", Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                  // BucketName
-		{Name: "Key", Shape: 492, Wire: "Key", Location: awsapi.URI, Required: true},                                       // ObjectKey
-		{Name: "Retention", Shape: 502, Wire: "Retention", XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"},        // ObjectLockRetention
-		{Name: "RequestPayer", Shape: 613, Wire: "x-amz-request-payer", Location: awsapi.Header},                           // RequestPayer
-		{Name: "VersionId", Shape: 514, Wire: "versionId", Location: awsapi.QueryString},                                   // ObjectVersionId
+		{Name: "Key", Shape: 493, Wire: "Key", Location: awsapi.URI, Required: true},                                       // ObjectKey
+		{Name: "Retention", Shape: 503, Wire: "Retention", XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"},        // ObjectLockRetention
+		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},                           // RequestPayer
+		{Name: "VersionId", Shape: 515, Wire: "versionId", Location: awsapi.QueryString},                                   // ObjectVersionId
 		{Name: "BypassGovernanceRetention", Shape: 61, Wire: "x-amz-bypass-governance-retention", Location: awsapi.Header}, // BypassGovernanceRetention
 		{Name: "ContentMD5", Shape: 99, Wire: "Content-MD5", Location: awsapi.Header},                                      // ContentMD5
 		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "x-amz-sdk-checksum-algorithm", Location: awsapi.Header},              // ChecksumAlgorithm
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},             // AccountId
 	}},
-	578: {Name: "PutObjectTaggingOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "VersionId", Shape: 514, Wire: "x-amz-version-id", Location: awsapi.Header}, // ObjectVersionId
+	580: {Name: "PutObjectTaggingOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "VersionId", Shape: 515, Wire: "x-amz-version-id", Location: awsapi.Header}, // ObjectVersionId
 	}},
-	579: {Name: "PutObjectTaggingRequest", Kind: awsapi.Structure, Payload: "Tagging", Members: []awsapi.Member{
+	581: {Name: "PutObjectTaggingRequest", Kind: awsapi.Structure, Payload: "Tagging", Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                       // BucketName
-		{Name: "Key", Shape: 492, Wire: "Key", Location: awsapi.URI, Required: true},                                            // ObjectKey
-		{Name: "VersionId", Shape: 514, Wire: "versionId", Location: awsapi.QueryString},                                        // ObjectVersionId
+		{Name: "Key", Shape: 493, Wire: "Key", Location: awsapi.URI, Required: true},                                            // ObjectKey
+		{Name: "VersionId", Shape: 515, Wire: "versionId", Location: awsapi.QueryString},                                        // ObjectVersionId
 		{Name: "ContentMD5", Shape: 99, Wire: "Content-MD5", Location: awsapi.Header},                                           // ContentMD5
 		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "x-amz-sdk-checksum-algorithm", Location: awsapi.Header},                   // ChecksumAlgorithm
-		{Name: "Tagging", Shape: 685, Wire: "Tagging", Required: true, XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // Tagging
+		{Name: "Tagging", Shape: 687, Wire: "Tagging", Required: true, XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // Tagging
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                  // AccountId
-		{Name: "RequestPayer", Shape: 613, Wire: "x-amz-request-payer", Location: awsapi.Header},                                // RequestPayer
+		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},                                // RequestPayer
 	}},
-	580: {Name: "PutPublicAccessBlockRequest", Kind: awsapi.Structure, Payload: "PublicAccessBlockConfiguration", Members: []awsapi.Member{
+	582: {Name: "PutPublicAccessBlockRequest", Kind: awsapi.Structure, Payload: "PublicAccessBlockConfiguration", Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                                                                     // BucketName
 		{Name: "ContentMD5", Shape: 99, Wire: "Content-MD5", Location: awsapi.Header},                                                                                         // ContentMD5
 		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "x-amz-sdk-checksum-algorithm", Location: awsapi.Header},                                                                 // ChecksumAlgorithm
-		{Name: "PublicAccessBlockConfiguration", Shape: 544, Wire: "PublicAccessBlockConfiguration", Required: true, XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // PublicAccessBlockConfiguration
+		{Name: "PublicAccessBlockConfiguration", Shape: 545, Wire: "PublicAccessBlockConfiguration", Required: true, XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // PublicAccessBlockConfiguration
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                                                                // AccountId
 	}},
-	581: {Name: "QueueArn", Kind: awsapi.String},
-	582: {Name: "QueueConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Id", Shape: 483}, // NotificationId
-		{Name: "QueueArn", Shape: 581, Wire: "Queue", Required: true}, // QueueArn
+	583: {Name: "QueueArn", Kind: awsapi.String},
+	584: {Name: "QueueConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Id", Shape: 484}, // NotificationId
+		{Name: "QueueArn", Shape: 583, Wire: "Queue", Required: true}, // QueueArn
 		{Name: "Events", Shape: 190, Wire: "Event", Required: true},   // EventList
-		{Name: "Filter", Shape: 482},                                  // NotificationConfigurationFilter
+		{Name: "Filter", Shape: 483},                                  // NotificationConfigurationFilter
 	}},
-	583: {Name: "QueueConfigurationDeprecated", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Id", Shape: 483},                    // NotificationId
+	585: {Name: "QueueConfigurationDeprecated", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Id", Shape: 484},                    // NotificationId
 		{Name: "Event", Shape: 187},                 // Event
 		{Name: "Events", Shape: 190, Wire: "Event"}, // EventList
-		{Name: "Queue", Shape: 581},                 // QueueArn
+		{Name: "Queue", Shape: 583},                 // QueueArn
 	}},
-	584: {Name: "QueueConfigurationList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 582}, Flattened: true},
-	585: {Name: "Quiet", Kind: awsapi.Boolean},
-	586: {Name: "QuoteCharacter", Kind: awsapi.String},
-	587: {Name: "QuoteEscapeCharacter", Kind: awsapi.String},
-	588: {Name: "QuoteFields", Kind: awsapi.String, Enum: []string{"ALWAYS", "ASNEEDED"}},
-	589: {Name: "Range", Kind: awsapi.String},
-	590: {Name: "RecordDelimiter", Kind: awsapi.String},
-	591: {Name: "RecordExpiration", Kind: awsapi.Structure, Members: []awsapi.Member{
+	586: {Name: "QueueConfigurationList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 584}, Flattened: true},
+	587: {Name: "Quiet", Kind: awsapi.Boolean},
+	588: {Name: "QuoteCharacter", Kind: awsapi.String},
+	589: {Name: "QuoteEscapeCharacter", Kind: awsapi.String},
+	590: {Name: "QuoteFields", Kind: awsapi.String, Enum: []string{"ALWAYS", "ASNEEDED"}},
+	591: {Name: "Range", Kind: awsapi.String},
+	592: {Name: "RecordDelimiter", Kind: awsapi.String},
+	593: {Name: "RecordExpiration", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Expiration", Shape: 194, Required: true}, // ExpirationState
 		{Name: "Days", Shape: 306},                       // Integer
 	}},
-	592: {Name: "RecordsEvent", Kind: awsapi.Structure, Event: true, Members: []awsapi.Member{
+	594: {Name: "RecordsEvent", Kind: awsapi.Structure, Event: true, Members: []awsapi.Member{
 		{Name: "Payload", Shape: 41, EventPayload: true}, // Body
 	}},
-	593: {Name: "Redirect", Kind: awsapi.Structure, Members: []awsapi.Member{
+	595: {Name: "Redirect", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "HostName", Shape: 293},             // HostName
 		{Name: "HttpRedirectCode", Shape: 295},     // HttpRedirectCode
-		{Name: "Protocol", Shape: 543},             // Protocol
-		{Name: "ReplaceKeyPrefixWith", Shape: 597}, // ReplaceKeyPrefixWith
-		{Name: "ReplaceKeyWith", Shape: 598},       // ReplaceKeyWith
+		{Name: "Protocol", Shape: 544},             // Protocol
+		{Name: "ReplaceKeyPrefixWith", Shape: 599}, // ReplaceKeyPrefixWith
+		{Name: "ReplaceKeyWith", Shape: 600},       // ReplaceKeyWith
 	}},
-	594: {Name: "RedirectAllRequestsTo", Kind: awsapi.Structure, Members: []awsapi.Member{
+	596: {Name: "RedirectAllRequestsTo", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "HostName", Shape: 293, Required: true}, // HostName
-		{Name: "Protocol", Shape: 543},                 // Protocol
+		{Name: "Protocol", Shape: 544},                 // Protocol
 	}},
-	595: {Name: "Region", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 20, HasMax: true}},
-	596: {Name: "RenameObjectRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Bucket", Shape: 679, Required: true},                                 // String
-		{Name: "Key", Shape: 679, Wire: "Key", Location: awsapi.URI, Required: true}, // String
-		{Name: "RenameSource", Shape: 679, Location: awsapi.Header, Required: true},  // String
-		{Name: "ClientToken", Shape: 679, Location: awsapi.Header},                   // String
-		{Name: "DestinationIfMatch", Shape: 679, Location: awsapi.Header},            // String
-		{Name: "DestinationIfModifiedSince", Shape: 696, Location: awsapi.Header},    // Timestamp
-		{Name: "DestinationIfNoneMatch", Shape: 679, Location: awsapi.Header},        // String
-		{Name: "DestinationIfUnmodifiedSince", Shape: 696, Location: awsapi.Header},  // Timestamp
-		{Name: "SourceIfMatch", Shape: 679, Location: awsapi.Header},                 // String
-		{Name: "SourceIfModifiedSince", Shape: 696, Location: awsapi.Header},         // Timestamp
-		{Name: "SourceIfNoneMatch", Shape: 679, Location: awsapi.Header},             // String
-		{Name: "SourceIfUnmodifiedSince", Shape: 696, Location: awsapi.Header},       // Timestamp
+	597: {Name: "Region", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 20, HasMax: true}},
+	598: {Name: "RenameObjectRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Bucket", Shape: 681, Required: true},                                 // String
+		{Name: "Key", Shape: 681, Wire: "Key", Location: awsapi.URI, Required: true}, // String
+		{Name: "RenameSource", Shape: 681, Location: awsapi.Header, Required: true},  // String
+		{Name: "ClientToken", Shape: 681, Location: awsapi.Header},                   // String
+		{Name: "DestinationIfMatch", Shape: 681, Location: awsapi.Header},            // String
+		{Name: "DestinationIfModifiedSince", Shape: 698, Location: awsapi.Header},    // Timestamp
+		{Name: "DestinationIfNoneMatch", Shape: 681, Location: awsapi.Header},        // String
+		{Name: "DestinationIfUnmodifiedSince", Shape: 698, Location: awsapi.Header},  // Timestamp
+		{Name: "SourceIfMatch", Shape: 681, Location: awsapi.Header},                 // String
+		{Name: "SourceIfModifiedSince", Shape: 698, Location: awsapi.Header},         // Timestamp
+		{Name: "SourceIfNoneMatch", Shape: 681, Location: awsapi.Header},             // String
+		{Name: "SourceIfUnmodifiedSince", Shape: 698, Location: awsapi.Header},       // Timestamp
 	}},
-	597: {Name: "ReplaceKeyPrefixWith", Kind: awsapi.String},
-	598: {Name: "ReplaceKeyWith", Kind: awsapi.String},
-	599: {Name: "ReplicaKmsKeyID", Kind: awsapi.String},
-	600: {Name: "ReplicaModifications", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Status", Shape: 601, Required: true}, // ReplicaModificationsStatus
+	599: {Name: "ReplaceKeyPrefixWith", Kind: awsapi.String},
+	600: {Name: "ReplaceKeyWith", Kind: awsapi.String},
+	601: {Name: "ReplicaKmsKeyID", Kind: awsapi.String},
+	602: {Name: "ReplicaModifications", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Status", Shape: 603, Required: true}, // ReplicaModificationsStatus
 	}},
-	601: {Name: "ReplicaModificationsStatus", Kind: awsapi.String, Enum: []string{"Enabled", "Disabled"}},
-	602: {Name: "ReplicationConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Role", Shape: 632, Required: true},                // Role
-		{Name: "Rules", Shape: 607, Wire: "Rule", Required: true}, // ReplicationRules
+	603: {Name: "ReplicaModificationsStatus", Kind: awsapi.String, Enum: []string{"Enabled", "Disabled"}},
+	604: {Name: "ReplicationConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Role", Shape: 634, Required: true},                // Role
+		{Name: "Rules", Shape: 609, Wire: "Rule", Required: true}, // ReplicationRules
 	}},
-	603: {Name: "ReplicationRule", Kind: awsapi.Structure, Members: []awsapi.Member{
+	605: {Name: "ReplicationRule", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "ID", Shape: 296},                          // ID
-		{Name: "Priority", Shape: 540},                    // Priority
-		{Name: "Prefix", Shape: 539},                      // Prefix
-		{Name: "Filter", Shape: 605},                      // ReplicationRuleFilter
-		{Name: "Status", Shape: 606, Required: true},      // ReplicationRuleStatus
-		{Name: "SourceSelectionCriteria", Shape: 668},     // SourceSelectionCriteria
+		{Name: "Priority", Shape: 541},                    // Priority
+		{Name: "Prefix", Shape: 540},                      // Prefix
+		{Name: "Filter", Shape: 607},                      // ReplicationRuleFilter
+		{Name: "Status", Shape: 608, Required: true},      // ReplicationRuleStatus
+		{Name: "SourceSelectionCriteria", Shape: 670},     // SourceSelectionCriteria
 		{Name: "ExistingObjectReplication", Shape: 191},   // ExistingObjectReplication
 		{Name: "Destination", Shape: 167, Required: true}, // Destination
 		{Name: "DeleteMarkerReplication", Shape: 150},     // DeleteMarkerReplication
 	}},
-	604: {Name: "ReplicationRuleAndOperator", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Prefix", Shape: 539},                             // Prefix
-		{Name: "Tags", Shape: 684, Wire: "Tag", Flattened: true}, // TagSet
+	606: {Name: "ReplicationRuleAndOperator", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Prefix", Shape: 540},                             // Prefix
+		{Name: "Tags", Shape: 686, Wire: "Tag", Flattened: true}, // TagSet
 	}},
-	605: {Name: "ReplicationRuleFilter", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Prefix", Shape: 539}, // Prefix
-		{Name: "Tag", Shape: 682},    // Tag
-		{Name: "And", Shape: 604},    // ReplicationRuleAndOperator
+	607: {Name: "ReplicationRuleFilter", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Prefix", Shape: 540}, // Prefix
+		{Name: "Tag", Shape: 684},    // Tag
+		{Name: "And", Shape: 606},    // ReplicationRuleAndOperator
 	}},
-	606: {Name: "ReplicationRuleStatus", Kind: awsapi.String, Enum: []string{"Enabled", "Disabled"}},
-	607: {Name: "ReplicationRules", Kind: awsapi.List, Elem: awsapi.Element{Shape: 603}, Flattened: true},
-	608: {Name: "ReplicationStatus", Kind: awsapi.String, Enum: []string{"COMPLETE", "PENDING", "FAILED", "REPLICA", "COMPLETED"}},
-	609: {Name: "ReplicationTime", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Status", Shape: 610, Required: true}, // ReplicationTimeStatus
-		{Name: "Time", Shape: 611, Required: true},   // ReplicationTimeValue
+	608: {Name: "ReplicationRuleStatus", Kind: awsapi.String, Enum: []string{"Enabled", "Disabled"}},
+	609: {Name: "ReplicationRules", Kind: awsapi.List, Elem: awsapi.Element{Shape: 605}, Flattened: true},
+	610: {Name: "ReplicationStatus", Kind: awsapi.String, Enum: []string{"COMPLETE", "PENDING", "FAILED", "REPLICA", "COMPLETED"}},
+	611: {Name: "ReplicationTime", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Status", Shape: 612, Required: true}, // ReplicationTimeStatus
+		{Name: "Time", Shape: 613, Required: true},   // ReplicationTimeValue
 	}},
-	610: {Name: "ReplicationTimeStatus", Kind: awsapi.String, Enum: []string{"Enabled", "Disabled"}},
-	611: {Name: "ReplicationTimeValue", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Minutes", Shape: 461}, // Minutes
+	612: {Name: "ReplicationTimeStatus", Kind: awsapi.String, Enum: []string{"Enabled", "Disabled"}},
+	613: {Name: "ReplicationTimeValue", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Minutes", Shape: 462}, // Minutes
 	}},
-	612: {Name: "RequestCharged", Kind: awsapi.String, Enum: []string{"requester"}},
-	613: {Name: "RequestPayer", Kind: awsapi.String, Enum: []string{"requester"}},
-	614: {Name: "RequestPaymentConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Payer", Shape: 535, Required: true}, // Payer
+	614: {Name: "RequestCharged", Kind: awsapi.String, Enum: []string{"requester"}},
+	615: {Name: "RequestPayer", Kind: awsapi.String, Enum: []string{"requester"}},
+	616: {Name: "RequestPaymentConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Payer", Shape: 536, Required: true}, // Payer
 	}},
-	615: {Name: "RequestProgress", Kind: awsapi.Structure, Members: []awsapi.Member{
+	617: {Name: "RequestProgress", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Enabled", Shape: 173}, // EnableRequestProgress
 	}},
-	616: {Name: "RequestRoute", Kind: awsapi.String},
-	617: {Name: "RequestToken", Kind: awsapi.String},
-	618: {Name: "ResponseCacheControl", Kind: awsapi.String},
-	619: {Name: "ResponseContentDisposition", Kind: awsapi.String},
-	620: {Name: "ResponseContentEncoding", Kind: awsapi.String},
-	621: {Name: "ResponseContentLanguage", Kind: awsapi.String},
-	622: {Name: "ResponseContentType", Kind: awsapi.String},
-	623: {Name: "ResponseExpires", Kind: awsapi.Timestamp, TimestampFormat: "rfc822"},
-	624: {Name: "Restore", Kind: awsapi.String},
-	625: {Name: "RestoreExpiryDate", Kind: awsapi.Timestamp},
-	626: {Name: "RestoreObjectOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RequestCharged", Shape: 612, Wire: "x-amz-request-charged", Location: awsapi.Header},        // RequestCharged
-		{Name: "RestoreOutputPath", Shape: 628, Wire: "x-amz-restore-output-path", Location: awsapi.Header}, // RestoreOutputPath
+	618: {Name: "RequestRoute", Kind: awsapi.String},
+	619: {Name: "RequestToken", Kind: awsapi.String},
+	620: {Name: "ResponseCacheControl", Kind: awsapi.String},
+	621: {Name: "ResponseContentDisposition", Kind: awsapi.String},
+	622: {Name: "ResponseContentEncoding", Kind: awsapi.String},
+	623: {Name: "ResponseContentLanguage", Kind: awsapi.String},
+	624: {Name: "ResponseContentType", Kind: awsapi.String},
+	625: {Name: "ResponseExpires", Kind: awsapi.Timestamp, TimestampFormat: "rfc822"},
+	626: {Name: "Restore", Kind: awsapi.String},
+	627: {Name: "RestoreExpiryDate", Kind: awsapi.Timestamp},
+	628: {Name: "RestoreObjectOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header},        // RequestCharged
+		{Name: "RestoreOutputPath", Shape: 630, Wire: "x-amz-restore-output-path", Location: awsapi.Header}, // RestoreOutputPath
 	}},
-	627: {Name: "RestoreObjectRequest", Kind: awsapi.Structure, Payload: "RestoreRequest", Members: []awsapi.Member{
+	629: {Name: "RestoreObjectRequest", Kind: awsapi.Structure, Payload: "RestoreRequest", Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                     // BucketName
-		{Name: "Key", Shape: 492, Wire: "Key", Location: awsapi.URI, Required: true},                                          // ObjectKey
-		{Name: "VersionId", Shape: 514, Wire: "versionId", Location: awsapi.QueryString},                                      // ObjectVersionId
-		{Name: "RestoreRequest", Shape: 629, Wire: "RestoreRequest", XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // RestoreRequest
-		{Name: "RequestPayer", Shape: 613, Wire: "x-amz-request-payer", Location: awsapi.Header},                              // RequestPayer
+		{Name: "Key", Shape: 493, Wire: "Key", Location: awsapi.URI, Required: true},                                          // ObjectKey
+		{Name: "VersionId", Shape: 515, Wire: "versionId", Location: awsapi.QueryString},                                      // ObjectVersionId
+		{Name: "RestoreRequest", Shape: 631, Wire: "RestoreRequest", XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // RestoreRequest
+		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},                              // RequestPayer
 		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "x-amz-sdk-checksum-algorithm", Location: awsapi.Header},                 // ChecksumAlgorithm
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                // AccountId
 	}},
-	628: {Name: "RestoreOutputPath", Kind: awsapi.String},
-	629: {Name: "RestoreRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+	630: {Name: "RestoreOutputPath", Kind: awsapi.String},
+	631: {Name: "RestoreRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Days", Shape: 129},                 // Days
 		{Name: "GlacierJobParameters", Shape: 280}, // GlacierJobParameters
-		{Name: "Type", Shape: 630},                 // RestoreRequestType
-		{Name: "Tier", Shape: 693},                 // Tier
+		{Name: "Type", Shape: 632},                 // RestoreRequestType
+		{Name: "Tier", Shape: 695},                 // Tier
 		{Name: "Description", Shape: 166},          // Description
-		{Name: "SelectParameters", Shape: 654},     // SelectParameters
-		{Name: "OutputLocation", Shape: 519},       // OutputLocation
+		{Name: "SelectParameters", Shape: 656},     // SelectParameters
+		{Name: "OutputLocation", Shape: 520},       // OutputLocation
 	}},
-	630: {Name: "RestoreRequestType", Kind: awsapi.String, Enum: []string{"SELECT"}},
-	631: {Name: "RestoreStatus", Kind: awsapi.Structure, Members: []awsapi.Member{
+	632: {Name: "RestoreRequestType", Kind: awsapi.String, Enum: []string{"SELECT"}},
+	633: {Name: "RestoreStatus", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "IsRestoreInProgress", Shape: 340}, // IsRestoreInProgress
-		{Name: "RestoreExpiryDate", Shape: 625},   // RestoreExpiryDate
+		{Name: "RestoreExpiryDate", Shape: 627},   // RestoreExpiryDate
 	}},
-	632: {Name: "Role", Kind: awsapi.String},
-	633: {Name: "RoutingRule", Kind: awsapi.Structure, Members: []awsapi.Member{
+	634: {Name: "Role", Kind: awsapi.String},
+	635: {Name: "RoutingRule", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Condition", Shape: 93},                 // Condition
-		{Name: "Redirect", Shape: 593, Required: true}, // Redirect
+		{Name: "Redirect", Shape: 595, Required: true}, // Redirect
 	}},
-	634: {Name: "RoutingRules", Kind: awsapi.List, Elem: awsapi.Element{Shape: 633, Name: "RoutingRule"}},
-	635: {Name: "Rule", Kind: awsapi.Structure, Members: []awsapi.Member{
+	636: {Name: "RoutingRules", Kind: awsapi.List, Elem: awsapi.Element{Shape: 635, Name: "RoutingRule"}},
+	637: {Name: "Rule", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Expiration", Shape: 357},                   // LifecycleExpiration
 		{Name: "ID", Shape: 296},                           // ID
-		{Name: "Prefix", Shape: 539, Required: true},       // Prefix
+		{Name: "Prefix", Shape: 540, Required: true},       // Prefix
 		{Name: "Status", Shape: 195, Required: true},       // ExpirationStatus
-		{Name: "Transition", Shape: 703},                   // Transition
-		{Name: "NoncurrentVersionTransition", Shape: 477},  // NoncurrentVersionTransition
-		{Name: "NoncurrentVersionExpiration", Shape: 476},  // NoncurrentVersionExpiration
+		{Name: "Transition", Shape: 705},                   // Transition
+		{Name: "NoncurrentVersionTransition", Shape: 478},  // NoncurrentVersionTransition
+		{Name: "NoncurrentVersionExpiration", Shape: 477},  // NoncurrentVersionExpiration
 		{Name: "AbortIncompleteMultipartUpload", Shape: 2}, // AbortIncompleteMultipartUpload
 	}},
-	636: {Name: "Rules", Kind: awsapi.List, Elem: awsapi.Element{Shape: 635}, Flattened: true},
-	637: {Name: "S3KeyFilter", Kind: awsapi.Structure, Members: []awsapi.Member{
+	638: {Name: "Rules", Kind: awsapi.List, Elem: awsapi.Element{Shape: 637}, Flattened: true},
+	639: {Name: "S3KeyFilter", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "FilterRules", Shape: 206, Wire: "FilterRule"}, // FilterRuleList
 	}},
-	638: {Name: "S3Location", Kind: awsapi.Structure, Members: []awsapi.Member{
+	640: {Name: "S3Location", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "BucketName", Shape: 56, Required: true}, // BucketName
-		{Name: "Prefix", Shape: 429, Required: true},    // LocationPrefix
+		{Name: "Prefix", Shape: 430, Required: true},    // LocationPrefix
 		{Name: "Encryption", Shape: 175},                // Encryption
-		{Name: "CannedACL", Shape: 488},                 // ObjectCannedACL
+		{Name: "CannedACL", Shape: 489},                 // ObjectCannedACL
 		{Name: "AccessControlList", Shape: 288},         // Grants
-		{Name: "Tagging", Shape: 685},                   // Tagging
-		{Name: "UserMetadata", Shape: 720},              // UserMetadata
-		{Name: "StorageClass", Shape: 675},              // StorageClass
+		{Name: "Tagging", Shape: 687},                   // Tagging
+		{Name: "UserMetadata", Shape: 722},              // UserMetadata
+		{Name: "StorageClass", Shape: 677},              // StorageClass
 	}},
-	639: {Name: "S3TablesBucketType", Kind: awsapi.String, Enum: []string{"aws", "customer"}},
-	640: {Name: "S3TablesDestination", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "TableBucketArn", Shape: 679, Required: true}, // String
-		{Name: "TableName", Shape: 679, Required: true},      // String
+	641: {Name: "S3TablesBucketType", Kind: awsapi.String, Enum: []string{"aws", "customer"}},
+	642: {Name: "S3TablesDestination", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "TableBucketArn", Shape: 681, Required: true}, // String
+		{Name: "TableName", Shape: 681, Required: true},      // String
 	}},
-	641: {Name: "S3TablesDestinationResult", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "TableArn", Shape: 679},       // String
-		{Name: "TableBucketArn", Shape: 679}, // String
-		{Name: "TableName", Shape: 679},      // String
-		{Name: "TableNamespace", Shape: 679}, // String
+	643: {Name: "S3TablesDestinationResult", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "TableArn", Shape: 681},       // String
+		{Name: "TableBucketArn", Shape: 681}, // String
+		{Name: "TableName", Shape: 681},      // String
+		{Name: "TableNamespace", Shape: 681}, // String
 	}},
-	642: {Name: "SSECustomerAlgorithm", Kind: awsapi.String},
-	643: {Name: "SSECustomerKey", Kind: awsapi.String, Sensitive: true},
-	644: {Name: "SSECustomerKeyMD5", Kind: awsapi.String},
-	645: {Name: "SSEKMS", Kind: awsapi.Structure, XMLName: "SSE-KMS", Members: []awsapi.Member{
-		{Name: "KeyId", Shape: 648, Required: true}, // SSEKMSKeyId
+	644: {Name: "SSECustomerAlgorithm", Kind: awsapi.String},
+	645: {Name: "SSECustomerKey", Kind: awsapi.String, Sensitive: true},
+	646: {Name: "SSECustomerKeyMD5", Kind: awsapi.String},
+	647: {Name: "SSEKMS", Kind: awsapi.Structure, XMLName: "SSE-KMS", Members: []awsapi.Member{
+		{Name: "KeyId", Shape: 650, Required: true}, // SSEKMSKeyId
 	}},
-	646: {Name: "SSEKMSEncryption", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "KMSKeyArn", Shape: 679, Required: true}, // String
+	648: {Name: "SSEKMSEncryption", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "KMSKeyArn", Shape: 681, Required: true}, // String
 		{Name: "BucketKeyEnabled", Shape: 42},           // Boolean
 	}},
-	647: {Name: "SSEKMSEncryptionContext", Kind: awsapi.String, Sensitive: true},
-	648: {Name: "SSEKMSKeyId", Kind: awsapi.String, Sensitive: true},
-	649: {Name: "SSES3", Kind: awsapi.Structure, XMLName: "SSE-S3"},
-	650: {Name: "ScanRange", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Start", Shape: 671}, // Start
+	649: {Name: "SSEKMSEncryptionContext", Kind: awsapi.String, Sensitive: true},
+	650: {Name: "SSEKMSKeyId", Kind: awsapi.String, Sensitive: true},
+	651: {Name: "SSES3", Kind: awsapi.Structure, XMLName: "SSE-S3"},
+	652: {Name: "ScanRange", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Start", Shape: 673}, // Start
 		{Name: "End", Shape: 179},   // End
 	}},
-	651: {Name: "SelectObjectContentEventStream", Kind: awsapi.Structure, EventStream: true, Members: []awsapi.Member{
-		{Name: "Records", Shape: 592},  // RecordsEvent
-		{Name: "Stats", Shape: 674},    // StatsEvent
-		{Name: "Progress", Shape: 542}, // ProgressEvent
+	653: {Name: "SelectObjectContentEventStream", Kind: awsapi.Structure, EventStream: true, Members: []awsapi.Member{
+		{Name: "Records", Shape: 594},  // RecordsEvent
+		{Name: "Stats", Shape: 676},    // StatsEvent
+		{Name: "Progress", Shape: 543}, // ProgressEvent
 		{Name: "Cont", Shape: 102},     // ContinuationEvent
 		{Name: "End", Shape: 180},      // EndEvent
 	}},
-	652: {Name: "SelectObjectContentOutput", Kind: awsapi.Structure, Payload: "Payload", Members: []awsapi.Member{
-		{Name: "Payload", Shape: 651}, // SelectObjectContentEventStream
+	654: {Name: "SelectObjectContentOutput", Kind: awsapi.Structure, Payload: "Payload", Members: []awsapi.Member{
+		{Name: "Payload", Shape: 653}, // SelectObjectContentEventStream
 	}},
-	653: {Name: "SelectObjectContentRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+	655: {Name: "SelectObjectContentRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                            // BucketName
-		{Name: "Key", Shape: 492, Wire: "Key", Location: awsapi.URI, Required: true},                                                 // ObjectKey
-		{Name: "SSECustomerAlgorithm", Shape: 642, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // SSECustomerAlgorithm
-		{Name: "SSECustomerKey", Shape: 643, Wire: "x-amz-server-side-encryption-customer-key", Location: awsapi.Header},             // SSECustomerKey
-		{Name: "SSECustomerKeyMD5", Shape: 644, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
+		{Name: "Key", Shape: 493, Wire: "Key", Location: awsapi.URI, Required: true},                                                 // ObjectKey
+		{Name: "SSECustomerAlgorithm", Shape: 644, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // SSECustomerAlgorithm
+		{Name: "SSECustomerKey", Shape: 645, Wire: "x-amz-server-side-encryption-customer-key", Location: awsapi.Header},             // SSECustomerKey
+		{Name: "SSECustomerKeyMD5", Shape: 646, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
 		{Name: "Expression", Shape: 200, Required: true},                                                                             // Expression
 		{Name: "ExpressionType", Shape: 201, Required: true},                                                                         // ExpressionType
-		{Name: "RequestProgress", Shape: 615},                                                                                        // RequestProgress
+		{Name: "RequestProgress", Shape: 617},                                                                                        // RequestProgress
 		{Name: "InputSerialization", Shape: 305, Required: true},                                                                     // InputSerialization
-		{Name: "OutputSerialization", Shape: 520, Required: true},                                                                    // OutputSerialization
-		{Name: "ScanRange", Shape: 650},                                                                                              // ScanRange
+		{Name: "OutputSerialization", Shape: 521, Required: true},                                                                    // OutputSerialization
+		{Name: "ScanRange", Shape: 652},                                                                                              // ScanRange
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                       // AccountId
 	}},
-	654: {Name: "SelectParameters", Kind: awsapi.Structure, Members: []awsapi.Member{
+	656: {Name: "SelectParameters", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "InputSerialization", Shape: 305, Required: true},  // InputSerialization
 		{Name: "ExpressionType", Shape: 201, Required: true},      // ExpressionType
 		{Name: "Expression", Shape: 200, Required: true},          // Expression
-		{Name: "OutputSerialization", Shape: 520, Required: true}, // OutputSerialization
+		{Name: "OutputSerialization", Shape: 521, Required: true}, // OutputSerialization
 	}},
-	655: {Name: "ServerSideEncryption", Kind: awsapi.String, Enum: []string{"AES256", "aws:kms", "aws:kms:dsse", "aws:fsx", "aws:backup"}},
-	656: {Name: "ServerSideEncryptionByDefault", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SSEAlgorithm", Shape: 655, Required: true}, // ServerSideEncryption
-		{Name: "KMSMasterKeyID", Shape: 648},               // SSEKMSKeyId
+	657: {Name: "ServerSideEncryption", Kind: awsapi.String, Enum: []string{"AES256", "aws:kms", "aws:kms:dsse", "aws:fsx", "aws:backup"}},
+	658: {Name: "ServerSideEncryptionByDefault", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "SSEAlgorithm", Shape: 657, Required: true}, // ServerSideEncryption
+		{Name: "KMSMasterKeyID", Shape: 650},               // SSEKMSKeyId
 	}},
-	657: {Name: "ServerSideEncryptionConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Rules", Shape: 659, Wire: "Rule", Required: true}, // ServerSideEncryptionRules
+	659: {Name: "ServerSideEncryptionConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Rules", Shape: 661, Wire: "Rule", Required: true}, // ServerSideEncryptionRules
 	}},
-	658: {Name: "ServerSideEncryptionRule", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ApplyServerSideEncryptionByDefault", Shape: 656}, // ServerSideEncryptionByDefault
+	660: {Name: "ServerSideEncryptionRule", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "ApplyServerSideEncryptionByDefault", Shape: 658}, // ServerSideEncryptionByDefault
 		{Name: "BucketKeyEnabled", Shape: 50},                    // BucketKeyEnabled
 		{Name: "BlockedEncryptionTypes", Shape: 40},              // BlockedEncryptionTypes
 	}},
-	659: {Name: "ServerSideEncryptionRules", Kind: awsapi.List, Elem: awsapi.Element{Shape: 658}, Flattened: true},
-	660: {Name: "SessionCredentialValue", Kind: awsapi.String, Sensitive: true},
-	661: {Name: "SessionCredentials", Kind: awsapi.Structure, Members: []awsapi.Member{
+	661: {Name: "ServerSideEncryptionRules", Kind: awsapi.List, Elem: awsapi.Element{Shape: 660}, Flattened: true},
+	662: {Name: "SessionCredentialValue", Kind: awsapi.String, Sensitive: true},
+	663: {Name: "SessionCredentials", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "AccessKeyId", Shape: 11, Wire: "AccessKeyId", Required: true},          // AccessKeyIdValue
-		{Name: "SecretAccessKey", Shape: 660, Wire: "SecretAccessKey", Required: true}, // SessionCredentialValue
-		{Name: "SessionToken", Shape: 660, Wire: "SessionToken", Required: true},       // SessionCredentialValue
-		{Name: "Expiration", Shape: 662, Wire: "Expiration", Required: true},           // SessionExpiration
+		{Name: "SecretAccessKey", Shape: 662, Wire: "SecretAccessKey", Required: true}, // SessionCredentialValue
+		{Name: "SessionToken", Shape: 662, Wire: "SessionToken", Required: true},       // SessionCredentialValue
+		{Name: "Expiration", Shape: 664, Wire: "Expiration", Required: true},           // SessionExpiration
 	}},
-	662: {Name: "SessionExpiration", Kind: awsapi.Timestamp},
-	663: {Name: "SessionMode", Kind: awsapi.String, Enum: []string{"ReadOnly", "ReadWrite"}},
-	664: {Name: "Setting", Kind: awsapi.Boolean},
-	665: {Name: "SimplePrefix", Kind: awsapi.Structure, XMLName: "SimplePrefix"},
-	666: {Name: "Size", Kind: awsapi.Long},
-	667: {Name: "SkipValidation", Kind: awsapi.Boolean},
-	668: {Name: "SourceSelectionCriteria", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SseKmsEncryptedObjects", Shape: 669}, // SseKmsEncryptedObjects
-		{Name: "ReplicaModifications", Shape: 600},   // ReplicaModifications
+	664: {Name: "SessionExpiration", Kind: awsapi.Timestamp},
+	665: {Name: "SessionMode", Kind: awsapi.String, Enum: []string{"ReadOnly", "ReadWrite"}},
+	666: {Name: "Setting", Kind: awsapi.Boolean},
+	667: {Name: "SimplePrefix", Kind: awsapi.Structure, XMLName: "SimplePrefix"},
+	668: {Name: "Size", Kind: awsapi.Long},
+	669: {Name: "SkipValidation", Kind: awsapi.Boolean},
+	670: {Name: "SourceSelectionCriteria", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "SseKmsEncryptedObjects", Shape: 671}, // SseKmsEncryptedObjects
+		{Name: "ReplicaModifications", Shape: 602},   // ReplicaModifications
 	}},
-	669: {Name: "SseKmsEncryptedObjects", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Status", Shape: 670, Required: true}, // SseKmsEncryptedObjectsStatus
+	671: {Name: "SseKmsEncryptedObjects", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Status", Shape: 672, Required: true}, // SseKmsEncryptedObjectsStatus
 	}},
-	670: {Name: "SseKmsEncryptedObjectsStatus", Kind: awsapi.String, Enum: []string{"Enabled", "Disabled"}},
-	671: {Name: "Start", Kind: awsapi.Long},
-	672: {Name: "StartAfter", Kind: awsapi.String},
-	673: {Name: "Stats", Kind: awsapi.Structure, Members: []awsapi.Member{
+	672: {Name: "SseKmsEncryptedObjectsStatus", Kind: awsapi.String, Enum: []string{"Enabled", "Disabled"}},
+	673: {Name: "Start", Kind: awsapi.Long},
+	674: {Name: "StartAfter", Kind: awsapi.String},
+	675: {Name: "Stats", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "BytesScanned", Shape: 64},   // BytesScanned
 		{Name: "BytesProcessed", Shape: 62}, // BytesProcessed
 		{Name: "BytesReturned", Shape: 63},  // BytesReturned
 	}},
-	674: {Name: "StatsEvent", Kind: awsapi.Structure, Event: true, Members: []awsapi.Member{
-		{Name: "Details", Shape: 673, EventPayload: true}, // Stats
+	676: {Name: "StatsEvent", Kind: awsapi.Structure, Event: true, Members: []awsapi.Member{
+		{Name: "Details", Shape: 675, EventPayload: true}, // Stats
 	}},
-	675: {Name: "StorageClass", Kind: awsapi.String, Enum: []string{"STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER", "DEEP_ARCHIVE", "OUTPOSTS", "GLACIER_IR", "SNOW", "EXPRESS_ONEZONE", "FSX_OPENZFS", "FSX_ONTAP", "AWS_BACKUP_WARM", "AWS_BACKUP_LOW_COST_WARM"}},
-	676: {Name: "StorageClassAnalysis", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "DataExport", Shape: 677}, // StorageClassAnalysisDataExport
+	677: {Name: "StorageClass", Kind: awsapi.String, Enum: []string{"STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER", "DEEP_ARCHIVE", "OUTPOSTS", "GLACIER_IR", "SNOW", "EXPRESS_ONEZONE", "FSX_OPENZFS", "FSX_ONTAP", "AWS_BACKUP_WARM", "AWS_BACKUP_LOW_COST_WARM"}},
+	678: {Name: "StorageClassAnalysis", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "DataExport", Shape: 679}, // StorageClassAnalysisDataExport
 	}},
-	677: {Name: "StorageClassAnalysisDataExport", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "OutputSchemaVersion", Shape: 678, Required: true}, // StorageClassAnalysisSchemaVersion
+	679: {Name: "StorageClassAnalysisDataExport", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "OutputSchemaVersion", Shape: 680, Required: true}, // StorageClassAnalysisSchemaVersion
 		{Name: "Destination", Shape: 25, Required: true},          // AnalyticsExportDestination
 	}},
-	678: {Name: "StorageClassAnalysisSchemaVersion", Kind: awsapi.String, Enum: []string{"V_1"}},
-	679: {Name: "String", Kind: awsapi.String},
-	680: {Name: "Suffix", Kind: awsapi.String},
-	681: {Name: "TableSseAlgorithm", Kind: awsapi.String, Enum: []string{"aws:kms", "AES256"}},
-	682: {Name: "Tag", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Key", Shape: 492, Required: true},   // ObjectKey
-		{Name: "Value", Shape: 721, Required: true}, // Value
+	680: {Name: "StorageClassAnalysisSchemaVersion", Kind: awsapi.String, Enum: []string{"V_1"}},
+	681: {Name: "String", Kind: awsapi.String},
+	682: {Name: "Suffix", Kind: awsapi.String},
+	683: {Name: "TableSseAlgorithm", Kind: awsapi.String, Enum: []string{"aws:kms", "AES256"}},
+	684: {Name: "Tag", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Key", Shape: 493, Required: true},   // ObjectKey
+		{Name: "Value", Shape: 723, Required: true}, // Value
 	}},
-	683: {Name: "TagCount", Kind: awsapi.Integer},
-	684: {Name: "TagSet", Kind: awsapi.List, Elem: awsapi.Element{Shape: 682, Name: "Tag"}},
-	685: {Name: "Tagging", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "TagSet", Shape: 684, Required: true}, // TagSet
+	685: {Name: "TagCount", Kind: awsapi.Integer},
+	686: {Name: "TagSet", Kind: awsapi.List, Elem: awsapi.Element{Shape: 684, Name: "Tag"}},
+	687: {Name: "Tagging", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "TagSet", Shape: 686, Required: true}, // TagSet
 	}},
-	686: {Name: "TaggingDirective", Kind: awsapi.String, Enum: []string{"COPY", "REPLACE"}},
-	687: {Name: "TaggingHeader", Kind: awsapi.String},
-	688: {Name: "TargetBucket", Kind: awsapi.String},
-	689: {Name: "TargetGrant", Kind: awsapi.Structure, Members: []awsapi.Member{
+	688: {Name: "TaggingDirective", Kind: awsapi.String, Enum: []string{"COPY", "REPLACE"}},
+	689: {Name: "TaggingHeader", Kind: awsapi.String},
+	690: {Name: "TargetBucket", Kind: awsapi.String},
+	691: {Name: "TargetGrant", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Grantee", Shape: 287},   // Grantee
 		{Name: "Permission", Shape: 55}, // BucketLogsPermission
 	}},
-	690: {Name: "TargetGrants", Kind: awsapi.List, Elem: awsapi.Element{Shape: 689, Name: "Grant"}},
-	691: {Name: "TargetObjectKeyFormat", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SimplePrefix", Shape: 665, Wire: "SimplePrefix"},           // SimplePrefix
-		{Name: "PartitionedPrefix", Shape: 531, Wire: "PartitionedPrefix"}, // PartitionedPrefix
+	692: {Name: "TargetGrants", Kind: awsapi.List, Elem: awsapi.Element{Shape: 691, Name: "Grant"}},
+	693: {Name: "TargetObjectKeyFormat", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "SimplePrefix", Shape: 667, Wire: "SimplePrefix"},           // SimplePrefix
+		{Name: "PartitionedPrefix", Shape: 532, Wire: "PartitionedPrefix"}, // PartitionedPrefix
 	}},
-	692: {Name: "TargetPrefix", Kind: awsapi.String},
-	693: {Name: "Tier", Kind: awsapi.String, Enum: []string{"Standard", "Bulk", "Expedited"}},
-	694: {Name: "Tiering", Kind: awsapi.Structure, Members: []awsapi.Member{
+	694: {Name: "TargetPrefix", Kind: awsapi.String},
+	695: {Name: "Tier", Kind: awsapi.String, Enum: []string{"Standard", "Bulk", "Expedited"}},
+	696: {Name: "Tiering", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Days", Shape: 311, Required: true},       // IntelligentTieringDays
 		{Name: "AccessTier", Shape: 307, Required: true}, // IntelligentTieringAccessTier
 	}},
-	695: {Name: "TieringList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 694}, Flattened: true},
-	696: {Name: "Timestamp", Kind: awsapi.Timestamp},
-	697: {Name: "Token", Kind: awsapi.String},
-	698: {Name: "TooManyParts", Kind: awsapi.Structure, Exception: TooManyParts, Members: []awsapi.Member{
-		{Name: "Message", Shape: 679}, // String
+	697: {Name: "TieringList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 696}, Flattened: true},
+	698: {Name: "Timestamp", Kind: awsapi.Timestamp},
+	699: {Name: "Token", Kind: awsapi.String},
+	700: {Name: "TooManyParts", Kind: awsapi.Structure, Exception: TooManyParts, Members: []awsapi.Member{
+		{Name: "Message", Shape: 681}, // String
 	}},
-	699: {Name: "TopicArn", Kind: awsapi.String},
-	700: {Name: "TopicConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Id", Shape: 483}, // NotificationId
-		{Name: "TopicArn", Shape: 699, Wire: "Topic", Required: true}, // TopicArn
+	701: {Name: "TopicArn", Kind: awsapi.String},
+	702: {Name: "TopicConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Id", Shape: 484}, // NotificationId
+		{Name: "TopicArn", Shape: 701, Wire: "Topic", Required: true}, // TopicArn
 		{Name: "Events", Shape: 190, Wire: "Event", Required: true},   // EventList
-		{Name: "Filter", Shape: 482},                                  // NotificationConfigurationFilter
+		{Name: "Filter", Shape: 483},                                  // NotificationConfigurationFilter
 	}},
-	701: {Name: "TopicConfigurationDeprecated", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Id", Shape: 483},                    // NotificationId
+	703: {Name: "TopicConfigurationDeprecated", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Id", Shape: 484},                    // NotificationId
 		{Name: "Events", Shape: 190, Wire: "Event"}, // EventList
 		{Name: "Event", Shape: 187},                 // Event
-		{Name: "Topic", Shape: 699},                 // TopicArn
+		{Name: "Topic", Shape: 701},                 // TopicArn
 	}},
-	702: {Name: "TopicConfigurationList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 700}, Flattened: true},
-	703: {Name: "Transition", Kind: awsapi.Structure, Members: []awsapi.Member{
+	704: {Name: "TopicConfigurationList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 702}, Flattened: true},
+	705: {Name: "Transition", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Date", Shape: 128},         // Date
 		{Name: "Days", Shape: 129},         // Days
-		{Name: "StorageClass", Shape: 706}, // TransitionStorageClass
+		{Name: "StorageClass", Shape: 708}, // TransitionStorageClass
 	}},
-	704: {Name: "TransitionDefaultMinimumObjectSize", Kind: awsapi.String, Enum: []string{"varies_by_storage_class", "all_storage_classes_128K"}},
-	705: {Name: "TransitionList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 703}, Flattened: true},
-	706: {Name: "TransitionStorageClass", Kind: awsapi.String, Enum: []string{"GLACIER", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "DEEP_ARCHIVE", "GLACIER_IR"}},
-	707: {Name: "Type", Kind: awsapi.String, Enum: []string{"CanonicalUser", "AmazonCustomerByEmail", "Group"}},
-	708: {Name: "URI", Kind: awsapi.String},
-	709: {Name: "UnsupportedMediaType", Kind: awsapi.Structure, Exception: UnsupportedMediaType, Members: []awsapi.Member{
-		{Name: "Message", Shape: 679}, // String
+	706: {Name: "TransitionDefaultMinimumObjectSize", Kind: awsapi.String, Enum: []string{"varies_by_storage_class", "all_storage_classes_128K"}},
+	707: {Name: "TransitionList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 705}, Flattened: true},
+	708: {Name: "TransitionStorageClass", Kind: awsapi.String, Enum: []string{"GLACIER", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "DEEP_ARCHIVE", "GLACIER_IR"}},
+	709: {Name: "Type", Kind: awsapi.String, Enum: []string{"CanonicalUser", "AmazonCustomerByEmail", "Group"}},
+	710: {Name: "URI", Kind: awsapi.String},
+	711: {Name: "UnsupportedMediaType", Kind: awsapi.Structure, Exception: UnsupportedMediaType, Members: []awsapi.Member{
+		{Name: "Message", Shape: 681}, // String
 	}},
-	710: {Name: "UpdateBucketMetadataAnnotationTableConfigurationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+	712: {Name: "UpdateBucketMetadataAnnotationTableConfigurationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "AnnotationTableConfiguration", Shape: 37, Required: true},  // AnnotationTableConfigurationUpdates
-		{Name: "Bucket", Shape: 679, Required: true},                       // String
+		{Name: "Bucket", Shape: 681, Required: true},                       // String
 		{Name: "ChecksumAlgorithm", Shape: 72, Location: awsapi.Header},    // ChecksumAlgorithm
-		{Name: "ContentMD5", Shape: 679, Location: awsapi.Header},          // String
-		{Name: "ExpectedBucketOwner", Shape: 679, Location: awsapi.Header}, // String
+		{Name: "ContentMD5", Shape: 681, Location: awsapi.Header},          // String
+		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header}, // String
 	}},
-	711: {Name: "UpdateBucketMetadataInventoryTableConfigurationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Bucket", Shape: 679, Required: true},                       // String
+	713: {Name: "UpdateBucketMetadataInventoryTableConfigurationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Bucket", Shape: 681, Required: true},                       // String
 		{Name: "InventoryTableConfiguration", Shape: 336, Required: true},  // InventoryTableConfigurationUpdates
 		{Name: "ChecksumAlgorithm", Shape: 72, Location: awsapi.Header},    // ChecksumAlgorithm
-		{Name: "ContentMD5", Shape: 679, Location: awsapi.Header},          // String
-		{Name: "ExpectedBucketOwner", Shape: 679, Location: awsapi.Header}, // String
+		{Name: "ContentMD5", Shape: 681, Location: awsapi.Header},          // String
+		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header}, // String
 	}},
-	712: {Name: "UpdateBucketMetadataJournalTableConfigurationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Bucket", Shape: 679, Required: true},                       // String
+	714: {Name: "UpdateBucketMetadataJournalTableConfigurationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Bucket", Shape: 681, Required: true},                       // String
 		{Name: "JournalTableConfiguration", Shape: 347, Required: true},    // JournalTableConfigurationUpdates
 		{Name: "ChecksumAlgorithm", Shape: 72, Location: awsapi.Header},    // ChecksumAlgorithm
-		{Name: "ContentMD5", Shape: 679, Location: awsapi.Header},          // String
-		{Name: "ExpectedBucketOwner", Shape: 679, Location: awsapi.Header}, // String
+		{Name: "ContentMD5", Shape: 681, Location: awsapi.Header},          // String
+		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header}, // String
 	}},
-	713: {Name: "UpdateObjectEncryptionRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Bucket", Shape: 679, Required: true},                                     // String
-		{Name: "Key", Shape: 679, Wire: "Key", Location: awsapi.URI, Required: true},     // String
-		{Name: "ObjectEncryption", Shape: 489, Required: true},                           // ObjectEncryption
+	715: {Name: "UpdateObjectEncryptionRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "Bucket", Shape: 681, Required: true},                                     // String
+		{Name: "Key", Shape: 681, Wire: "Key", Location: awsapi.URI, Required: true},     // String
+		{Name: "ObjectEncryption", Shape: 490, Required: true},                           // ObjectEncryption
 		{Name: "ChecksumAlgorithm", Shape: 72, Location: awsapi.Header},                  // ChecksumAlgorithm
-		{Name: "ContentMD5", Shape: 679, Location: awsapi.Header},                        // String
-		{Name: "ExpectedBucketOwner", Shape: 679, Location: awsapi.Header},               // String
-		{Name: "RequestPayer", Shape: 613, Location: awsapi.Header},                      // RequestPayer
-		{Name: "VersionId", Shape: 679, Wire: "versionId", Location: awsapi.QueryString}, // String
+		{Name: "ContentMD5", Shape: 681, Location: awsapi.Header},                        // String
+		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header},               // String
+		{Name: "RequestPayer", Shape: 615, Location: awsapi.Header},                      // RequestPayer
+		{Name: "VersionId", Shape: 681, Wire: "versionId", Location: awsapi.QueryString}, // String
 	}},
-	714: {Name: "UpdateObjectEncryptionResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RequestCharged", Shape: 612}, // RequestCharged
+	716: {Name: "UpdateObjectEncryptionResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "RequestCharged", Shape: 614}, // RequestCharged
 	}},
-	715: {Name: "UploadIdMarker", Kind: awsapi.String},
-	716: {Name: "UploadPartCopyOutput", Kind: awsapi.Structure, Payload: "CopyPartResult", Members: []awsapi.Member{
+	717: {Name: "UploadIdMarker", Kind: awsapi.String},
+	718: {Name: "UploadPartCopyOutput", Kind: awsapi.Structure, Payload: "CopyPartResult", Members: []awsapi.Member{
 		{Name: "CopySourceVersionId", Shape: 116, Wire: "x-amz-copy-source-version-id", Location: awsapi.Header}, // CopySourceVersionId
 		{Name: "CopyPartResult", Shape: 106}, // CopyPartResult
-		{Name: "ServerSideEncryption", Shape: 655, Wire: "x-amz-server-side-encryption", Location: awsapi.Header},                    // ServerSideEncryption
-		{Name: "SSECustomerAlgorithm", Shape: 642, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // SSECustomerAlgorithm
-		{Name: "SSECustomerKeyMD5", Shape: 644, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
-		{Name: "SSEKMSKeyId", Shape: 648, Wire: "x-amz-server-side-encryption-aws-kms-key-id", Location: awsapi.Header},              // SSEKMSKeyId
+		{Name: "ServerSideEncryption", Shape: 657, Wire: "x-amz-server-side-encryption", Location: awsapi.Header},                    // ServerSideEncryption
+		{Name: "SSECustomerAlgorithm", Shape: 644, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // SSECustomerAlgorithm
+		{Name: "SSECustomerKeyMD5", Shape: 646, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
+		{Name: "SSEKMSKeyId", Shape: 650, Wire: "x-amz-server-side-encryption-aws-kms-key-id", Location: awsapi.Header},              // SSEKMSKeyId
 		{Name: "BucketKeyEnabled", Shape: 50, Wire: "x-amz-server-side-encryption-bucket-key-enabled", Location: awsapi.Header},      // BucketKeyEnabled
-		{Name: "RequestCharged", Shape: 612, Wire: "x-amz-request-charged", Location: awsapi.Header},                                 // RequestCharged
+		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header},                                 // RequestCharged
 	}},
-	717: {Name: "UploadPartCopyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
+	719: {Name: "UploadPartCopyRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                                                  // BucketName
 		{Name: "CopySource", Shape: 107, Wire: "x-amz-copy-source", Location: awsapi.Header, Required: true},                                               // CopySource
 		{Name: "CopySourceIfMatch", Shape: 108, Wire: "x-amz-copy-source-if-match", Location: awsapi.Header},                                               // CopySourceIfMatch
@@ -2729,39 +2738,39 @@ var shapes = [...]awsapi.Shape{
 		{Name: "CopySourceIfNoneMatch", Shape: 110, Wire: "x-amz-copy-source-if-none-match", Location: awsapi.Header},                                      // CopySourceIfNoneMatch
 		{Name: "CopySourceIfUnmodifiedSince", Shape: 111, Wire: "x-amz-copy-source-if-unmodified-since", Location: awsapi.Header},                          // CopySourceIfUnmodifiedSince
 		{Name: "CopySourceRange", Shape: 112, Wire: "x-amz-copy-source-range", Location: awsapi.Header},                                                    // CopySourceRange
-		{Name: "Key", Shape: 492, Wire: "Key", Location: awsapi.URI, Required: true},                                                                       // ObjectKey
-		{Name: "PartNumber", Shape: 528, Wire: "partNumber", Location: awsapi.QueryString, Required: true},                                                 // PartNumber
-		{Name: "UploadId", Shape: 464, Wire: "uploadId", Location: awsapi.QueryString, Required: true},                                                     // MultipartUploadId
-		{Name: "SSECustomerAlgorithm", Shape: 642, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header},                       // SSECustomerAlgorithm
-		{Name: "SSECustomerKey", Shape: 643, Wire: "x-amz-server-side-encryption-customer-key", Location: awsapi.Header},                                   // SSECustomerKey
-		{Name: "SSECustomerKeyMD5", Shape: 644, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},                            // SSECustomerKeyMD5
+		{Name: "Key", Shape: 493, Wire: "Key", Location: awsapi.URI, Required: true},                                                                       // ObjectKey
+		{Name: "PartNumber", Shape: 529, Wire: "partNumber", Location: awsapi.QueryString, Required: true},                                                 // PartNumber
+		{Name: "UploadId", Shape: 465, Wire: "uploadId", Location: awsapi.QueryString, Required: true},                                                     // MultipartUploadId
+		{Name: "SSECustomerAlgorithm", Shape: 644, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header},                       // SSECustomerAlgorithm
+		{Name: "SSECustomerKey", Shape: 645, Wire: "x-amz-server-side-encryption-customer-key", Location: awsapi.Header},                                   // SSECustomerKey
+		{Name: "SSECustomerKeyMD5", Shape: 646, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},                            // SSECustomerKeyMD5
 		{Name: "CopySourceSSECustomerAlgorithm", Shape: 113, Wire: "x-amz-copy-source-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // CopySourceSSECustomerAlgorithm
 		{Name: "CopySourceSSECustomerKey", Shape: 114, Wire: "x-amz-copy-source-server-side-encryption-customer-key", Location: awsapi.Header},             // CopySourceSSECustomerKey
 		{Name: "CopySourceSSECustomerKeyMD5", Shape: 115, Wire: "x-amz-copy-source-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // CopySourceSSECustomerKeyMD5
-		{Name: "RequestPayer", Shape: 613, Wire: "x-amz-request-payer", Location: awsapi.Header},                                                           // RequestPayer
+		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},                                                           // RequestPayer
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                                             // AccountId
 		{Name: "ExpectedSourceBucketOwner", Shape: 14, Wire: "x-amz-source-expected-bucket-owner", Location: awsapi.Header},                                // AccountId
 	}},
-	718: {Name: "UploadPartOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ServerSideEncryption", Shape: 655, Wire: "x-amz-server-side-encryption", Location: awsapi.Header},                    // ServerSideEncryption
+	720: {Name: "UploadPartOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "ServerSideEncryption", Shape: 657, Wire: "x-amz-server-side-encryption", Location: awsapi.Header},                    // ServerSideEncryption
 		{Name: "ETag", Shape: 171, Wire: "ETag", Location: awsapi.Header},                                                            // ETag
 		{Name: "ChecksumCRC32", Shape: 74, Wire: "x-amz-checksum-crc32", Location: awsapi.Header},                                    // ChecksumCRC32
 		{Name: "ChecksumCRC32C", Shape: 75, Wire: "x-amz-checksum-crc32c", Location: awsapi.Header},                                  // ChecksumCRC32C
 		{Name: "ChecksumSHA1", Shape: 77, Wire: "x-amz-checksum-sha1", Location: awsapi.Header},                                      // ChecksumSHA1
 		{Name: "ChecksumSHA256", Shape: 78, Wire: "x-amz-checksum-sha256", Location: awsapi.Header},                                  // ChecksumSHA256
-		{Name: "SSECustomerAlgorithm", Shape: 642, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // SSECustomerAlgorithm
-		{Name: "SSECustomerKeyMD5", Shape: 644, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
-		{Name: "SSEKMSKeyId", Shape: 648, Wire: "x-amz-server-side-encryption-aws-kms-key-id", Location: awsapi.Header},              // SSEKMSKeyId
+		{Name: "SSECustomerAlgorithm", Shape: 644, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // SSECustomerAlgorithm
+		{Name: "SSECustomerKeyMD5", Shape: 646, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
+		{Name: "SSEKMSKeyId", Shape: 650, Wire: "x-amz-server-side-encryption-aws-kms-key-id", Location: awsapi.Header},              // SSEKMSKeyId
 		{Name: "BucketKeyEnabled", Shape: 50, Wire: "x-amz-server-side-encryption-bucket-key-enabled", Location: awsapi.Header},      // BucketKeyEnabled
-		{Name: "RequestCharged", Shape: 612, Wire: "x-amz-request-charged", Location: awsapi.Header},                                 // RequestCharged
-		{Name: "ChecksumCRC64NVME", Shape: 679}, // String
-		{Name: "ChecksumMD5", Shape: 679},       // String
-		{Name: "ChecksumSHA512", Shape: 679},    // String
-		{Name: "ChecksumXXHASH128", Shape: 679}, // String
-		{Name: "ChecksumXXHASH3", Shape: 679},   // String
-		{Name: "ChecksumXXHASH64", Shape: 679},  // String
+		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header},                                 // RequestCharged
+		{Name: "ChecksumCRC64NVME", Shape: 681}, // String
+		{Name: "ChecksumMD5", Shape: 681},       // String
+		{Name: "ChecksumSHA512", Shape: 681},    // String
+		{Name: "ChecksumXXHASH128", Shape: 681}, // String
+		{Name: "ChecksumXXHASH3", Shape: 681},   // String
+		{Name: "ChecksumXXHASH64", Shape: 681},  // String
 	}},
-	719: {Name: "UploadPartRequest", Kind: awsapi.Structure, Payload: "Body", Members: []awsapi.Member{
+	721: {Name: "UploadPartRequest", Kind: awsapi.Structure, Payload: "Body", Members: []awsapi.Member{
 		{Name: "Body", Shape: 41, Streaming: true},                                                                                   // Body
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                            // BucketName
 		{Name: "ContentLength", Shape: 98, Wire: "Content-Length", Location: awsapi.Header},                                          // ContentLength
@@ -2771,39 +2780,39 @@ var shapes = [...]awsapi.Shape{
 		{Name: "ChecksumCRC32C", Shape: 75, Wire: "x-amz-checksum-crc32c", Location: awsapi.Header},                                  // ChecksumCRC32C
 		{Name: "ChecksumSHA1", Shape: 77, Wire: "x-amz-checksum-sha1", Location: awsapi.Header},                                      // ChecksumSHA1
 		{Name: "ChecksumSHA256", Shape: 78, Wire: "x-amz-checksum-sha256", Location: awsapi.Header},                                  // ChecksumSHA256
-		{Name: "Key", Shape: 492, Wire: "Key", Location: awsapi.URI, Required: true},                                                 // ObjectKey
-		{Name: "PartNumber", Shape: 528, Wire: "partNumber", Location: awsapi.QueryString, Required: true},                           // PartNumber
-		{Name: "UploadId", Shape: 464, Wire: "uploadId", Location: awsapi.QueryString, Required: true},                               // MultipartUploadId
-		{Name: "SSECustomerAlgorithm", Shape: 642, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // SSECustomerAlgorithm
-		{Name: "SSECustomerKey", Shape: 643, Wire: "x-amz-server-side-encryption-customer-key", Location: awsapi.Header},             // SSECustomerKey
-		{Name: "SSECustomerKeyMD5", Shape: 644, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
-		{Name: "RequestPayer", Shape: 613, Wire: "x-amz-request-payer", Location: awsapi.Header},                                     // RequestPayer
+		{Name: "Key", Shape: 493, Wire: "Key", Location: awsapi.URI, Required: true},                                                 // ObjectKey
+		{Name: "PartNumber", Shape: 529, Wire: "partNumber", Location: awsapi.QueryString, Required: true},                           // PartNumber
+		{Name: "UploadId", Shape: 465, Wire: "uploadId", Location: awsapi.QueryString, Required: true},                               // MultipartUploadId
+		{Name: "SSECustomerAlgorithm", Shape: 644, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // SSECustomerAlgorithm
+		{Name: "SSECustomerKey", Shape: 645, Wire: "x-amz-server-side-encryption-customer-key", Location: awsapi.Header},             // SSECustomerKey
+		{Name: "SSECustomerKeyMD5", Shape: 646, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
+		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},                                     // RequestPayer
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                       // AccountId
-		{Name: "ChecksumCRC64NVME", Shape: 679, Location: awsapi.Header},                                                             // String
-		{Name: "ChecksumMD5", Shape: 679, Location: awsapi.Header},                                                                   // String
-		{Name: "ChecksumSHA512", Shape: 679, Location: awsapi.Header},                                                                // String
-		{Name: "ChecksumXXHASH128", Shape: 679, Location: awsapi.Header},                                                             // String
-		{Name: "ChecksumXXHASH3", Shape: 679, Location: awsapi.Header},                                                               // String
-		{Name: "ChecksumXXHASH64", Shape: 679, Location: awsapi.Header},                                                              // String
+		{Name: "ChecksumCRC64NVME", Shape: 681, Location: awsapi.Header},                                                             // String
+		{Name: "ChecksumMD5", Shape: 681, Location: awsapi.Header},                                                                   // String
+		{Name: "ChecksumSHA512", Shape: 681, Location: awsapi.Header},                                                                // String
+		{Name: "ChecksumXXHASH128", Shape: 681, Location: awsapi.Header},                                                             // String
+		{Name: "ChecksumXXHASH3", Shape: 681, Location: awsapi.Header},                                                               // String
+		{Name: "ChecksumXXHASH64", Shape: 681, Location: awsapi.Header},                                                              // String
 	}},
-	720: {Name: "UserMetadata", Kind: awsapi.List, Elem: awsapi.Element{Shape: 448, Name: "MetadataEntry"}},
-	721: {Name: "Value", Kind: awsapi.String},
-	722: {Name: "VersionCount", Kind: awsapi.Integer},
-	723: {Name: "VersionIdMarker", Kind: awsapi.String},
-	724: {Name: "VersioningConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "MFADelete", Shape: 434, Wire: "MfaDelete"}, // MFADelete
+	722: {Name: "UserMetadata", Kind: awsapi.List, Elem: awsapi.Element{Shape: 449, Name: "MetadataEntry"}},
+	723: {Name: "Value", Kind: awsapi.String},
+	724: {Name: "VersionCount", Kind: awsapi.Integer},
+	725: {Name: "VersionIdMarker", Kind: awsapi.String},
+	726: {Name: "VersioningConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
+		{Name: "MFADelete", Shape: 435, Wire: "MfaDelete"}, // MFADelete
 		{Name: "Status", Shape: 59},                        // BucketVersioningStatus
 	}},
-	725: {Name: "WebsiteConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
+	727: {Name: "WebsiteConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "ErrorDocument", Shape: 184},         // ErrorDocument
 		{Name: "IndexDocument", Shape: 302},         // IndexDocument
-		{Name: "RedirectAllRequestsTo", Shape: 594}, // RedirectAllRequestsTo
-		{Name: "RoutingRules", Shape: 634},          // RoutingRules
+		{Name: "RedirectAllRequestsTo", Shape: 596}, // RedirectAllRequestsTo
+		{Name: "RoutingRules", Shape: 636},          // RoutingRules
 	}},
-	726: {Name: "WebsiteRedirectLocation", Kind: awsapi.String},
-	727: {Name: "WriteGetObjectResponseRequest", Kind: awsapi.Structure, Payload: "Body", Members: []awsapi.Member{
-		{Name: "RequestRoute", Shape: 616, Wire: "x-amz-request-route", Location: awsapi.Header, Required: true, HostLabel: true}, // RequestRoute
-		{Name: "RequestToken", Shape: 617, Wire: "x-amz-request-token", Location: awsapi.Header, Required: true},                  // RequestToken
+	728: {Name: "WebsiteRedirectLocation", Kind: awsapi.String},
+	729: {Name: "WriteGetObjectResponseRequest", Kind: awsapi.Structure, Payload: "Body", Members: []awsapi.Member{
+		{Name: "RequestRoute", Shape: 618, Wire: "x-amz-request-route", Location: awsapi.Header, Required: true, HostLabel: true}, // RequestRoute
+		{Name: "RequestToken", Shape: 619, Wire: "x-amz-request-token", Location: awsapi.Header, Required: true},                  // RequestToken
 		{Name: "Body", Shape: 41, Streaming: true},                                                                                                    // Body
 		{Name: "StatusCode", Shape: 271, Wire: "x-amz-fwd-status", Location: awsapi.Header},                                                           // GetObjectResponseStatusCode
 		{Name: "ErrorCode", Shape: 182, Wire: "x-amz-fwd-error-code", Location: awsapi.Header},                                                        // ErrorCode
@@ -2825,35 +2834,35 @@ var shapes = [...]awsapi.Shape{
 		{Name: "Expires", Shape: 197, Wire: "x-amz-fwd-header-Expires", Location: awsapi.Header},                                                      // Expires
 		{Name: "Expiration", Shape: 193, Wire: "x-amz-fwd-header-x-amz-expiration", Location: awsapi.Header},                                          // Expiration
 		{Name: "LastModified", Shape: 355, Wire: "x-amz-fwd-header-Last-Modified", Location: awsapi.Header},                                           // LastModified
-		{Name: "MissingMeta", Shape: 462, Wire: "x-amz-fwd-header-x-amz-missing-meta", Location: awsapi.Header},                                       // MissingMeta
-		{Name: "Metadata", Shape: 444, Wire: "x-amz-meta-", Location: awsapi.Headers},                                                                 // Metadata
-		{Name: "ObjectLockMode", Shape: 500, Wire: "x-amz-fwd-header-x-amz-object-lock-mode", Location: awsapi.Header},                                // ObjectLockMode
-		{Name: "ObjectLockLegalHoldStatus", Shape: 499, Wire: "x-amz-fwd-header-x-amz-object-lock-legal-hold", Location: awsapi.Header},               // ObjectLockLegalHoldStatus
-		{Name: "ObjectLockRetainUntilDate", Shape: 501, Wire: "x-amz-fwd-header-x-amz-object-lock-retain-until-date", Location: awsapi.Header},        // ObjectLockRetainUntilDate
-		{Name: "PartsCount", Shape: 533, Wire: "x-amz-fwd-header-x-amz-mp-parts-count", Location: awsapi.Header},                                      // PartsCount
-		{Name: "ReplicationStatus", Shape: 608, Wire: "x-amz-fwd-header-x-amz-replication-status", Location: awsapi.Header},                           // ReplicationStatus
-		{Name: "RequestCharged", Shape: 612, Wire: "x-amz-fwd-header-x-amz-request-charged", Location: awsapi.Header},                                 // RequestCharged
-		{Name: "Restore", Shape: 624, Wire: "x-amz-fwd-header-x-amz-restore", Location: awsapi.Header},                                                // Restore
-		{Name: "ServerSideEncryption", Shape: 655, Wire: "x-amz-fwd-header-x-amz-server-side-encryption", Location: awsapi.Header},                    // ServerSideEncryption
-		{Name: "SSECustomerAlgorithm", Shape: 642, Wire: "x-amz-fwd-header-x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // SSECustomerAlgorithm
-		{Name: "SSEKMSKeyId", Shape: 648, Wire: "x-amz-fwd-header-x-amz-server-side-encryption-aws-kms-key-id", Location: awsapi.Header},              // SSEKMSKeyId
-		{Name: "SSECustomerKeyMD5", Shape: 644, Wire: "x-amz-fwd-header-x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
-		{Name: "StorageClass", Shape: 675, Wire: "x-amz-fwd-header-x-amz-storage-class", Location: awsapi.Header},                                     // StorageClass
-		{Name: "TagCount", Shape: 683, Wire: "x-amz-fwd-header-x-amz-tagging-count", Location: awsapi.Header},                                         // TagCount
-		{Name: "VersionId", Shape: 514, Wire: "x-amz-fwd-header-x-amz-version-id", Location: awsapi.Header},                                           // ObjectVersionId
+		{Name: "MissingMeta", Shape: 463, Wire: "x-amz-fwd-header-x-amz-missing-meta", Location: awsapi.Header},                                       // MissingMeta
+		{Name: "Metadata", Shape: 445, Wire: "x-amz-meta-", Location: awsapi.Headers},                                                                 // Metadata
+		{Name: "ObjectLockMode", Shape: 501, Wire: "x-amz-fwd-header-x-amz-object-lock-mode", Location: awsapi.Header},                                // ObjectLockMode
+		{Name: "ObjectLockLegalHoldStatus", Shape: 500, Wire: "x-amz-fwd-header-x-amz-object-lock-legal-hold", Location: awsapi.Header},               // ObjectLockLegalHoldStatus
+		{Name: "ObjectLockRetainUntilDate", Shape: 502, Wire: "x-amz-fwd-header-x-amz-object-lock-retain-until-date", Location: awsapi.Header},        // ObjectLockRetainUntilDate
+		{Name: "PartsCount", Shape: 534, Wire: "x-amz-fwd-header-x-amz-mp-parts-count", Location: awsapi.Header},                                      // PartsCount
+		{Name: "ReplicationStatus", Shape: 610, Wire: "x-amz-fwd-header-x-amz-replication-status", Location: awsapi.Header},                           // ReplicationStatus
+		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-fwd-header-x-amz-request-charged", Location: awsapi.Header},                                 // RequestCharged
+		{Name: "Restore", Shape: 626, Wire: "x-amz-fwd-header-x-amz-restore", Location: awsapi.Header},                                                // Restore
+		{Name: "ServerSideEncryption", Shape: 657, Wire: "x-amz-fwd-header-x-amz-server-side-encryption", Location: awsapi.Header},                    // ServerSideEncryption
+		{Name: "SSECustomerAlgorithm", Shape: 644, Wire: "x-amz-fwd-header-x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // SSECustomerAlgorithm
+		{Name: "SSEKMSKeyId", Shape: 650, Wire: "x-amz-fwd-header-x-amz-server-side-encryption-aws-kms-key-id", Location: awsapi.Header},              // SSEKMSKeyId
+		{Name: "SSECustomerKeyMD5", Shape: 646, Wire: "x-amz-fwd-header-x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
+		{Name: "StorageClass", Shape: 677, Wire: "x-amz-fwd-header-x-amz-storage-class", Location: awsapi.Header},                                     // StorageClass
+		{Name: "TagCount", Shape: 685, Wire: "x-amz-fwd-header-x-amz-tagging-count", Location: awsapi.Header},                                         // TagCount
+		{Name: "VersionId", Shape: 515, Wire: "x-amz-fwd-header-x-amz-version-id", Location: awsapi.Header},                                           // ObjectVersionId
 		{Name: "BucketKeyEnabled", Shape: 50, Wire: "x-amz-fwd-header-x-amz-server-side-encryption-bucket-key-enabled", Location: awsapi.Header},      // BucketKeyEnabled
-		{Name: "ChecksumCRC64NVME", Shape: 679, Location: awsapi.Header},                                                                              // String
-		{Name: "ChecksumMD5", Shape: 679, Location: awsapi.Header},                                                                                    // String
-		{Name: "ChecksumSHA512", Shape: 679, Location: awsapi.Header},                                                                                 // String
-		{Name: "ChecksumXXHASH128", Shape: 679, Location: awsapi.Header},                                                                              // String
-		{Name: "ChecksumXXHASH3", Shape: 679, Location: awsapi.Header},                                                                                // String
-		{Name: "ChecksumXXHASH64", Shape: 679, Location: awsapi.Header},                                                                               // String
+		{Name: "ChecksumCRC64NVME", Shape: 681, Location: awsapi.Header},                                                                              // String
+		{Name: "ChecksumMD5", Shape: 681, Location: awsapi.Header},                                                                                    // String
+		{Name: "ChecksumSHA512", Shape: 681, Location: awsapi.Header},                                                                                 // String
+		{Name: "ChecksumXXHASH128", Shape: 681, Location: awsapi.Header},                                                                              // String
+		{Name: "ChecksumXXHASH3", Shape: 681, Location: awsapi.Header},                                                                                // String
+		{Name: "ChecksumXXHASH64", Shape: 681, Location: awsapi.Header},                                                                               // String
 	}},
-	728: {Name: "Years", Kind: awsapi.Integer},
+	730: {Name: "Years", Kind: awsapi.Integer},
 }
 
 var operations = [...]awsapi.Operation{
-	{Name: "AbortMultipartUpload", Method: "DELETE", Path: "/{Bucket}/{Key+}", Status: 204, Input: 4, Output: 3, Errors: []awsapi.ShapeID{475},
+	{Name: "AbortMultipartUpload", Method: "DELETE", Path: "/{Bucket}/{Key+}", Status: 204, Input: 4, Output: 3, Errors: []awsapi.ShapeID{476},
 		New: func() any { return new(AbortMultipartUploadRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).AbortMultipartUpload(ctx, in.(*AbortMultipartUploadRequest))
@@ -2867,7 +2876,7 @@ var operations = [...]awsapi.Operation{
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[CompleteMultipartUploadOutput]() },
 	},
-	{Name: "CopyObject", Method: "PUT", Path: "/{Bucket}/{Key+}", Input: 104, Output: 103, Errors: []awsapi.ShapeID{506},
+	{Name: "CopyObject", Method: "PUT", Path: "/{Bucket}/{Key+}", Input: 104, Output: 103, Errors: []awsapi.ShapeID{507},
 		New: func() any { return new(CopyObjectRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).CopyObject(ctx, in.(*CopyObjectRequest))
@@ -2902,7 +2911,7 @@ var operations = [...]awsapi.Operation{
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[CreateMultipartUploadOutput]() },
 	},
-	{Name: "CreateSession", Method: "GET", Path: "/{Bucket}?session", Input: 125, Output: 124, Errors: []awsapi.ShapeID{473},
+	{Name: "CreateSession", Method: "GET", Path: "/{Bucket}?session", Input: 125, Output: 124, Errors: []awsapi.ShapeID{474},
 		New: func() any { return new(CreateSessionRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).CreateSession(ctx, in.(*CreateSessionRequest))
@@ -3105,7 +3114,7 @@ var operations = [...]awsapi.Operation{
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[GetBucketInventoryConfigurationOutput]() },
 	},
-	{Name: "GetBucketLifecycle", Method: "GET", Path: "/{Bucket}?lifecycle", Input: 228, Output: 227,
+	{Name: "GetBucketLifecycle", Method: "GET", Path: "/{Bucket}?lifecycle", Deprecated: true, Input: 228, Output: 227,
 		New: func() any { return new(GetBucketLifecycleRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).GetBucketLifecycle(ctx, in.(*GetBucketLifecycleRequest))
@@ -3154,14 +3163,14 @@ var operations = [...]awsapi.Operation{
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[GetBucketMetricsConfigurationOutput]() },
 	},
-	{Name: "GetBucketNotification", Method: "GET", Path: "/{Bucket}?notification", Input: 241, Output: 481,
+	{Name: "GetBucketNotification", Method: "GET", Path: "/{Bucket}?notification", Deprecated: true, Input: 241, Output: 482,
 		New: func() any { return new(GetBucketNotificationConfigurationRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).GetBucketNotification(ctx, in.(*GetBucketNotificationConfigurationRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[NotificationConfigurationDeprecated]() },
 	},
-	{Name: "GetBucketNotificationConfiguration", Method: "GET", Path: "/{Bucket}?notification", Input: 241, Output: 480,
+	{Name: "GetBucketNotificationConfiguration", Method: "GET", Path: "/{Bucket}?notification", Input: 241, Output: 481,
 		New: func() any { return new(GetBucketNotificationConfigurationRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).GetBucketNotificationConfiguration(ctx, in.(*GetBucketNotificationConfigurationRequest))
@@ -3224,14 +3233,14 @@ var operations = [...]awsapi.Operation{
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[GetBucketWebsiteOutput]() },
 	},
-	{Name: "GetObject", Method: "GET", Path: "/{Bucket}/{Key+}", Input: 270, Output: 269, Errors: []awsapi.ShapeID{474, 316}, Checksum: &awsapi.Checksum{RequestValidationModeField: "ChecksumMode", ResponseAlgorithms: []string{"CRC32", "CRC32C", "SHA256", "SHA1"}},
+	{Name: "GetObject", Method: "GET", Path: "/{Bucket}/{Key+}", Input: 270, Output: 269, Errors: []awsapi.ShapeID{475, 316}, Checksum: &awsapi.Checksum{RequestValidationModeField: "ChecksumMode", ResponseAlgorithms: []string{"CRC32", "CRC32C", "SHA256", "SHA1"}},
 		New: func() any { return new(GetObjectRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).GetObject(ctx, in.(*GetObjectRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[GetObjectOutput]() },
 	},
-	{Name: "GetObjectAcl", Method: "GET", Path: "/{Bucket}/{Key+}?acl", Input: 259, Output: 258, Errors: []awsapi.ShapeID{474},
+	{Name: "GetObjectAcl", Method: "GET", Path: "/{Bucket}/{Key+}?acl", Input: 259, Output: 258, Errors: []awsapi.ShapeID{475},
 		New: func() any { return new(GetObjectAclRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).GetObjectAcl(ctx, in.(*GetObjectAclRequest))
@@ -3245,7 +3254,7 @@ var operations = [...]awsapi.Operation{
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[GetObjectAnnotationResponse]() },
 	},
-	{Name: "GetObjectAttributes", Method: "GET", Path: "/{Bucket}/{Key+}?attributes", Input: 264, Output: 262, Errors: []awsapi.ShapeID{474},
+	{Name: "GetObjectAttributes", Method: "GET", Path: "/{Bucket}/{Key+}?attributes", Input: 264, Output: 262, Errors: []awsapi.ShapeID{475},
 		New: func() any { return new(GetObjectAttributesRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).GetObjectAttributes(ctx, in.(*GetObjectAttributesRequest))
@@ -3294,14 +3303,14 @@ var operations = [...]awsapi.Operation{
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[GetPublicAccessBlockOutput]() },
 	},
-	{Name: "HeadBucket", Method: "HEAD", Path: "/{Bucket}", Input: 290, Output: 289, Errors: []awsapi.ShapeID{473},
+	{Name: "HeadBucket", Method: "HEAD", Path: "/{Bucket}", Input: 290, Output: 289, Errors: []awsapi.ShapeID{474},
 		New: func() any { return new(HeadBucketRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).HeadBucket(ctx, in.(*HeadBucketRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[HeadBucketOutput]() },
 	},
-	{Name: "HeadObject", Method: "HEAD", Path: "/{Bucket}/{Key+}", Input: 292, Output: 291, Errors: []awsapi.ShapeID{474},
+	{Name: "HeadObject", Method: "HEAD", Path: "/{Bucket}/{Key+}", Input: 292, Output: 291, Errors: []awsapi.ShapeID{475},
 		New: func() any { return new(HeadObjectRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).HeadObject(ctx, in.(*HeadObjectRequest))
@@ -3336,329 +3345,329 @@ var operations = [...]awsapi.Operation{
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListBucketMetricsConfigurationsOutput]() },
 	},
-	{Name: "ListBuckets", Method: "GET", Path: "/", Input: awsapi.NoShape, Output: 370,
-		New: func() any { return new(ListBucketsInput) },
+	{Name: "ListBuckets", Method: "GET", Path: "/", Input: 371, Output: 370,
+		New: func() any { return new(ListBucketsRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
-			return impl.(API).ListBuckets(ctx, in.(*ListBucketsInput))
+			return impl.(API).ListBuckets(ctx, in.(*ListBucketsRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListBucketsOutput]() },
 	},
-	{Name: "ListDirectoryBuckets", Method: "GET", Path: "/", Input: 372, Output: 371,
+	{Name: "ListDirectoryBuckets", Method: "GET", Path: "/", Input: 373, Output: 372,
 		New: func() any { return new(ListDirectoryBucketsRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListDirectoryBuckets(ctx, in.(*ListDirectoryBucketsRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListDirectoryBucketsOutput]() },
 	},
-	{Name: "ListMultipartUploads", Method: "GET", Path: "/{Bucket}?uploads", Input: 374, Output: 373,
+	{Name: "ListMultipartUploads", Method: "GET", Path: "/{Bucket}?uploads", Input: 375, Output: 374,
 		New: func() any { return new(ListMultipartUploadsRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListMultipartUploads(ctx, in.(*ListMultipartUploadsRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListMultipartUploadsOutput]() },
 	},
-	{Name: "ListObjectAnnotations", Method: "POST", Path: "/{Key+}?annotation&x-id=ListObjectAnnotations", Input: 375, Output: 376,
+	{Name: "ListObjectAnnotations", Method: "POST", Path: "/{Key+}?annotation&x-id=ListObjectAnnotations", Input: 376, Output: 377,
 		New: func() any { return new(ListObjectAnnotationsRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListObjectAnnotations(ctx, in.(*ListObjectAnnotationsRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListObjectAnnotationsResponse]() },
 	},
-	{Name: "ListObjectVersions", Method: "GET", Path: "/{Bucket}?versions", Input: 378, Output: 377,
+	{Name: "ListObjectVersions", Method: "GET", Path: "/{Bucket}?versions", Input: 379, Output: 378,
 		New: func() any { return new(ListObjectVersionsRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListObjectVersions(ctx, in.(*ListObjectVersionsRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListObjectVersionsOutput]() },
 	},
-	{Name: "ListObjects", Method: "GET", Path: "/{Bucket}", Input: 380, Output: 379, Errors: []awsapi.ShapeID{473},
+	{Name: "ListObjects", Method: "GET", Path: "/{Bucket}", Input: 381, Output: 380, Errors: []awsapi.ShapeID{474},
 		New: func() any { return new(ListObjectsRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListObjects(ctx, in.(*ListObjectsRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListObjectsOutput]() },
 	},
-	{Name: "ListObjectsV2", Method: "GET", Path: "/{Bucket}?list-type=2", Input: 382, Output: 381, Errors: []awsapi.ShapeID{473},
+	{Name: "ListObjectsV2", Method: "GET", Path: "/{Bucket}?list-type=2", Input: 383, Output: 382, Errors: []awsapi.ShapeID{474},
 		New: func() any { return new(ListObjectsV2Request) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListObjectsV2(ctx, in.(*ListObjectsV2Request))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListObjectsV2Output]() },
 	},
-	{Name: "ListParts", Method: "GET", Path: "/{Bucket}/{Key+}", Input: 425, Output: 424,
+	{Name: "ListParts", Method: "GET", Path: "/{Bucket}/{Key+}", Input: 426, Output: 425,
 		New: func() any { return new(ListPartsRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).ListParts(ctx, in.(*ListPartsRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[ListPartsOutput]() },
 	},
-	{Name: "PutBucketAbac", Method: "POST", Path: "/?abac", Input: 545, Output: awsapi.NoShape,
+	{Name: "PutBucketAbac", Method: "POST", Path: "/?abac", Input: 546, Output: awsapi.NoShape,
 		New: func() any { return new(PutBucketAbacRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).PutBucketAbac(ctx, in.(*PutBucketAbacRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[PutBucketAbacOutput]() },
 	},
-	{Name: "PutBucketAccelerateConfiguration", Method: "PUT", Path: "/{Bucket}?accelerate", Input: 546, Output: awsapi.NoShape, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm"},
+	{Name: "PutBucketAccelerateConfiguration", Method: "PUT", Path: "/{Bucket}?accelerate", Input: 547, Output: awsapi.NoShape, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm"},
 		New: func() any { return new(PutBucketAccelerateConfigurationRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).PutBucketAccelerateConfiguration(ctx, in.(*PutBucketAccelerateConfigurationRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[PutBucketAccelerateConfigurationOutput]() },
 	},
-	{Name: "PutBucketAcl", Method: "PUT", Path: "/{Bucket}?acl", Input: 547, Output: awsapi.NoShape, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
+	{Name: "PutBucketAcl", Method: "PUT", Path: "/{Bucket}?acl", Input: 548, Output: awsapi.NoShape, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
 		New: func() any { return new(PutBucketAclRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).PutBucketAcl(ctx, in.(*PutBucketAclRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[PutBucketAclOutput]() },
 	},
-	{Name: "PutBucketAnalyticsConfiguration", Method: "PUT", Path: "/{Bucket}?analytics", Input: 548, Output: awsapi.NoShape,
+	{Name: "PutBucketAnalyticsConfiguration", Method: "PUT", Path: "/{Bucket}?analytics", Input: 549, Output: awsapi.NoShape,
 		New: func() any { return new(PutBucketAnalyticsConfigurationRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).PutBucketAnalyticsConfiguration(ctx, in.(*PutBucketAnalyticsConfigurationRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[PutBucketAnalyticsConfigurationOutput]() },
 	},
-	{Name: "PutBucketCors", Method: "PUT", Path: "/{Bucket}?cors", Input: 549, Output: awsapi.NoShape, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
+	{Name: "PutBucketCors", Method: "PUT", Path: "/{Bucket}?cors", Input: 550, Output: awsapi.NoShape, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
 		New: func() any { return new(PutBucketCorsRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).PutBucketCors(ctx, in.(*PutBucketCorsRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[PutBucketCorsOutput]() },
 	},
-	{Name: "PutBucketEncryption", Method: "PUT", Path: "/{Bucket}?encryption", Input: 550, Output: awsapi.NoShape, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
+	{Name: "PutBucketEncryption", Method: "PUT", Path: "/{Bucket}?encryption", Input: 551, Output: awsapi.NoShape, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
 		New: func() any { return new(PutBucketEncryptionRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).PutBucketEncryption(ctx, in.(*PutBucketEncryptionRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[PutBucketEncryptionOutput]() },
 	},
-	{Name: "PutBucketIntelligentTieringConfiguration", Method: "PUT", Path: "/{Bucket}?intelligent-tiering", Input: 551, Output: awsapi.NoShape,
+	{Name: "PutBucketIntelligentTieringConfiguration", Method: "PUT", Path: "/{Bucket}?intelligent-tiering", Input: 552, Output: awsapi.NoShape,
 		New: func() any { return new(PutBucketIntelligentTieringConfigurationRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).PutBucketIntelligentTieringConfiguration(ctx, in.(*PutBucketIntelligentTieringConfigurationRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[PutBucketIntelligentTieringConfigurationOutput]() },
 	},
-	{Name: "PutBucketInventoryConfiguration", Method: "PUT", Path: "/{Bucket}?inventory", Input: 552, Output: awsapi.NoShape,
+	{Name: "PutBucketInventoryConfiguration", Method: "PUT", Path: "/{Bucket}?inventory", Input: 553, Output: awsapi.NoShape,
 		New: func() any { return new(PutBucketInventoryConfigurationRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).PutBucketInventoryConfiguration(ctx, in.(*PutBucketInventoryConfigurationRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[PutBucketInventoryConfigurationOutput]() },
 	},
-	{Name: "PutBucketLifecycle", Method: "PUT", Path: "/{Bucket}?lifecycle", Input: 554, Output: awsapi.NoShape, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
+	{Name: "PutBucketLifecycle", Method: "PUT", Path: "/{Bucket}?lifecycle", Deprecated: true, Input: 556, Output: awsapi.NoShape, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
 		New: func() any { return new(PutBucketLifecycleRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).PutBucketLifecycle(ctx, in.(*PutBucketLifecycleRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[PutBucketLifecycleOutput]() },
 	},
-	{Name: "PutBucketLifecycleConfiguration", Method: "PUT", Path: "/{Bucket}?lifecycle", Input: 553, Output: awsapi.NoShape, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
+	{Name: "PutBucketLifecycleConfiguration", Method: "PUT", Path: "/{Bucket}?lifecycle", Input: 554, Output: awsapi.NoShape, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
 		New: func() any { return new(PutBucketLifecycleConfigurationRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).PutBucketLifecycleConfiguration(ctx, in.(*PutBucketLifecycleConfigurationRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[PutBucketLifecycleConfigurationOutput]() },
 	},
-	{Name: "PutBucketLogging", Method: "PUT", Path: "/{Bucket}?logging", Input: 555, Output: awsapi.NoShape, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
+	{Name: "PutBucketLogging", Method: "PUT", Path: "/{Bucket}?logging", Input: 557, Output: awsapi.NoShape, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
 		New: func() any { return new(PutBucketLoggingRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).PutBucketLogging(ctx, in.(*PutBucketLoggingRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[PutBucketLoggingOutput]() },
 	},
-	{Name: "PutBucketMetricsConfiguration", Method: "PUT", Path: "/{Bucket}?metrics", Input: 556, Output: awsapi.NoShape,
+	{Name: "PutBucketMetricsConfiguration", Method: "PUT", Path: "/{Bucket}?metrics", Input: 558, Output: awsapi.NoShape,
 		New: func() any { return new(PutBucketMetricsConfigurationRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).PutBucketMetricsConfiguration(ctx, in.(*PutBucketMetricsConfigurationRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[PutBucketMetricsConfigurationOutput]() },
 	},
-	{Name: "PutBucketNotification", Method: "PUT", Path: "/{Bucket}?notification", Input: 558, Output: awsapi.NoShape, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
+	{Name: "PutBucketNotification", Method: "PUT", Path: "/{Bucket}?notification", Deprecated: true, Input: 560, Output: awsapi.NoShape, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
 		New: func() any { return new(PutBucketNotificationRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).PutBucketNotification(ctx, in.(*PutBucketNotificationRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[PutBucketNotificationOutput]() },
 	},
-	{Name: "PutBucketNotificationConfiguration", Method: "PUT", Path: "/{Bucket}?notification", Input: 557, Output: awsapi.NoShape,
+	{Name: "PutBucketNotificationConfiguration", Method: "PUT", Path: "/{Bucket}?notification", Input: 559, Output: awsapi.NoShape,
 		New: func() any { return new(PutBucketNotificationConfigurationRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).PutBucketNotificationConfiguration(ctx, in.(*PutBucketNotificationConfigurationRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[PutBucketNotificationConfigurationOutput]() },
 	},
-	{Name: "PutBucketOwnershipControls", Method: "PUT", Path: "/{Bucket}?ownershipControls", Input: 559, Output: awsapi.NoShape, Checksum: &awsapi.Checksum{RequestRequired: true},
+	{Name: "PutBucketOwnershipControls", Method: "PUT", Path: "/{Bucket}?ownershipControls", Input: 561, Output: awsapi.NoShape, Checksum: &awsapi.Checksum{RequestRequired: true},
 		New: func() any { return new(PutBucketOwnershipControlsRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).PutBucketOwnershipControls(ctx, in.(*PutBucketOwnershipControlsRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[PutBucketOwnershipControlsOutput]() },
 	},
-	{Name: "PutBucketPolicy", Method: "PUT", Path: "/{Bucket}?policy", Input: 560, Output: awsapi.NoShape, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
+	{Name: "PutBucketPolicy", Method: "PUT", Path: "/{Bucket}?policy", Input: 562, Output: awsapi.NoShape, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
 		New: func() any { return new(PutBucketPolicyRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).PutBucketPolicy(ctx, in.(*PutBucketPolicyRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[PutBucketPolicyOutput]() },
 	},
-	{Name: "PutBucketReplication", Method: "PUT", Path: "/{Bucket}?replication", Input: 561, Output: awsapi.NoShape, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
+	{Name: "PutBucketReplication", Method: "PUT", Path: "/{Bucket}?replication", Input: 563, Output: awsapi.NoShape, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
 		New: func() any { return new(PutBucketReplicationRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).PutBucketReplication(ctx, in.(*PutBucketReplicationRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[PutBucketReplicationOutput]() },
 	},
-	{Name: "PutBucketRequestPayment", Method: "PUT", Path: "/{Bucket}?requestPayment", Input: 562, Output: awsapi.NoShape, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
+	{Name: "PutBucketRequestPayment", Method: "PUT", Path: "/{Bucket}?requestPayment", Input: 564, Output: awsapi.NoShape, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
 		New: func() any { return new(PutBucketRequestPaymentRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).PutBucketRequestPayment(ctx, in.(*PutBucketRequestPaymentRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[PutBucketRequestPaymentOutput]() },
 	},
-	{Name: "PutBucketTagging", Method: "PUT", Path: "/{Bucket}?tagging", Input: 563, Output: awsapi.NoShape, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
+	{Name: "PutBucketTagging", Method: "PUT", Path: "/{Bucket}?tagging", Input: 565, Output: awsapi.NoShape, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
 		New: func() any { return new(PutBucketTaggingRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).PutBucketTagging(ctx, in.(*PutBucketTaggingRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[PutBucketTaggingOutput]() },
 	},
-	{Name: "PutBucketVersioning", Method: "PUT", Path: "/{Bucket}?versioning", Input: 564, Output: awsapi.NoShape, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
+	{Name: "PutBucketVersioning", Method: "PUT", Path: "/{Bucket}?versioning", Input: 566, Output: awsapi.NoShape, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
 		New: func() any { return new(PutBucketVersioningRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).PutBucketVersioning(ctx, in.(*PutBucketVersioningRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[PutBucketVersioningOutput]() },
 	},
-	{Name: "PutBucketWebsite", Method: "PUT", Path: "/{Bucket}?website", Input: 565, Output: awsapi.NoShape, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
+	{Name: "PutBucketWebsite", Method: "PUT", Path: "/{Bucket}?website", Input: 567, Output: awsapi.NoShape, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
 		New: func() any { return new(PutBucketWebsiteRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).PutBucketWebsite(ctx, in.(*PutBucketWebsiteRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[PutBucketWebsiteOutput]() },
 	},
-	{Name: "PutObject", Method: "PUT", Path: "/{Bucket}/{Key+}", Input: 575, Output: 574, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm"},
+	{Name: "PutObject", Method: "PUT", Path: "/{Bucket}/{Key+}", Input: 577, Output: 576, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm"},
 		New: func() any { return new(PutObjectRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).PutObject(ctx, in.(*PutObjectRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[PutObjectOutput]() },
 	},
-	{Name: "PutObjectAcl", Method: "PUT", Path: "/{Bucket}/{Key+}?acl", Input: 567, Output: 566, Errors: []awsapi.ShapeID{474}, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
+	{Name: "PutObjectAcl", Method: "PUT", Path: "/{Bucket}/{Key+}?acl", Input: 569, Output: 568, Errors: []awsapi.ShapeID{475}, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
 		New: func() any { return new(PutObjectAclRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).PutObjectAcl(ctx, in.(*PutObjectAclRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[PutObjectAclOutput]() },
 	},
-	{Name: "PutObjectAnnotation", Method: "POST", Path: "/{Key+}?annotation", Input: 568, Output: 569,
+	{Name: "PutObjectAnnotation", Method: "POST", Path: "/{Key+}?annotation", Input: 570, Output: 571,
 		New: func() any { return new(PutObjectAnnotationRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).PutObjectAnnotation(ctx, in.(*PutObjectAnnotationRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[PutObjectAnnotationResponse]() },
 	},
-	{Name: "PutObjectLegalHold", Method: "PUT", Path: "/{Bucket}/{Key+}?legal-hold", Input: 571, Output: 570, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
+	{Name: "PutObjectLegalHold", Method: "PUT", Path: "/{Bucket}/{Key+}?legal-hold", Input: 573, Output: 572, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
 		New: func() any { return new(PutObjectLegalHoldRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).PutObjectLegalHold(ctx, in.(*PutObjectLegalHoldRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[PutObjectLegalHoldOutput]() },
 	},
-	{Name: "PutObjectLockConfiguration", Method: "PUT", Path: "/{Bucket}?object-lock", Input: 573, Output: 572, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
+	{Name: "PutObjectLockConfiguration", Method: "PUT", Path: "/{Bucket}?object-lock", Input: 575, Output: 574, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
 		New: func() any { return new(PutObjectLockConfigurationRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).PutObjectLockConfiguration(ctx, in.(*PutObjectLockConfigurationRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[PutObjectLockConfigurationOutput]() },
 	},
-	{Name: "PutObjectRetention", Method: "PUT", Path: "/{Bucket}/{Key+}?retention", Input: 577, Output: 576, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
+	{Name: "PutObjectRetention", Method: "PUT", Path: "/{Bucket}/{Key+}?retention", Input: 579, Output: 578, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
 		New: func() any { return new(PutObjectRetentionRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).PutObjectRetention(ctx, in.(*PutObjectRetentionRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[PutObjectRetentionOutput]() },
 	},
-	{Name: "PutObjectTagging", Method: "PUT", Path: "/{Bucket}/{Key+}?tagging", Input: 579, Output: 578, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
+	{Name: "PutObjectTagging", Method: "PUT", Path: "/{Bucket}/{Key+}?tagging", Input: 581, Output: 580, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
 		New: func() any { return new(PutObjectTaggingRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).PutObjectTagging(ctx, in.(*PutObjectTaggingRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[PutObjectTaggingOutput]() },
 	},
-	{Name: "PutPublicAccessBlock", Method: "PUT", Path: "/{Bucket}?publicAccessBlock", Input: 580, Output: awsapi.NoShape, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
+	{Name: "PutPublicAccessBlock", Method: "PUT", Path: "/{Bucket}?publicAccessBlock", Input: 582, Output: awsapi.NoShape, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm", RequestRequired: true},
 		New: func() any { return new(PutPublicAccessBlockRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).PutPublicAccessBlock(ctx, in.(*PutPublicAccessBlockRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[PutPublicAccessBlockOutput]() },
 	},
-	{Name: "RenameObject", Method: "POST", Path: "/{Key+}?renameObject", Input: 596, Output: awsapi.NoShape,
+	{Name: "RenameObject", Method: "POST", Path: "/{Key+}?renameObject", Input: 598, Output: awsapi.NoShape,
 		New: func() any { return new(RenameObjectRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).RenameObject(ctx, in.(*RenameObjectRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[RenameObjectOutput]() },
 	},
-	{Name: "RestoreObject", Method: "POST", Path: "/{Bucket}/{Key+}?restore", Input: 627, Output: 626, Errors: []awsapi.ShapeID{485}, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm"},
+	{Name: "RestoreObject", Method: "POST", Path: "/{Bucket}/{Key+}?restore", Input: 629, Output: 628, Errors: []awsapi.ShapeID{486}, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm"},
 		New: func() any { return new(RestoreObjectRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).RestoreObject(ctx, in.(*RestoreObjectRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[RestoreObjectOutput]() },
 	},
-	{Name: "SelectObjectContent", Method: "POST", Path: "/{Bucket}/{Key+}?select&select-type=2", Input: 653, Output: 652, InputXMLName: "SelectObjectContentRequest", InputXMLNS: "http://s3.amazonaws.com/doc/2006-03-01/",
+	{Name: "SelectObjectContent", Method: "POST", Path: "/{Bucket}/{Key+}?select&select-type=2", Input: 655, Output: 654, InputXMLName: "SelectObjectContentRequest", InputXMLNS: "http://s3.amazonaws.com/doc/2006-03-01/",
 		New: func() any { return new(SelectObjectContentRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).SelectObjectContent(ctx, in.(*SelectObjectContentRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[SelectObjectContentOutput]() },
 	},
-	{Name: "UpdateBucketMetadataAnnotationTableConfiguration", Method: "POST", Path: "/?metadataAnnotationTable", Input: 710, Output: awsapi.NoShape,
+	{Name: "UpdateBucketMetadataAnnotationTableConfiguration", Method: "POST", Path: "/?metadataAnnotationTable", Input: 712, Output: awsapi.NoShape,
 		New: func() any { return new(UpdateBucketMetadataAnnotationTableConfigurationRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).UpdateBucketMetadataAnnotationTableConfiguration(ctx, in.(*UpdateBucketMetadataAnnotationTableConfigurationRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[UpdateBucketMetadataAnnotationTableConfigurationOutput]() },
 	},
-	{Name: "UpdateBucketMetadataInventoryTableConfiguration", Method: "POST", Path: "/?metadataInventoryTable", Input: 711, Output: awsapi.NoShape,
+	{Name: "UpdateBucketMetadataInventoryTableConfiguration", Method: "POST", Path: "/?metadataInventoryTable", Input: 713, Output: awsapi.NoShape,
 		New: func() any { return new(UpdateBucketMetadataInventoryTableConfigurationRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).UpdateBucketMetadataInventoryTableConfiguration(ctx, in.(*UpdateBucketMetadataInventoryTableConfigurationRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[UpdateBucketMetadataInventoryTableConfigurationOutput]() },
 	},
-	{Name: "UpdateBucketMetadataJournalTableConfiguration", Method: "POST", Path: "/?metadataJournalTable", Input: 712, Output: awsapi.NoShape,
+	{Name: "UpdateBucketMetadataJournalTableConfiguration", Method: "POST", Path: "/?metadataJournalTable", Input: 714, Output: awsapi.NoShape,
 		New: func() any { return new(UpdateBucketMetadataJournalTableConfigurationRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).UpdateBucketMetadataJournalTableConfiguration(ctx, in.(*UpdateBucketMetadataJournalTableConfigurationRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[UpdateBucketMetadataJournalTableConfigurationOutput]() },
 	},
-	{Name: "UpdateObjectEncryption", Method: "POST", Path: "/{Key+}?encryption", Input: 713, Output: 714,
+	{Name: "UpdateObjectEncryption", Method: "POST", Path: "/{Key+}?encryption", Input: 715, Output: 716,
 		New: func() any { return new(UpdateObjectEncryptionRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).UpdateObjectEncryption(ctx, in.(*UpdateObjectEncryptionRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[UpdateObjectEncryptionResponse]() },
 	},
-	{Name: "UploadPart", Method: "PUT", Path: "/{Bucket}/{Key+}", Input: 719, Output: 718, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm"},
+	{Name: "UploadPart", Method: "PUT", Path: "/{Bucket}/{Key+}", Input: 721, Output: 720, Checksum: &awsapi.Checksum{RequestAlgorithmMember: "ChecksumAlgorithm"},
 		New: func() any { return new(UploadPartRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).UploadPart(ctx, in.(*UploadPartRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[UploadPartOutput]() },
 	},
-	{Name: "UploadPartCopy", Method: "PUT", Path: "/{Bucket}/{Key+}", Input: 717, Output: 716,
+	{Name: "UploadPartCopy", Method: "PUT", Path: "/{Bucket}/{Key+}", Input: 719, Output: 718,
 		New: func() any { return new(UploadPartCopyRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).UploadPartCopy(ctx, in.(*UploadPartCopyRequest))
 		},
 		Out: func() reflect.Type { return reflect.TypeFor[UploadPartCopyOutput]() },
 	},
-	{Name: "WriteGetObjectResponse", Method: "POST", Path: "/WriteGetObjectResponse", Input: 727, Output: awsapi.NoShape,
+	{Name: "WriteGetObjectResponse", Method: "POST", Path: "/WriteGetObjectResponse", Input: 729, Output: awsapi.NoShape,
 		New: func() any { return new(WriteGetObjectResponseRequest) },
 		Call: func(ctx context.Context, impl, in any) (any, error) {
 			return impl.(API).WriteGetObjectResponse(ctx, in.(*WriteGetObjectResponseRequest))

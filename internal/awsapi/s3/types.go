@@ -62,9 +62,6 @@ type DeleteBucketWebsiteOutput struct{}
 // DeletePublicAccessBlockOutput is empty: the operation answers nothing.
 type DeletePublicAccessBlockOutput struct{}
 
-// ListBucketsInput is empty: the operation takes no input.
-type ListBucketsInput struct{}
-
 // PutBucketAbacOutput is empty: the operation answers nothing.
 type PutBucketAbacOutput struct{}
 
@@ -1816,6 +1813,14 @@ type ListBucketsOutput struct {
 	Prefix            *string
 }
 
+// ListBucketsRequest is the model's shape of that name.
+type ListBucketsRequest struct {
+	BucketRegion      *string
+	ContinuationToken *string
+	MaxBuckets        *int32
+	Prefix            *string
+}
+
 // ListDirectoryBucketsOutput is the model's shape of that name.
 type ListDirectoryBucketsOutput struct {
 	Buckets           []Bucket
@@ -2374,6 +2379,11 @@ type PutBucketLifecycleConfigurationRequest struct {
 	ChecksumAlgorithm                  *string
 	LifecycleConfiguration             *BucketLifecycleConfiguration
 	ExpectedBucketOwner                *string
+	TransitionDefaultMinimumObjectSize *string
+}
+
+// PutBucketLifecycleConfigurationResponse is the model's shape of that name.
+type PutBucketLifecycleConfigurationResponse struct {
 	TransitionDefaultMinimumObjectSize *string
 }
 

@@ -8,12 +8,13 @@ import (
 	"encoding/hex"
 	"hash"
 	"hash/crc32"
-	"hash/crc64"
 	"io"
 	"net/http"
 	"strings"
 
 	"cirro/internal/awsapi"
+
+	"github.com/minio/crc64nvme"
 )
 
 // BadDigest is the answer to a body that is not what its checksum says; InvalidDigest to a checksum that
@@ -25,7 +26,6 @@ var (
 
 var (
 	castagnoli = crc32.MakeTable(crc32.Castagnoli)
-	nvme       = crc64.MakeTable(0x9a6c9329ac4bc9b5)
 )
 
 // checksums are the algorithms by the header or trailer that holds their value in base64.
@@ -34,7 +34,7 @@ var checksums = map[string]func() hash.Hash{
 	"content-md5":              md5.New,
 	"x-amz-checksum-crc32":     func() hash.Hash { return crc32.NewIEEE() },
 	"x-amz-checksum-crc32c":    func() hash.Hash { return crc32.New(castagnoli) },
-	"x-amz-checksum-crc64nvme": func() hash.Hash { return crc64.New(nvme) },
+	"x-amz-checksum-crc64nvme": func() hash.Hash { return crc64nvme.New() },
 	"x-amz-checksum-sha1":      sha1.New,
 	"x-amz-checksum-sha256":    sha256.New,
 }
@@ -63,6 +63,18 @@ func Checksums(body io.Reader, header http.Header) (io.Reader, error) {
 // SHA256 returns a body that compares itself with a hash in hexadecimal, of X-Amz-Content-Sha256.
 func SHA256(body io.Reader, want string) io.Reader {
 	return &checked{body, []check{{"x-amz-content-sha256", want, sha256.New(), hex.EncodeToString}}}
+}
+
+// Checksums implements awsapi.Verified.
+func (c *checked) Checksums() map[string]string {
+	sums := map[string]string{}
+	if v, ok := c.body.(awsapi.Verified); ok {
+		sums = v.Checksums()
+	}
+	for i := range c.checks {
+		sums[c.checks[i].name] = c.checks[i].want
+	}
+	return sums
 }
 
 func invalid(name string) error {

@@ -59,6 +59,16 @@ type chunked struct {
 	open      bool   // a chunk is being read
 	total     int64
 	err       error
+	values    map[string]string // of the trailer
+}
+
+// Checksums implements awsapi.Verified.
+func (c *chunked) Checksums() map[string]string {
+	out := make(map[string]string, len(c.sums)+2)
+	for _, s := range c.sums {
+		out[s.name] = c.values[s.name]
+	}
+	return out
 }
 
 func (c *chunked) Read(p []byte) (int, error) {
@@ -129,7 +139,7 @@ func (c *chunked) checkChunk() error {
 // finish reads the trailer and compares what it says. It returns io.EOF where all is well.
 func (c *chunked) finish() error {
 	var lines strings.Builder
-	values := map[string]string{}
+	c.values = map[string]string{}
 	signature := ""
 	for range 16 {
 		line, err := c.line()
@@ -148,7 +158,7 @@ func (c *chunked) finish() error {
 			signature = value
 			continue
 		}
-		values[name] = value
+		c.values[name] = value
 		lines.WriteString(name + ":" + value + "\n")
 	}
 	if len(c.framing.Trailer) > 0 && c.framing.Chain != nil {
@@ -157,7 +167,7 @@ func (c *chunked) finish() error {
 		}
 	}
 	for _, s := range c.sums {
-		value, ok := values[s.name]
+		value, ok := c.values[s.name]
 		if !ok {
 			return incomplete()
 		}

@@ -39,9 +39,13 @@ func Head(h http.Header, x *wire.Exchange, plan *wire.Plan, v reflect.Value) int
 			h[f.HeaderKey] = []string{headerText(f, value)}
 		case awsapi.Headers:
 			for _, key := range value.MapKeys() {
-				h.Set(f.HeaderKey+key.String(), value.MapIndex(key).String())
+				// As the model spells it: clients take what follows the prefix as it comes.
+				h[f.WireName()+key.String()] = []string{Clean(value.MapIndex(key).String())}
 			}
 		}
+	}
+	if _, part := h["Content-Range"]; part && status == http.StatusOK {
+		return http.StatusPartialContent
 	}
 	return status
 }
@@ -51,7 +55,7 @@ func headerText(f *wire.Field, v reflect.Value) string {
 		return base64.StdEncoding.EncodeToString([]byte(v.String()))
 	}
 	if f.Plan.Kind != awsapi.List {
-		return clean(string(wire.AppendText(nil, f.Plan, f.Time.Or(wire.RFC822), v)))
+		return Clean(string(wire.AppendText(nil, f.Plan, f.Time.Or(wire.RFC822), v)))
 	}
 	parts := make([]string, v.Len())
 	for i := range parts {
@@ -59,13 +63,13 @@ func headerText(f *wire.Field, v reflect.Value) string {
 		if f.Plan.Elem.Kind == awsapi.String && strings.ContainsAny(s, `",`) {
 			s = strconv.Quote(s)
 		}
-		parts[i] = clean(s)
+		parts[i] = Clean(s)
 	}
 	return strings.Join(parts, ", ")
 }
 
-// clean keeps a value from ending its header's line.
-func clean(s string) string {
+// Clean keeps a value from ending its header's line.
+func Clean(s string) string {
 	if strings.ContainsAny(s, "\r\n") {
 		return strings.NewReplacer("\r", " ", "\n", " ").Replace(s)
 	}
@@ -85,16 +89,20 @@ func ErrorHead(h http.Header, service *wire.Service, err *awsapi.Error) {
 			continue
 		}
 		plan := service.Plans.Of(m.Shape, reflect.TypeOf(value))
-		h.Set(m.WireName(), clean(string(wire.AppendText(nil, plan, wire.RFC822, reflect.ValueOf(value)))))
+		h.Set(m.WireName(), Clean(string(wire.AppendText(nil, plan, wire.RFC822, reflect.ValueOf(value)))))
 	}
 }
 
-// Stream copies a streaming blob to the client, flushing as it comes.
+// Stream copies a streaming blob to the client: one that writes itself by that, any other flushing as it comes.
 func Stream(w http.ResponseWriter, status int, body io.Reader) error {
 	if c, ok := body.(io.Closer); ok {
 		defer c.Close()
 	}
 	w.WriteHeader(status)
+	if own, ok := body.(io.WriterTo); ok {
+		_, err := own.WriteTo(w)
+		return err
+	}
 	flush := http.NewResponseController(w).Flush
 	buf := make([]byte, 32<<10)
 	for {

@@ -1,9 +1,11 @@
 package rest
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
 
+	"cirro/internal/awsapi"
 	"cirro/internal/endpoint/wire"
 )
 
@@ -22,7 +24,14 @@ type node struct {
 type route struct {
 	method string
 	query  []parameter // that the path in the model names
+	needs  []need      // what else the operation cannot do without
 	op     *wire.Operation
+}
+
+// need is a parameter of the query string, or a header in canonical form.
+type need struct {
+	name   string
+	header bool
 }
 
 type parameter struct{ name, value string }
@@ -47,7 +56,24 @@ func (r *Router) add(op *wire.Operation) {
 		}
 		n = n.child(segment)
 	}
-	n.routes = append(n.routes, route{op.Method, parameters(query), op})
+	n.routes = append(n.routes, route{op.Method, parameters(query), needs(op), op})
+}
+
+// needs are the members that an operation requires outside path and body: some operations of S3 differ by them
+// alone.
+func needs(op *wire.Operation) (out []need) {
+	if op.Input == awsapi.NoShape {
+		return nil
+	}
+	for _, m := range op.Service.Shape(op.Input).Members {
+		switch {
+		case m.Required && m.Location == awsapi.QueryString:
+			out = append(out, need{m.WireName(), false})
+		case m.Required && m.Location == awsapi.Header:
+			out = append(out, need{http.CanonicalHeaderKey(m.WireName()), true})
+		}
+	}
+	return out
 }
 
 func (n *node) child(segment string) *node {
@@ -104,9 +130,11 @@ type Match struct {
 }
 
 // Match finds the operation for a request. path is escaped as it came; query is the raw query string.
-// Where several paths fit, constants win over labels, and the one that names more query parameters wins.
-func (r *Router) Match(method, path, query string) Match {
-	s := search{method: method, query: query}
+// Where several paths fit, constants win over labels. Of several operations with one path the one wins that
+// names more of the query's parameters, then the one that has all it needs and needs more, then the one that is
+// not deprecated.
+func (r *Router) Match(method, path, query string, header http.Header) Match {
+	s := search{method: method, query: query, header: header}
 	if len(path) > 0 && path[0] == '/' {
 		path = path[1:]
 	}
@@ -117,6 +145,7 @@ func (r *Router) Match(method, path, query string) Match {
 type search struct {
 	Match
 	method, query string
+	header        http.Header
 	labels        [8]string
 }
 
@@ -170,19 +199,33 @@ func (s *search) try(escaped string, on func() bool) bool {
 
 // end chooses among the operations whose path ends at n.
 func (s *search) end(n *node) bool {
-	best := -1
+	var best *route
+	rank := 0
 	for i := range n.routes {
 		s.Path = true
 		r := &n.routes[i]
-		if r.method == s.method && (best < 0 || len(r.query) > len(n.routes[best].query)) && hasAll(s.query, r.query) {
-			best = i
+		if r.method != s.method || !hasAll(s.query, r.query) {
+			continue
+		}
+		if new := s.rank(r); best == nil || new > rank || new == rank && best.op.Deprecated && !r.op.Deprecated {
+			best, rank = r, new
 		}
 	}
-	if best < 0 {
+	if best == nil {
 		return false
 	}
-	s.Operation = n.routes[best].op
+	s.Operation = best.op
 	return true
+}
+
+// rank says how well a request fits a route.
+func (s *search) rank(r *route) int {
+	for _, n := range r.needs {
+		if n.header && len(s.header[n.name]) == 0 || !n.header && !has(s.query, parameter{name: n.name}) {
+			return len(r.query) << 8
+		}
+	}
+	return len(r.query)<<8 + 1 + len(r.needs)
 }
 
 func hasAll(query string, want []parameter) bool {

@@ -2,11 +2,13 @@ package rest
 
 import (
 	"context"
+	"net/http"
 	"reflect"
 	"slices"
 	"testing"
 
 	"cirro/internal/awsapi"
+	"cirro/internal/awsapi/s3"
 	"cirro/internal/endpoint/wire"
 )
 
@@ -53,13 +55,47 @@ func TestRouter(t *testing.T) {
 		{"PATCH", "/functions", "", "", nil},
 		{"GET", "/a%zz", "", "", nil},
 	} {
-		m := r.Match(c.method, c.path, c.query)
+		m := r.Match(c.method, c.path, c.query, nil)
 		got := ""
 		if m.Operation != nil {
 			got = m.Operation.Name
 		}
 		if got != c.want || !slices.Equal(m.Labels, c.labels) {
 			t.Errorf("%s %s?%s is %q %q", c.method, c.path, c.query, got, m.Labels)
+		}
+	}
+}
+
+// Some of S3's operations have one route, and differ by what they cannot do without.
+func TestRouterOfObjects(t *testing.T) {
+	r := NewRouter(wire.NewService(&s3.Service))
+	for _, c := range []struct{ method, path, query, header, want string }{
+		{"PUT", "/b/k", "", "", "PutObject"},
+		{"PUT", "/b/k", "", "X-Amz-Copy-Source", "CopyObject"},
+		{"PUT", "/b/k", "partNumber=1&uploadId=u", "", "UploadPart"},
+		{"PUT", "/b/k", "uploadId=u&partNumber=1", "X-Amz-Copy-Source", "UploadPartCopy"},
+		{"PUT", "/b/k", "tagging", "", "PutObjectTagging"},
+		{"GET", "/b/k", "", "", "GetObject"},
+		{"GET", "/b/k/", "x-id=GetObject", "", "GetObject"},
+		{"GET", "/b/k", "uploadId=u", "", "ListParts"},
+		{"GET", "/b/k", "attributes", "X-Amz-Object-Attributes", "GetObjectAttributes"},
+		{"POST", "/b/k", "uploads", "", "CreateMultipartUpload"},
+		{"POST", "/b/k", "uploadId=u", "", "CompleteMultipartUpload"},
+		{"DELETE", "/b/k", "uploadId=u", "", "AbortMultipartUpload"},
+		{"DELETE", "/b/k", "versionId=v", "", "DeleteObject"},
+		{"POST", "/b", "delete", "", "DeleteObjects"},
+		{"GET", "/b", "", "", "ListObjects"},
+		{"GET", "/b/", "list-type=2&prefix=", "", "ListObjectsV2"},
+		{"GET", "/b", "versions", "", "ListObjectVersions"},
+		{"GET", "/b", "lifecycle", "", "GetBucketLifecycleConfiguration"},
+		{"PUT", "/b", "notification", "", "PutBucketNotificationConfiguration"},
+		{"GET", "/b", "inventory&id=i", "", "GetBucketInventoryConfiguration"},
+		{"GET", "/b", "inventory", "", "ListBucketInventoryConfigurations"},
+		{"GET", "/", "", "", "ListBuckets"},
+	} {
+		m := r.Match(c.method, c.path, c.query, http.Header{c.header: {"x"}})
+		if m.Operation == nil || m.Operation.Name != c.want {
+			t.Errorf("%s %s?%s is %v, not %s", c.method, c.path, c.query, m.Operation, c.want)
 		}
 	}
 }

@@ -20,6 +20,9 @@ import (
 // ContentType is an XML body's.
 const ContentType = "application/xml"
 
+// HostID is what S3 names the host that answered by, in errors and in the header X-Amz-Id-2.
+const HostID = "s9lzHYrFp76ZVxRcpX9+5cjAnEH2ROuNkd2BHfIa6UkFVdtjf5mKR3/eTPFvsiP/XV/VLi31234="
+
 const declaration = `<?xml version="1.0" encoding="UTF-8"?>` + "\n"
 
 // Protocol is restXml.
@@ -71,6 +74,10 @@ func (Protocol) Encode(w http.ResponseWriter, x *wire.Exchange, out any) error {
 	if f := plan.PayloadField(); f != nil {
 		return encodePayload(w, x, status, f, v)
 	}
+	if x.HTTP.Method == http.MethodHead && w.Header()["Content-Length"] != nil {
+		w.WriteHeader(status) // the length is that of another method's reply
+		return nil
+	}
 	if plan.BodyMembers() == 0 {
 		return wire.Send(w, status, "", nil)
 	}
@@ -85,10 +92,28 @@ func (Protocol) Encode(w http.ResponseWriter, x *wire.Exchange, out any) error {
 	b := wire.NewBuffer()
 	defer b.Free()
 	b.B = append(b.B, declaration...)
+	if f := unwrapped(x, plan); f != nil {
+		text, _ := f.Get(v)
+		b.B = markup.Open(b.B, f.WireName(), "", namespace)
+		if text.Kind() == reflect.String {
+			b.B = markup.AppendEscaped(b.B, text.String())
+		}
+		b.B = markup.Close(b.B, f.WireName())
+		return wire.Send(w, status, ContentType, b.B)
+	}
 	b.B = markup.Open(b.B, name, "", namespace)
 	b.B = markup.AppendMembers(b.B, plan, v)
 	b.B = markup.Close(b.B, name)
 	return wire.Send(w, status, ContentType, b.B)
+}
+
+// unwrapped is the only member of the one output that is not in an element of its own.
+// https://smithy.io/2.0/aws/customizations/s3-customizations.html#aws-customizations-s3unwrappedxmloutput-trait
+func unwrapped(x *wire.Exchange, plan *wire.Plan) *wire.Field {
+	if x.Service.ID != "S3" || x.Operation.Name != "GetBucketLocation" {
+		return nil
+	}
+	return plan.Field("LocationConstraint")
 }
 
 func payload(p *wire.Plan, v reflect.Value) []byte {
@@ -156,10 +181,17 @@ func encodeBare(w http.ResponseWriter, x *wire.Exchange, err *awsapi.Error) {
 	if code := codes[err.Type.Code]; code != "" {
 		t := *err.Type
 		t.Code = code
-		err = &awsapi.Error{Type: &t, Message: err.Message, Fields: err.Fields}
+		err = &awsapi.Error{Type: &t, Message: err.Message, Fields: err.Fields, Header: err.Header}
 	}
 	rest.ErrorHead(w.Header(), x.Service, err)
-	if x.HTTP.Method == http.MethodHead {
+	for name, value := range err.Header {
+		w.Header()[name] = []string{rest.Clean(value)}
+	}
+	switch {
+	case err.Type.Status == http.StatusNotModified:
+		_ = wire.Send(w, err.Type.Status, "", nil)
+		return
+	case x.HTTP.Method == http.MethodHead:
 		_ = wire.Send(w, err.Type.Status, ContentType, nil)
 		return
 	}
@@ -169,6 +201,7 @@ func encodeBare(w http.ResponseWriter, x *wire.Exchange, err *awsapi.Error) {
 	b.B = markup.AppendError(b.B, x.Service, err)
 	b.B = appendFurther(b.B, x.Service, err)
 	b.B = markup.Text(b.B, "RequestId", x.ID)
+	b.B = markup.Text(b.B, "HostId", HostID)
 	b.B = append(b.B, "</Error>"...)
 	_ = wire.Send(w, err.Type.Status, ContentType, b.B)
 }
