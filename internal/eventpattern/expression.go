@@ -103,6 +103,11 @@ func (c *compiler) wildcard() (condition, error) {
 	return one, err
 }
 
+// unplaced is why a text is refused, in AWS's words, before the place is added.
+type unplaced string
+
+func (u unplaced) Error() string { return string(u) }
+
 // worded adds the place to an error that has none, unless it is complete as it is.
 func (c *compiler) worded(err error) error {
 	var complete *Error
@@ -324,7 +329,7 @@ func (c *compiler) butOperator() ([]condition, error) {
 func nonEmpty(make func(string) condition) func(string) (condition, error) {
 	return func(s string) (condition, error) {
 		if s == "" {
-			return nil, errors.New("Null prefix/suffix not allowed")
+			return nil, unplaced("Null prefix/suffix not allowed")
 		}
 		return make(s), nil
 	}

@@ -44,13 +44,13 @@ func parseWildcard(s string) (condition, error) {
 		switch {
 		case c == '*':
 			if i+1 < len(s) && s[i+1] == '*' {
-				return nil, fmt.Errorf("Consecutive wildcard characters at pos %d", i+1)
+				return nil, unplaced(fmt.Sprintf("Consecutive wildcard characters at pos %d", i+1))
 			}
 			w = append(w, "")
 			continue
 		case c == '\\':
 			if i+1 == len(s) || s[i+1] != '*' && s[i+1] != '\\' {
-				return nil, fmt.Errorf("Invalid escape character at pos %d", i+1)
+				return nil, unplaced(fmt.Sprintf("Invalid escape character at pos %d", i+1))
 			}
 			i++
 			c = s[i]
