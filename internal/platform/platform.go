@@ -217,6 +217,10 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 	p.onClose(tables.Close)
 	queues := sqs.New(sqs.Deps{Store: st, Caller: front, Log: o.Log})
 	p.onClose(queues.Close)
+	p.endTails = func() {
+		logService.EndTails()
+		queues.EndPolls()
+	}
 	buckets := s3.New(s3.Deps{Store: st, Blobs: blobs, Caller: front, Log: o.Log})
 	p.onClose(buckets.Close)
 	topics := sns.New(sns.Deps{Store: st, Caller: front, Log: o.Log})

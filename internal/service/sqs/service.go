@@ -17,6 +17,9 @@ type Deps struct {
 	Caller awsapi.Caller
 	Clock  func() time.Time
 	Log    *slog.Logger
+	// Strict keeps AWS's pauses: a queue's name is free again a minute after its deletion, and a queue can be
+	// purged once a minute.
+	Strict bool
 }
 
 // Service is Amazon SQS. Start makes it work in the background, Close stops that.
@@ -24,9 +27,14 @@ type Service struct {
 	api.Unimplemented
 	Deps
 
-	ctx  context.Context // of all work in the background
-	stop func()
-	done sync.WaitGroup
+	known       sync.Map // address to *queue, as last read
+	maxInFlight int
+
+	ctx      context.Context // of all work in the background
+	stop     func()
+	done     sync.WaitGroup
+	polls    context.Context // of the receivers that wait
+	endPolls func()
 }
 
 var _ api.API = (*Service)(nil)
@@ -39,8 +47,9 @@ func New(d Deps) *Service {
 	if d.Log == nil {
 		d.Log = slog.Default()
 	}
-	s := &Service{Deps: d}
+	s := &Service{Deps: d, maxInFlight: maxInFlight}
 	s.ctx, s.stop = context.WithCancel(context.Background())
+	s.polls, s.endPolls = context.WithCancel(context.Background())
 	return s
 }
 
@@ -50,8 +59,12 @@ func (s *Service) Start(ctx context.Context) {
 	context.AfterFunc(ctx, s.stop)
 }
 
+// EndPolls answers the receivers that wait for messages, and those to come, with what there is.
+func (s *Service) EndPolls() { s.endPolls() }
+
 // Close stops the work in the background and waits for its end.
 func (s *Service) Close() error {
+	s.endPolls()
 	s.stop()
 	s.done.Wait()
 	return nil
