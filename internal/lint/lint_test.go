@@ -74,6 +74,7 @@ var layers = []struct {
 	{"cirro/internal/sandbox", []string{"cirro/internal/sandbox", "cirro/internal/rawio"}},
 	{"cirro/internal/rawio", nil},
 	{"cirro/internal/identity", []string{"cirro/internal/awsapi", "cirro/internal/store"}},
+	{"cirro/internal/asl", []string{"cirro/internal/asl"}},
 	{"cirro/internal/courier", []string{"cirro/internal/awsapi", "cirro/internal/store"}},
 	{"cirro/internal/eventpattern", nil},
 	{"cirro/internal/target", []string{"cirro/internal/awsapi", "cirro/internal/courier"}},
@@ -81,7 +82,7 @@ var layers = []struct {
 		"cirro/internal/eventpattern"}},
 	{"cirro/internal/service/", []string{"cirro/internal/awsapi", "cirro/internal/store", "cirro/internal/blob",
 		"cirro/internal/identity", "cirro/internal/sandbox", "cirro/internal/courier", "cirro/internal/eventpattern",
-		"cirro/internal/eventsource", "cirro/internal/target"}},
+		"cirro/internal/eventsource", "cirro/internal/target", "cirro/internal/asl"}},
 }
 
 type listed struct {

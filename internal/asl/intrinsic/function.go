@@ -55,28 +55,35 @@ const (
 	maxText  = 10_000
 )
 
+// reason is what is wrong with an argument, as the service words it.
+type reason string
+
+func (r reason) Error() string { return string(r) }
+
+func reasonf(format string, args ...any) error { return reason(fmt.Sprintf(format, args...)) }
+
 func list(v any) ([]any, error) {
 	if l, ok := v.([]any); ok {
 		return l, nil
 	}
-	return nil, errors.New("Expected an array")
+	return nil, reason("Expected an array")
 }
 
 func text(v any) (string, error) {
 	if s, ok := v.(string); ok {
 		return s, nil
 	}
-	return "", errors.New("Expected a string")
+	return "", reason("Expected a string")
 }
 
 // whole is a number of 32 bits; a fraction is rounded.
 func whole(v any) (int64, error) {
 	f, ok := document.Float(v)
 	if !ok {
-		return 0, errors.New("Expected an integer")
+		return 0, reason("Expected an integer")
 	}
 	if f = math.Floor(f + 0.5); f < math.MinInt32 || f > math.MaxInt32 {
-		return 0, errors.New("The integer is out of range")
+		return 0, reason("The integer is out of range")
 	}
 	return int64(f), nil
 }
@@ -104,7 +111,7 @@ func arrayGetItem(args []any) (any, error) {
 		return nil, err
 	}
 	if i < 0 || int(i) >= len(l) {
-		return nil, fmt.Errorf("The index %d is out of bounds", i)
+		return nil, reasonf("The index %d is out of bounds", i)
 	}
 	return l[i], nil
 }
@@ -124,7 +131,7 @@ func arrayPartition(args []any) (any, error) {
 		return nil, err
 	}
 	if size <= 0 {
-		return nil, errors.New("The chunk size must be a positive integer")
+		return nil, reason("The chunk size must be a positive integer")
 	}
 	chunks := []any{}
 	for len(l) > 0 {
@@ -133,7 +140,7 @@ func arrayPartition(args []any) (any, error) {
 		l = l[n:]
 	}
 	if len(chunks) > maxItems {
-		return nil, fmt.Errorf("The array has more than %d items", maxItems)
+		return nil, reasonf("The array has more than %d items", maxItems)
 	}
 	return chunks, nil
 }
@@ -148,10 +155,10 @@ func arrayRange(args []any) (any, error) {
 	}
 	first, last, step := n[0], n[1], n[2]
 	if step == 0 {
-		return nil, errors.New("The increment must not be zero")
+		return nil, reason("The increment must not be zero")
 	}
 	if (last-first)/step+1 > maxItems {
-		return nil, fmt.Errorf("The array has more than %d items", maxItems)
+		return nil, reasonf("The array has more than %d items", maxItems)
 	}
 	l := []any{}
 	for v := first; step > 0 && v <= last || step < 0 && v >= last; v += step {
@@ -187,7 +194,7 @@ func base64Decode(args []any) (any, error) {
 	}
 	b, err := base64.StdEncoding.DecodeString(s)
 	if err != nil {
-		return nil, errors.New("The string is not Base64")
+		return nil, reason("The string is not Base64")
 	}
 	return strings.ToValidUTF8(string(b), "\uFFFD"), nil
 }
@@ -195,7 +202,7 @@ func base64Decode(args []any) (any, error) {
 func bounded(v any) (string, error) {
 	s, err := text(v)
 	if err == nil && len(s) > maxText {
-		err = fmt.Errorf("The string has more than %d characters", maxText)
+		err = reasonf("The string has more than %d characters", maxText)
 	}
 	return s, err
 }
@@ -209,7 +216,7 @@ func format(args []any) (any, error) {
 	case string:
 		template = t
 	default:
-		return nil, errors.New("The template must be a string")
+		return nil, reason("The template must be a string")
 	}
 	var b strings.Builder
 	next := 1
@@ -233,7 +240,7 @@ func format(args []any) (any, error) {
 			b.WriteString(s)
 			next++
 		case c == '{' || c == '}':
-			return nil, fmt.Errorf("A brace that is not escaped has no partner")
+			return nil, reasonf("A brace that is not escaped has no partner")
 		default:
 			b.WriteByte(c)
 		}
@@ -254,7 +261,7 @@ func shown(v any) (string, error) {
 	case literal:
 		return v.value, nil
 	case []any, *document.Object:
-		return "", errors.New("Arguments must be strings, numbers, booleans or null")
+		return "", reason("Arguments must be strings, numbers, booleans or null")
 	}
 	return string(document.Encode(v)), nil
 }
@@ -267,14 +274,14 @@ func hashOf(args []any) (any, error) {
 	algorithms := map[string]func() hash.Hash{"MD5": md5.New, "SHA-1": sha1.New, "SHA-256": sha256.New, "SHA-384": sha512.New384, "SHA-512": sha512.New}
 	algorithm, ok := algorithms[name]
 	if !ok {
-		return nil, fmt.Errorf("The algorithm %q is not supported", name)
+		return nil, reasonf("The algorithm %q is not supported", name)
 	}
 	data, ok := args[0].(string)
 	if !ok {
 		data = string(document.Encode(args[0]))
 	}
 	if len(data) > maxText {
-		return nil, fmt.Errorf("The data has more than %d characters", maxText)
+		return nil, reasonf("The data has more than %d characters", maxText)
 	}
 	h := algorithm()
 	h.Write([]byte(data))
@@ -285,10 +292,10 @@ func jsonMerge(args []any) (any, error) {
 	a, ok := args[0].(*document.Object)
 	b, also := args[1].(*document.Object)
 	if !ok || !also {
-		return nil, errors.New("Expected two objects")
+		return nil, reason("Expected two objects")
 	}
 	if deep, ok := args[2].(bool); !ok || deep {
-		return nil, errors.New("Only the shallow merging mode is supported: the third argument must be false")
+		return nil, reason("Only the shallow merging mode is supported: the third argument must be false")
 	}
 	merged := a.Clone()
 	for name, v := range b.All() {
@@ -320,7 +327,7 @@ func mathRandom(args []any) (any, error) {
 		return nil, err
 	}
 	if end <= first {
-		return nil, errors.New("The end must be greater than the start")
+		return nil, reason("The end must be greater than the start")
 	}
 	if len(args) == 2 {
 		return first + rand.Int64N(end-first), nil
@@ -359,7 +366,7 @@ func stringToJSON(args []any) (any, error) {
 	}
 	v, err := document.Decode([]byte(s))
 	if err != nil {
-		return nil, errors.New("The string is not valid JSON")
+		return nil, reason("The string is not valid JSON")
 	}
 	return v, nil
 }

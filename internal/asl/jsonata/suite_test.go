@@ -111,8 +111,8 @@ func (c *suiteCase) run(t *testing.T, root, file string) string {
 		return "no error, but " + string(document.Encode(v))
 	case failed:
 		return ""
-	case c.UndefinedResult || string(c.Result) == "null" && len(data) == 0:
-		if err == ErrUndefined {
+	case c.UndefinedResult || string(c.Result) == "null" && string(data) == "null":
+		if err == ErrUndefined || !c.UndefinedResult && v == nil {
 			return ""
 		}
 		return "not undefined"

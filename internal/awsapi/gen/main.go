@@ -35,6 +35,7 @@ var services = []source{
 	{Package: "scheduler", Model: "scheduler/2021-06-30", Name: "scheduler"},
 	{Package: "sns", Model: "sns/2010-03-31", Name: "sns"},
 	{Package: "sqs", Model: "sqs/2012-11-05", Name: "sqs"},
+	{Package: "states", Model: "states/2016-11-23", Name: "states"},
 	{Package: "sts", Model: "sts/2011-06-15", Name: "sts"},
 }
 

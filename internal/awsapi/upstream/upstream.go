@@ -31,6 +31,7 @@ var Newer = map[string]string{
 	"scheduler":               "github.com/aws/aws-sdk-go-v2/service/scheduler@v1.18.2",
 	"sns":                     "github.com/aws/aws-sdk-go-v2/service/sns@v1.47.10",
 	"sqs":                     "github.com/aws/aws-sdk-go-v2/service/sqs@v1.52.11",
+	"states":                  "github.com/aws/aws-sdk-go-v2/service/sfn@v1.41.2",
 	"sts":                     "github.com/aws/aws-sdk-go-v2/service/sts@v1.51.9",
 }
 

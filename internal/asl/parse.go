@@ -1,0 +1,633 @@
+package asl
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"cirro/internal/asl/document"
+	"cirro/internal/asl/intrinsic"
+)
+
+// Parse reads a definition. There is a machine only where no diagnostic is an error.
+func Parse(definition []byte) (*Machine, []Diagnostic) {
+	if len(definition) > maxDefinition {
+		return nil, []Diagnostic{{severityError, schemaFailed, fmt.Sprintf("Definition must be at most %d bytes", maxDefinition), ""}}
+	}
+	if strings.TrimSpace(string(definition)) == "" {
+		return nil, []Diagnostic{{severityError, schemaFailed, "Definition must be a valid JSON object", ""}}
+	}
+	v, err := document.Decode(definition)
+	if err != nil {
+		return nil, []Diagnostic{notJSON(definition, err)}
+	}
+	if _, ok := v.(*document.Object); !ok {
+		return nil, []Diagnostic{{severityError, schemaFailed, "Definition must be a valid JSON object", ""}}
+	}
+	r := &reader{names: map[string]bool{}}
+	m := r.machine(v, "", JSONPath, 0)
+	if len(r.diagnostics) > 0 {
+		return nil, r.diagnostics
+	}
+	return m, nil
+}
+
+// notJSON says where a definition ceases to be JSON.
+func notJSON(definition []byte, err error) Diagnostic {
+	line, column := 1, 1
+	if syntax, ok := errors.AsType[*json.SyntaxError](json.Unmarshal(definition, new(any))); ok {
+		before := definition[:min(int(syntax.Offset), len(definition))]
+		line += strings.Count(string(before), "\n")
+		column = len(before) - strings.LastIndexByte(string(before), '\n')
+		err = syntax
+	}
+	at := fmt.Sprintf("[Source: (String)%q; line: %d, column: %d]", string(definition[:min(len(definition), 500)]), line, column)
+	return Diagnostic{severityError, invalidJSON, fmt.Sprintf("%v\n at %s", err, at), at}
+}
+
+// machine reads a machine, or a part of one.
+func (r *reader) machine(v any, at string, language QueryLanguage, depth int) *Machine {
+	if depth > maxNesting {
+		r.schema(at, "States nest too deep")
+		return nil
+	}
+	f := r.fields(v, at, language)
+	m := &Machine{Comment: f.text("Comment"), Language: language}
+	if depth == 0 {
+		m.Version = f.text("Version")
+		if m.Version != "" && m.Version != "1.0" {
+			r.schema(at+"/Version", "Value is not one of the supported values: [1.0]")
+		}
+		m.TimeoutSeconds = f.integer("TimeoutSeconds", 0, 1, DefaultTimeout)
+		if l := f.choice("QueryLanguage", string(JSONPath), string(JSONata)); l != "" {
+			m.Language = QueryLanguage(l)
+		}
+	}
+	complete := f.require("States", "StartAt")
+	m.StartAt = f.text("StartAt")
+	states, _ := f.take("States")
+	if depth > 0 {
+		f.take("ProcessorConfig")
+	}
+	f.done()
+	if !complete {
+		return m
+	}
+	m.States = map[string]*State{}
+	object, ok := states.(*document.Object)
+	if !ok || object.Len() == 0 {
+		r.schema(at+"/States", "Expected a non-empty value of type Object")
+		return m
+	}
+	for name, v := range object.All() {
+		below := at + "/States/" + name
+		if name == "" || utf8.RuneCountInString(name) > maxStateName {
+			r.schema(below, "The name of a state has 1 to %d characters", maxStateName)
+		}
+		if r.names[name] {
+			r.report(duplicateState, below, "Duplicate State name: %s", name)
+		}
+		r.names[name] = true
+		m.States[name] = r.state(name, v, below, m.Language, depth)
+	}
+	r.transitions(m, object, at)
+	return m
+}
+
+// transitions checks that states lead to states, that all can be reached, and that the machine ends.
+func (r *reader) transitions(m *Machine, states *document.Object, at string) {
+	if m.States[m.StartAt] == nil {
+		r.report(missingTarget, at+"/StartAt", "Missing 'Next' target: %s", m.StartAt)
+	}
+	reached, ends := map[string]bool{m.StartAt: true}, false
+	for name := range states.All() {
+		s := m.States[name]
+		below := at + "/States/" + name
+		ends = ends || s.End || s.Type == Succeed || s.Type == Fail
+		for _, t := range s.targets() {
+			reached[t.name] = true
+			if t.name != "" && m.States[t.name] == nil {
+				r.report(missingTarget, below+t.at, "Missing 'Next' target: %s", t.name)
+			}
+		}
+	}
+	for name := range states.All() {
+		if !reached[name] {
+			r.report(missingTarget, at+"/States/"+name, "State \"%s\" is not reachable.", name)
+		}
+	}
+	if !ends {
+		r.report(missingEnd, at+"/States", "A state machine needs a state that ends it")
+	}
+}
+
+// target is a state that follows another, and where that is said.
+type target struct{ name, at string }
+
+func (s *State) targets() (targets []target) {
+	if s.Next != "" {
+		targets = append(targets, target{s.Next, "/Next"})
+	}
+	if s.Fallback != "" {
+		targets = append(targets, target{s.Fallback, "/Default"})
+	}
+	for i, rule := range s.rules {
+		targets = append(targets, target{rule.next, fmt.Sprintf("/Choices[%d]/Next", i)})
+	}
+	for i, c := range s.Catchers {
+		targets = append(targets, target{c.Next, fmt.Sprintf("/Catch[%d]/Next", i)})
+	}
+	return targets
+}
+
+// state reads a state.
+func (r *reader) state(name string, v any, at string, language QueryLanguage, depth int) *State {
+	f := r.fields(v, at, language)
+	s := &State{Name: name, Language: language}
+	if l := f.choice("QueryLanguage", string(JSONPath), string(JSONata)); l != "" {
+		if language == JSONata && l == string(JSONPath) {
+			r.schema(at, "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine")
+		}
+		s.Language = QueryLanguage(l)
+		f.language = s.Language
+	}
+	if !f.require("Type") {
+		return s
+	}
+	s.Type = f.choice("Type", Pass, Task, Choice, Wait, Succeed, Fail, Parallel, Map)
+	s.Comment = f.text("Comment")
+	read, ok := map[string]func(*State, *fields, int){Pass: readPass, Task: readTask, Choice: readChoice, Wait: readWait,
+		Succeed: readSucceed, Fail: readFail, Parallel: readParallel, Map: readMap}[s.Type]
+	if !ok {
+		return s
+	}
+	if s.Type != Fail {
+		s.InputPath, s.OutputPath = f.filter("InputPath"), f.filter("OutputPath")
+		s.output = f.queries("Output")
+		s.assign = f.assign()
+	}
+	read(s, f, depth)
+	f.done()
+	return s
+}
+
+// variableName is how a variable is called.
+// https://docs.aws.amazon.com/step-functions/latest/dg/workflow-variables.html
+var variableName = regexp.MustCompile(`^[\p{L}_][\p{L}\p{N}_]{0,79}$`)
+
+// assign reads the field Assign, of both languages.
+func (f *fields) assign() expression {
+	v, ok := f.object.Get("Assign")
+	if !ok {
+		return nil
+	}
+	e := f.either("Assign")
+	object, ok := v.(*document.Object)
+	if !ok {
+		f.schema(f.at+"/Assign", "Expected value of type Object")
+		return nil
+	}
+	for name := range object.All() {
+		plain := strings.TrimSuffix(name, ".$")
+		if plain == "states" || !variableName.MatchString(plain) {
+			f.schema(f.at+"/Assign/"+name, "'%s' is not a valid variable name", plain)
+		}
+	}
+	return e
+}
+
+// follow reads what comes after a state.
+func (f *fields) follow(s *State) {
+	s.Next, s.End = f.text("Next"), f.flag("End")
+	switch {
+	case s.Next != "" && s.End:
+		f.schema(f.at, "Only one of these fields is allowed: [Next, End]")
+	case s.Next == "" && !s.End:
+		f.schema(f.at, "One of these fields is required: [Next, End]")
+	}
+}
+
+// shape reads how input and result of a state are changed.
+func (f *fields) shape(s *State) {
+	s.ResultPath, s.DiscardResult = f.reference("ResultPath")
+}
+
+func readPass(s *State, f *fields, _ int) {
+	f.follow(s)
+	f.shape(s)
+	s.parameters = f.template("Parameters")
+	f.only(JSONPath, "Result")
+	if v, ok := f.take("Result"); ok && s.Language == JSONPath {
+		s.result = literal{v}
+	}
+}
+
+func readSucceed(*State, *fields, int) {}
+
+func readWait(s *State, f *fields, _ int) {
+	f.follow(s)
+	s.seconds = f.quantity("Seconds", 0, longestWait)
+	if v, ok := f.object.Get("TimestampPath"); ok && s.Language == JSONPath {
+		f.take("TimestampPath")
+		if p := f.path(v, "TimestampPath"); p != nil {
+			s.timestamp = path{p}
+		}
+	} else if v, ok := f.object.Get("Timestamp"); ok {
+		f.take("Timestamp")
+		s.timestamp = literal{v}
+		if text, isText := v.(string); isText && s.Language == JSONata {
+			if q := f.query(text, f.at+"/Timestamp"); q != nil {
+				s.timestamp = q
+			}
+		}
+		if l, ok := s.timestamp.(literal); ok && l.value != nil {
+			text, _ := l.value.(string)
+			if _, ok := Timestamp(text); !ok {
+				f.schema(f.at+"/Timestamp", "Value is not a valid timestamp")
+			}
+		}
+	}
+	n := 0
+	for _, name := range []string{"Seconds", "SecondsPath", "Timestamp", "TimestampPath"} {
+		if f.has(name) {
+			n++
+		}
+	}
+	if n != 1 {
+		f.schema(f.at, "Exactly one of these fields is required: [Seconds, SecondsPath, Timestamp, TimestampPath]")
+	}
+}
+
+func readFail(s *State, f *fields, _ int) {
+	s.errorName, s.errorCause = f.words("Error"), f.words("Cause")
+}
+
+// words reads a text of a Fail state: as it is, by a path or a call, or by a query.
+func (f *fields) words(name string) expression {
+	f.only(JSONPath, name+"Path")
+	if v, ok := f.object.Get(name + "Path"); ok && f.language == JSONPath {
+		f.take(name + "Path")
+		if f.has(name) {
+			f.take(name)
+			f.schema(f.at, "Only one of these fields is allowed: [%s, %sPath]", name, name)
+		}
+		return f.dynamic(v, name+"Path", f.at+"/"+name+"Path")
+	}
+	if !f.has(name) {
+		return nil
+	}
+	text := f.text(name)
+	if f.language == JSONata {
+		if q := f.query(text, f.at+"/"+name); q != nil {
+			return q
+		}
+	}
+	return literal{text}
+}
+
+func readTask(s *State, f *fields, _ int) {
+	f.follow(s)
+	f.shape(s)
+	f.require("Resource")
+	s.Resource = f.text("Resource")
+	if s.Resource != "" && !strings.HasPrefix(s.Resource, "arn:") {
+		f.schema(f.at+"/Resource", "Value is not a valid resource ARN")
+	}
+	s.parameters, s.resultSelector, s.arguments = f.template("Parameters"), f.template("ResultSelector"), f.queries("Arguments")
+	s.credentials = f.either("Credentials")
+	s.timeout, s.heartbeat = f.quantity("TimeoutSeconds", 1, DefaultTimeout), f.quantity("HeartbeatSeconds", 1, DefaultTimeout)
+	if t, ok := s.timeout.(literal); ok {
+		if h, ok := s.heartbeat.(literal); ok && h.value.(int64) >= t.value.(int64) {
+			f.schema(f.at, "'HeartbeatSeconds' must be smaller than 'TimeoutSeconds'")
+		}
+	}
+	f.failures(s)
+}
+
+// failures reads Retry and Catch.
+func (f *fields) failures(s *State) {
+	for i, v := range f.objects("Retry") {
+		s.Retriers = append(s.Retriers, f.retrier(v, fmt.Sprintf("%s/Retry[%d]", f.at, i)))
+	}
+	for i, v := range f.objects("Catch") {
+		s.Catchers = append(s.Catchers, f.catcher(v, fmt.Sprintf("%s/Catch[%d]", f.at, i)))
+	}
+	f.wildcards("Retry", len(s.Retriers), func(i int) []string { return s.Retriers[i].ErrorEquals })
+	f.wildcards("Catch", len(s.Catchers), func(i int) []string { return s.Catchers[i].ErrorEquals })
+}
+
+// wildcards checks that States.ALL stands alone, and last.
+func (f *fields) wildcards(field string, n int, names func(int) []string) {
+	for i := range n {
+		if slices.Contains(names(i), All) && (len(names(i)) > 1 || i < n-1) {
+			f.schema(fmt.Sprintf("%s/%s[%d]/ErrorEquals", f.at, field, i), "'States.ALL' must appear alone and in the last %s", field)
+		}
+	}
+}
+
+func (f *fields) objects(name string) []any {
+	v, ok := f.take(name)
+	if !ok {
+		return nil
+	}
+	list, ok := v.([]any)
+	if !ok {
+		f.schema(f.at+"/"+name, "Expected value of type Array")
+	}
+	return list
+}
+
+func (f *fields) retrier(v any, at string) Retrier {
+	in := f.fields(v, at, f.language)
+	in.require("ErrorEquals")
+	in.text("Comment")
+	r := Retrier{
+		ErrorEquals:     in.texts("ErrorEquals"),
+		IntervalSeconds: float64(in.integer("IntervalSeconds", 1, 1, longestWait)),
+		MaxAttempts:     in.integer("MaxAttempts", 3, 0, longestWait),
+		BackoffRate:     in.number("BackoffRate", 2, 1, 1e9),
+		MaxDelaySeconds: float64(in.integer("MaxDelaySeconds", 0, 1, 31_622_400)),
+		FullJitter:      in.choice("JitterStrategy", "FULL", "NONE") == "FULL",
+	}
+	in.done()
+	return r
+}
+
+func (f *fields) catcher(v any, at string) Catcher {
+	in := f.fields(v, at, f.language)
+	in.require("ErrorEquals", "Next")
+	in.text("Comment")
+	c := Catcher{ErrorEquals: in.texts("ErrorEquals"), Next: in.text("Next"), assign: in.assign(), output: in.queries("Output")}
+	c.ResultPath, c.DiscardResult = in.reference("ResultPath")
+	in.done()
+	return c
+}
+
+func readParallel(s *State, f *fields, depth int) {
+	f.follow(s)
+	f.shape(s)
+	s.parameters, s.resultSelector, s.arguments = f.template("Parameters"), f.template("ResultSelector"), f.queries("Arguments")
+	f.failures(s)
+	f.require("Branches")
+	for i, v := range f.objects("Branches") {
+		s.Branches = append(s.Branches, f.machine(v, fmt.Sprintf("%s/Branches[%d]", f.at, i), s.Language, depth+1))
+	}
+	if f.has("Branches") && len(s.Branches) == 0 {
+		f.schema(f.at+"/Branches", "A Parallel state needs a branch")
+	}
+}
+
+func readChoice(s *State, f *fields, _ int) {
+	f.require("Choices")
+	s.Fallback = f.text("Default")
+	choices := f.objects("Choices")
+	if f.has("Choices") && len(choices) == 0 {
+		f.schema(f.at+"/Choices", "A Choice state needs a rule")
+	}
+	for i, v := range choices {
+		at := fmt.Sprintf("%s/Choices[%d]", f.at, i)
+		in := f.fields(v, at, s.Language)
+		in.require("Next")
+		in.text("Comment")
+		r := rule{next: in.text("Next"), assign: in.assign(), output: in.queries("Output")}
+		if s.Language == JSONata {
+			in.require("Condition")
+			r.query = in.queries("Condition")
+		} else {
+			in.only(JSONata, "Condition")
+			r.condition = in.condition(0)
+		}
+		in.done()
+		s.rules = append(s.rules, r)
+	}
+}
+
+// condition reads a condition of JSONPath.
+func (f *fields) condition(depth int) condition {
+	if depth > maxNesting {
+		f.schema(f.at, "Conditions nest too deep")
+		return and{}
+	}
+	for _, name := range []string{"And", "Or"} {
+		if !f.has(name) {
+			continue
+		}
+		var all []condition
+		for i, v := range f.objects(name) {
+			in := f.fields(v, fmt.Sprintf("%s/%s[%d]", f.at, name, i), f.language)
+			all = append(all, in.condition(depth+1))
+			in.done()
+		}
+		if len(all) == 0 {
+			f.schema(f.at+"/"+name, "Expected a non-empty value of type Array")
+		}
+		if name == "And" {
+			return and(all)
+		}
+		return or(all)
+	}
+	if v, ok := f.take("Not"); ok {
+		in := f.fields(v, f.at+"/Not", f.language)
+		c := in.condition(depth + 1)
+		in.done()
+		return not{c}
+	}
+	return f.test()
+}
+
+// test reads a comparison.
+func (f *fields) test() condition {
+	t := &test{}
+	if v, ok := f.take("Variable"); ok {
+		t.variable = f.path(v, "Variable")
+	} else {
+		f.schema(f.at, "These fields are required: [Variable]")
+	}
+	found := 0
+	for name, v := range f.object.All() {
+		plain, byPath := strings.CutSuffix(name, "Path")
+		if kind, ok := kinds[name]; ok {
+			f.take(name)
+			found++
+			want, ok := v.(bool)
+			if !ok {
+				f.schema(f.at+"/"+name, "Expected value of type Boolean")
+			}
+			t.operator, t.value = name, want
+			t.compare = func(a, b any) bool { return kind(a) == b }
+			continue
+		}
+		compare, ok := comparisons[name]
+		if name == "StringMatches" {
+			compare, ok = matches, true
+		} else if !ok && byPath {
+			if compare, ok = comparisons[plain]; ok {
+				t.path = f.path(v, name)
+			}
+		}
+		if !ok {
+			continue
+		}
+		f.take(name)
+		found++
+		t.operator, t.value, t.compare = name, v, compare
+		if t.path == nil && !fits(name, v) {
+			f.schema(f.at+"/"+name, "The value for the field '%s' has the wrong type", name)
+		}
+	}
+	if found != 1 {
+		f.schema(f.at, "Exactly one comparison operator is required")
+	}
+	return t
+}
+
+// fits reports whether a value is one that an operator compares with.
+func fits(operator string, v any) bool {
+	switch {
+	case strings.HasPrefix(operator, "Boolean"):
+		_, ok := v.(bool)
+		return ok
+	case strings.HasPrefix(operator, "Numeric"):
+		_, ok := document.Float(v)
+		return ok
+	}
+	s, ok := v.(string)
+	if ok && strings.HasPrefix(operator, "Timestamp") {
+		_, ok = Timestamp(s)
+	}
+	return ok
+}
+
+func readMap(s *State, f *fields, depth int) {
+	f.follow(s)
+	f.shape(s)
+	s.MapState = &MapState{}
+	s.resultSelector = f.template("ResultSelector")
+	f.failures(s)
+	processor := "ItemProcessor"
+	if !f.has(processor) && f.has("Iterator") {
+		processor = "Iterator" // the older name
+	}
+	f.require(processor)
+	s.itemSelector = f.either("ItemSelector")
+	if parameters := f.template("Parameters"); parameters != nil && s.itemSelector == nil {
+		s.itemSelector = parameters // the older name
+	}
+	f.only(JSONPath, "ItemsPath")
+	if v, ok := f.object.Get("ItemsPath"); ok && s.Language == JSONPath {
+		f.take("ItemsPath")
+		s.itemsPath = &filter{field: "ItemsPath"}
+		if text, _ := v.(string); intrinsic.Is(text) {
+			s.itemsPath.call = f.dynamic(v, "ItemsPath", f.at+"/ItemsPath")
+		} else if s.itemsPath.Path = f.path(v, "ItemsPath"); s.itemsPath.Path == nil {
+			s.itemsPath = nil
+		}
+	}
+	s.items = f.queries("Items")
+	s.maxConcurrency = f.quantity("MaxConcurrency", 0, 1<<31-1)
+	if v, ok := f.take(processor); ok {
+		s.processor(v, f, depth, processor)
+	}
+	s.distributed(f)
+}
+
+// processor reads what a Map does with each item, and how.
+func (s *State) processor(v any, f *fields, depth int, field string) {
+	at := f.at + "/" + field
+	if object, ok := v.(*document.Object); ok {
+		if config, ok := object.Get("ProcessorConfig"); ok {
+			in := f.fields(config, at+"/ProcessorConfig", f.language)
+			s.Distributed = in.choice("Mode", "INLINE", "DISTRIBUTED") == "DISTRIBUTED"
+			s.ExecutionType = in.choice("ExecutionType", "STANDARD", "EXPRESS")
+			if s.Distributed {
+				in.require("ExecutionType")
+			}
+			in.done()
+		}
+	}
+	s.Processor = f.machine(v, at, s.Language, depth+1)
+}
+
+// distributed reads what only a distributed Map has.
+func (s *State) distributed(f *fields) {
+	s.Label = f.text("Label")
+	if utf8.RuneCountInString(s.Label) > 40 {
+		f.schema(f.at+"/Label", "The label has at most 40 characters")
+	}
+	s.toleratedCount = f.quantity("ToleratedFailureCount", 0, 1<<31-1)
+	s.toleratedPercent = f.quantity("ToleratedFailurePercentage", 0, 100)
+	if v, ok := f.take("ItemReader"); ok {
+		s.Reader = f.itemReader(v)
+	}
+	if v, ok := f.take("ItemBatcher"); ok {
+		s.Batcher = f.itemBatcher(v)
+	}
+	if v, ok := f.take("ResultWriter"); ok {
+		s.Writer = f.resultWriter(v)
+	}
+	if s.Distributed {
+		return
+	}
+	for _, name := range []string{"Label", "ItemReader", "ItemBatcher", "ResultWriter", "ToleratedFailureCount", "ToleratedFailureCountPath",
+		"ToleratedFailurePercentage", "ToleratedFailurePercentagePath"} {
+		if f.has(name) {
+			f.schema(f.at+"/"+name, "The field '%s' is supported only when the mode of the processor is 'DISTRIBUTED'", name)
+		}
+	}
+}
+
+func (f *fields) itemReader(v any) *ItemReader {
+	in := f.fields(v, f.at+"/ItemReader", f.language)
+	in.require("Resource")
+	reader := &ItemReader{Resource: in.text("Resource")}
+	if reader.parameters = in.template("Parameters"); f.language == JSONata {
+		reader.parameters = in.queries("Arguments")
+	}
+	if config, ok := in.take("ReaderConfig"); ok {
+		c := f.fields(config, f.at+"/ItemReader/ReaderConfig", f.language)
+		reader.Config = ReaderConfig{
+			InputType:         c.choice("InputType", "CSV", "JSON", "JSONL", "MANIFEST", "PARQUET"),
+			Transformation:    c.choice("Transformation", "NONE", "LOAD_AND_FLATTEN"),
+			ManifestType:      c.choice("ManifestType", "ATHENA_DATA", "S3_INVENTORY"),
+			CSVDelimiter:      c.choice("CSVDelimiter", "COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB"),
+			CSVHeaderLocation: c.choice("CSVHeaderLocation", "FIRST_ROW", "GIVEN"),
+			CSVHeaders:        c.texts("CSVHeaders"),
+			ItemsPointer:      c.text("ItemsPointer"),
+			maxItems:          c.quantity("MaxItems", 1, 100_000_000),
+		}
+		c.done()
+	}
+	in.done()
+	return reader
+}
+
+func (f *fields) itemBatcher(v any) *ItemBatcher {
+	in := f.fields(v, f.at+"/ItemBatcher", f.language)
+	b := &ItemBatcher{input: in.either("BatchInput"), maxItems: in.quantity("MaxItemsPerBatch", 1, 100_000_000),
+		maxBytes: in.quantity("MaxInputBytesPerBatch", 1, document.MaxSize)}
+	b.HasMaxBytes = b.maxBytes != nil
+	if b.maxItems == nil && b.maxBytes == nil {
+		f.schema(in.at, "One of these fields is required: [MaxItemsPerBatch, MaxInputBytesPerBatch]")
+	}
+	in.done()
+	return b
+}
+
+func (f *fields) resultWriter(v any) *ResultWriter {
+	in := f.fields(v, f.at+"/ResultWriter", f.language)
+	w := &ResultWriter{Resource: in.text("Resource")}
+	if w.parameters = in.template("Parameters"); f.language == JSONata {
+		w.parameters = in.queries("Arguments")
+	}
+	if config, ok := in.take("WriterConfig"); ok {
+		c := f.fields(config, in.at+"/WriterConfig", f.language)
+		w.Transformation, w.OutputType = c.choice("Transformation", "NONE", "COMPACT", "FLATTEN"), c.choice("OutputType", "JSON", "JSONL")
+		c.done()
+	}
+	in.done()
+	return w
+}

@@ -1,0 +1,161 @@
+package asl
+
+import (
+	"time"
+
+	"cirro/internal/asl/document"
+)
+
+// DefaultTimeout is how long a task may take where nothing else is said, in seconds.
+// https://docs.aws.amazon.com/step-functions/latest/dg/state-task.html#task-state-fields
+const DefaultTimeout = 99_999_999
+
+// Timeouts are how long a task may take, and how long it may be silent; 0 where there is no bound.
+func (s *State) Timeouts(sc *Scope) (timeout, heartbeat time.Duration, failure *Failure) {
+	if timeout, failure = s.duration(sc, s.timeout, "TimeoutSeconds"); failure != nil {
+		return 0, 0, failure
+	}
+	heartbeat, failure = s.duration(sc, s.heartbeat, "HeartbeatSeconds")
+	return timeout, heartbeat, failure
+}
+
+func (s *State) duration(sc *Scope, e expression, field string) (time.Duration, *Failure) {
+	if e == nil {
+		return 0, nil
+	}
+	n, failure := s.whole(sc, e, field, 1, DefaultTimeout)
+	return time.Duration(n) * time.Second, failure
+}
+
+// whole evaluates a field that wants a whole number.
+func (s *State) whole(sc *Scope, e expression, field string, least, most int64) (int64, *Failure) {
+	v := s.view(sc, sc.Input)
+	value, failure := e.eval(v, field)
+	if failure != nil {
+		return 0, failure
+	}
+	n, ok := document.Whole(value)
+	if !ok {
+		return 0, v.mistyped(field, "number", value)
+	}
+	if n < least || n > most {
+		name := Runtime
+		if s.Language == JSONata {
+			name = QueryEvaluationError
+		}
+		return 0, v.failure(name, "The value %d for the field '%s' must be between %d and %d", n, field, least, most)
+	}
+	return n, nil
+}
+
+// Credentials are the role that a task assumes, or nil.
+func (s *State) Credentials(sc *Scope) (any, *Failure) {
+	if s.credentials == nil {
+		return nil, nil
+	}
+	return s.credentials.eval(s.view(sc, sc.Input), "Credentials")
+}
+
+// longestWait bounds a Wait state.
+const longestWait = 99_999_999
+
+// Until is when a Wait state ends that was entered at now.
+func (s *State) Until(sc *Scope, now time.Time) (time.Time, *Failure) {
+	effective := sc.Input
+	if s.Language == JSONPath {
+		var failure *Failure
+		if effective, failure = s.InputPath.filtered(s.view(sc, sc.Input)); failure != nil {
+			return time.Time{}, failure
+		}
+	}
+	inner := *sc
+	inner.Input = effective
+	if s.seconds != nil {
+		n, failure := s.whole(&inner, s.seconds, "Seconds", 0, longestWait)
+		return now.Add(time.Duration(n) * time.Second), failure
+	}
+	v := s.view(&inner, effective)
+	value, failure := s.timestamp.eval(v, "Timestamp")
+	if failure != nil {
+		return time.Time{}, failure
+	}
+	text, ok := value.(string)
+	if !ok {
+		return time.Time{}, v.mistyped("Timestamp", "string", value)
+	}
+	at, ok := Timestamp(text)
+	if !ok {
+		name := Runtime
+		if s.Language == JSONata {
+			name = QueryEvaluationError
+		}
+		return time.Time{}, v.failure(name, "The value '%s' for the field 'Timestamp' is not a valid timestamp", text)
+	}
+	return at, nil
+}
+
+// Timestamp reads a time of RFC 3339's profile: with a capital T, and a capital Z where there is no offset.
+// https://states-language.net/spec.html#timestamps
+func Timestamp(s string) (time.Time, bool) {
+	t, err := time.Parse(time.RFC3339Nano, s)
+	return t, err == nil
+}
+
+// RetryAfter says whether, and after how long, a state is tried again that failed. attempts counts the tries
+// of each retrier, in the order of the definition; random gives a number from 0 to 1 for jitter.
+func (s *State) RetryAfter(f *Failure, attempts []int64, random func() float64) (delay time.Duration, retrier int, again bool) {
+	for i, r := range s.Retriers {
+		if !f.caught(r.ErrorEquals) {
+			continue
+		}
+		if attempts[i] >= r.MaxAttempts {
+			return 0, i, false
+		}
+		seconds := r.IntervalSeconds
+		for range attempts[i] {
+			seconds *= r.BackoffRate
+			if seconds > longestWait {
+				break
+			}
+		}
+		if r.MaxDelaySeconds > 0 {
+			seconds = min(seconds, r.MaxDelaySeconds)
+		}
+		if r.FullJitter {
+			seconds *= random()
+		}
+		return time.Duration(min(seconds, longestWait) * float64(time.Second)), i, true
+	}
+	return 0, -1, false
+}
+
+// Catch makes the outcome of a failure that one of the state's catchers names; caught is false where none does.
+func (s *State) Catch(sc *Scope, f *Failure) (out Outcome, caught bool, failure *Failure) {
+	for _, c := range s.Catchers {
+		if !f.caught(c.ErrorEquals) {
+			continue
+		}
+		errorOutput := ErrorOutput(f)
+		inner := *sc
+		inner.Error, inner.Done = errorOutput, false
+		out.Next = c.Next
+		if out.Variables, failure = s.assigned(&inner, c.assign, errorOutput); failure != nil {
+			return out, true, failure
+		}
+		if s.Language == JSONata {
+			out.Output = errorOutput
+			if c.output != nil {
+				out.Output, failure = c.output.eval(s.view(&inner, nil), "Output")
+			}
+			return out, true, failure
+		}
+		out.Output, failure = s.placed(&inner, errorOutput, c.ResultPath, c.DiscardResult)
+		return out, true, failure
+	}
+	return out, false, nil
+}
+
+// ErrorOutput is a failure as a catcher's state gets it.
+func ErrorOutput(f *Failure) *document.Object {
+	return document.NewObject("Error", f.Error, "Cause", f.Cause)
+}
