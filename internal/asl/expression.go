@@ -165,7 +165,9 @@ func (q query) eval(v *view, field string) (any, *Failure) {
 		return value, ok
 	})
 	if err != nil {
-		return nil, v.failure(QueryEvaluationError, "The JSONata expression '%s' specified for the field '%s' %v", q.Text, field, err)
+		failure := v.failure(QueryEvaluationError, "The JSONata expression '%s' specified for the field '%s' %v", q.Text, field, err)
+		failure.Location = field
+		return nil, failure
 	}
 	return value, nil
 }

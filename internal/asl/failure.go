@@ -2,8 +2,8 @@ package asl
 
 import "fmt"
 
-// Failure is an error as a state machine sees it.
-type Failure struct{ Error, Cause string }
+// Failure is an error as a state machine sees it. Location is the field whose expression failed; "" for none.
+type Failure struct{ Error, Cause, Location string }
 
 // The errors that the language itself has.
 // https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html#error-handling-error-representation
@@ -28,7 +28,7 @@ const (
 
 // fail makes a failure.
 func fail(name, cause string, args ...any) *Failure {
-	return &Failure{name, fmt.Sprintf(cause, args...)}
+	return &Failure{Error: name, Cause: fmt.Sprintf(cause, args...)}
 }
 
 // caught reports whether a failure is among the errors that a retrier or catcher names. States.ALL names all

@@ -199,8 +199,10 @@ func (s *State) Failed(sc *Scope) *Failure {
 // mistyped is the failure of an expression whose value has not the type that its field wants.
 func (v *view) mistyped(field, want string, value any) *Failure {
 	if v.state.Language == JSONata {
-		return v.failure(QueryEvaluationError, "The JSONata expression specified for the field '%s' returned an unexpected result type. Expected '%s', but was '%s' for value: %s",
+		failure := v.failure(QueryEvaluationError, "The JSONata expression specified for the field '%s' returned an unexpected result type. Expected '%s', but was '%s' for value: %s",
 			field, want, typeOf(value), document.Encode(value))
+		failure.Location = field
+		return failure
 	}
 	return v.runtime("The value for the field '%s' must be a %s, but was '%s'", field, want, document.Encode(value))
 }

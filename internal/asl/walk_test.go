@@ -188,7 +188,7 @@ func (w *walker) mocked(s *State, effective any) (any, *Failure) {
 	}
 	if mock[0] == '!' {
 		name, cause, _ := strings.Cut(strings.TrimSpace(mock[1:]), " ")
-		return nil, &Failure{name, cause}
+		return nil, &Failure{Error: name, Cause: cause}
 	}
 	v, err := document.Decode([]byte(mock[1:]))
 	if err != nil {

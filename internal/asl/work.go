@@ -155,6 +155,16 @@ func (s *State) Catch(sc *Scope, f *Failure) (out Outcome, caught bool, failure 
 	return out, false, nil
 }
 
+// Catches reports whether one of the state's catchers names a failure.
+func (s *State) Catches(f *Failure) bool {
+	for _, c := range s.Catchers {
+		if f.caught(c.ErrorEquals) {
+			return true
+		}
+	}
+	return false
+}
+
 // ErrorOutput is a failure as a catcher's state gets it.
 func ErrorOutput(f *Failure) *document.Object {
 	return document.NewObject("Error", f.Error, "Cause", f.Cause)

@@ -43,6 +43,8 @@ type Verdict struct {
 	// Then, where a message is done with, writes what follows from it in the transaction that removes it.
 	// Like any transaction's function it may be called more than once.
 	Then func(tx store.Tx) error
+	// Finally, where it is set, is called once the verdict is carried out, or could not be.
+	Finally func()
 }
 
 // Again puts a message back, ready again after d.
@@ -99,6 +101,9 @@ func (c *Courier) carry(ctx context.Context, m store.Message) {
 	kept, release := c.keep(ctx, m.Lease)
 	v := c.Handle(kept, m)
 	release()
+	if v.Finally != nil {
+		defer v.Finally()
+	}
 	c.settle(m.Lease, v)
 }
 

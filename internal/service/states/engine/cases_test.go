@@ -1,0 +1,239 @@
+package engine
+
+import (
+	"container/heap"
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"cirro/internal/asl"
+
+	"github.com/cockroachdb/datadriven"
+	"github.com/fxamacker/cbor/v2"
+)
+
+// TestCases runs executions as testdata says, in a time that passes only when nothing else is to be done:
+//
+//	machine     a definition
+//	run         an input, and lines of what the tasks of a state do in turn:
+//	            "A: result", "A! error cause", "A~ 5" answers after so many seconds, "A?" never answers
+//
+// What comes out is the history: number, number of the one before, seconds since the start, type, details.
+func TestCases(t *testing.T) {
+	datadriven.Walk(t, "testdata", func(t *testing.T, file string) {
+		var m *asl.Machine
+		datadriven.RunTest(t, file, func(t *testing.T, d *datadriven.TestData) string {
+			switch d.Cmd {
+			case "machine":
+				var diagnostics []asl.Diagnostic
+				if m, diagnostics = asl.Parse([]byte(d.Input)); m == nil {
+					return fmt.Sprint(diagnostics)
+				}
+				return ""
+			case "run":
+				w := newWorld(t, m, d.Input)
+				w.run()
+				return w.history()
+			}
+			return "unknown command " + d.Cmd
+		})
+	})
+}
+
+// world runs one execution in memory and in its own time.
+type world struct {
+	*testing.T
+	engine *Engine
+	memory *memory
+	input  string
+	mocks  map[string][]string
+	now    time.Time
+	due    dueList
+	began  time.Time
+}
+
+// due is a happening that comes at its time.
+type due struct {
+	at    time.Time
+	order int
+	Happening
+}
+
+type dueList []due
+
+func (l dueList) Len() int { return len(l) }
+func (l dueList) Less(i, j int) bool {
+	return l[i].at.Before(l[j].at) || l[i].at.Equal(l[j].at) && l[i].order < l[j].order
+}
+func (l dueList) Swap(i, j int) { l[i], l[j] = l[j], l[i] }
+func (l *dueList) Push(v any)   { *l = append(*l, v.(due)) }
+func (l *dueList) Pop() any     { v := (*l)[len(*l)-1]; *l = (*l)[:len(*l)-1]; return v }
+
+func newWorld(t *testing.T, m *asl.Machine, text string) *world {
+	w := &world{T: t, memory: newMemory(), mocks: map[string][]string{}, now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	w.began = w.now
+	var lines string
+	w.input, lines, _ = strings.Cut(text, "\n")
+	for line := range strings.SplitSeq(lines, "\n") {
+		if i := strings.IndexAny(line, ":!~?"); i > 0 {
+			w.mocks[line[:i]] = append(w.mocks[line[:i]], line[i:])
+		}
+	}
+	w.engine = &Engine{Log: slog.Default(), Scale: 1, key: []byte("key"), Random: func() float64 { return 0.5 },
+		Clock:    func() time.Time { return w.now },
+		Machines: func(Tx, *Run) (*asl.Machine, error) { return m, nil }}
+	return w
+}
+
+const caseID = "case"
+
+func (w *world) run() {
+	run := &Run{ID: caseID, ARN: "arn:aws:states:us-east-1:000000000000:execution:m:x", Name: "x", Role: "arn:aws:iam::000000000000:role/r",
+		Machine: "arn:aws:states:us-east-1:000000000000:stateMachine:m", Account: "000000000000", Region: "us-east-1"}
+	if err := w.engine.Begin(w.memory, run, w.input); err != nil {
+		w.Fatal(err)
+	}
+	for steps := 0; ; steps++ {
+		if steps > 10_000 {
+			w.Fatal("the execution does not end")
+		}
+		w.collect()
+		run, err := Find(w.memory, caseID)
+		if err != nil {
+			w.Fatal(err)
+		}
+		if run.Status != Running || len(w.due) == 0 {
+			return
+		}
+		next := heap.Pop(&w.due).(due)
+		if next.at.After(w.now) {
+			w.now = next.at
+		}
+		if err := w.engine.settled(w.engine.step(w.memory, caseID, next.Happening), caseID); err != nil {
+			w.Fatal(err)
+		}
+	}
+}
+
+// collect takes what the engine has sent.
+func (w *world) collect() {
+	for i, s := range w.memory.take() {
+		d := due{at: w.now.Add(s.Delay), order: len(w.due)*1000 + i}
+		if s.queue != taskQueue && !strings.HasPrefix(s.queue, "states/activity/") {
+			if err := cbor.Unmarshal(s.Body, &d.Happening); err != nil {
+				w.Fatal(err)
+			}
+			heap.Push(&w.due, d)
+			continue
+		}
+		t := &Task{}
+		if err := cbor.Unmarshal(s.Body, t); err != nil {
+			w.Fatal(err)
+		}
+		w.perform(t, d)
+	}
+}
+
+func (w *world) perform(t *Task, d due) {
+	d.Happening = Happening{Run: t.Run, Frame: t.Frame, Turn: t.Turn, Kind: result, Output: t.Parameters}
+	mocks := w.mocks[t.State]
+	if len(mocks) > 1 {
+		w.mocks[t.State] = mocks[1:]
+	}
+	if len(mocks) > 0 {
+		rest := strings.TrimSpace(mocks[0][1:])
+		switch mocks[0][0] {
+		case ':':
+			d.Output = rest
+		case '!':
+			name, cause, _ := strings.Cut(rest, " ")
+			d.Failure = &asl.Failure{Error: name, Cause: cause}
+		case '~':
+			delay, err := time.ParseDuration(rest + "s")
+			if err != nil {
+				w.Fatal(err)
+			}
+			d.at = d.at.Add(delay)
+		case '?':
+			return
+		}
+	}
+	heap.Push(&w.due, d)
+}
+
+func (w *world) history() string {
+	var b strings.Builder
+	err := History(w.memory, caseID, 0, false, func(e Event) bool {
+		fmt.Fprintf(&b, "%d %d %g %s", e.ID, e.Previous, e.Time.Sub(w.began).Seconds(), e.Type)
+		for _, field := range []struct{ name, value string }{{"", e.Name}, {"", e.Input}, {"", e.Output}, {"error ", e.Error}, {"cause ", e.Cause}, {"", e.Resource}, {"", e.ResourceType}} {
+			if field.value != "" {
+				fmt.Fprintf(&b, " %s%s", field.name, field.value)
+			}
+		}
+		if strings.HasPrefix(e.Type, "MapIteration") {
+			fmt.Fprintf(&b, " #%d", e.Index)
+		}
+		if e.Length > 0 {
+			fmt.Fprintf(&b, " of %d", e.Length)
+		}
+		for _, name := range slices.Sorted(mapKeys(e.Assigned)) {
+			fmt.Fprintf(&b, " %s=%s", name, e.Assigned[name])
+		}
+		b.WriteString("\n")
+		return true
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	run, err := Find(w.memory, caseID)
+	if err != nil {
+		w.Fatal(err)
+	}
+	frames := 0
+	for k := range w.memory.values {
+		if strings.Contains(k, "frame") || strings.Contains(k, "result") && !strings.Contains(k, "history") || strings.Contains(k, "items") {
+			frames++
+		}
+	}
+	if run.Status == Succeeded && frames > 0 {
+		fmt.Fprintf(&b, "%d frames, results or items are left\n", frames)
+	}
+	return b.String() + run.Status + "\n"
+}
+
+func mapKeys(m map[string]string) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+// TestExpress runs an express execution with a task, a wait and branches.
+func TestExpress(t *testing.T) {
+	m, diagnostics := asl.Parse([]byte(`{"StartAt":"P","States":{"P":{"Type":"Parallel","Branches":[
+		{"StartAt":"A","States":{"A":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:000000000000:function:f","Retry":[{"ErrorEquals":["Again"]}],"End":true}}},
+		{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":1,"End":true}}}],"End":true}}}`))
+	if m == nil {
+		t.Fatal(diagnostics)
+	}
+	tries := 0
+	e := &Engine{Log: slog.Default(), Scale: 0.01, key: []byte("key"), Clock: time.Now, Random: func() float64 { return 0 },
+		Machines: func(Tx, *Run) (*asl.Machine, error) { return m, nil },
+		Perform: func(context.Context, *Task) Reply {
+			if tries++; tries == 1 {
+				return Reply{Failure: &asl.Failure{Error: "Again"}}
+			}
+			return Reply{Output: `"done"`, Done: true}
+		}}
+	ended, err := e.Express(t.Context(), &Run{ID: "r", Machine: "m"}, `{"n":1}`)
+	if err != nil || ended.Run.Status != Succeeded || ended.Output != `["done",{"n":1}]` {
+		t.Fatal(ended, err)
+	}
+}

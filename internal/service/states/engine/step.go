@@ -1,0 +1,383 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"cirro/internal/asl"
+	"cirro/internal/asl/document"
+	"cirro/internal/store"
+)
+
+// Tx is what a step needs of a transaction.
+type Tx interface {
+	Get(key []byte) ([]byte, error)
+	Range(store.Range) iter.Seq2[store.KV, error]
+	Set(key, value []byte) error
+	Delete(key []byte) error
+	DeleteRange(start, end []byte) error
+	Enqueue(queue string, m store.NewMessage) (string, error)
+}
+
+// transitions is how many states one step goes through at most: others shall have their turn, and what is
+// lost in a crash is done again.
+const transitions = 128
+
+// ErrLate is the answer to what comes back after a frame has moved on.
+var ErrLate = errors.New("states: the task is no longer waited for")
+
+// step is one step of an execution.
+type step struct {
+	e       *Engine
+	tx      Tx
+	run     *Run
+	root    *asl.Machine
+	now     time.Time
+	frames  map[int64]*frame // read or made; nil for dropped
+	dropped []int64
+	events  []Event
+	ready   []*frame // that can go on
+	left    int      // transitions
+
+	input   any // of the execution
+	decoded bool
+}
+
+// step takes a step of an execution.
+func (e *Engine) step(tx Tx, id string, h Happening) error {
+	run, err := Find(tx, id)
+	if err != nil {
+		return err
+	}
+	s, err := e.begin(tx, run)
+	if err != nil {
+		return err
+	}
+	if err := s.happen(h); err != nil {
+		return err
+	}
+	return s.finish()
+}
+
+func (e *Engine) begin(tx Tx, run *Run) (*step, error) {
+	root, err := e.Machines(tx, run)
+	if err != nil {
+		return nil, err
+	}
+	return &step{e: e, tx: tx, run: run, root: within(root, run.Part), now: e.Clock(), frames: map[int64]*frame{}, left: transitions}, nil
+}
+
+// finish goes on with all frames that can, and writes what has changed.
+func (s *step) finish() error {
+	for len(s.ready) > 0 {
+		f := s.ready[0]
+		s.ready = s.ready[1:]
+		if err := s.advance(f); err != nil {
+			return err
+		}
+	}
+	return s.flush()
+}
+
+func (s *step) flush() error {
+	for _, id := range s.dropped {
+		if err := s.tx.Delete(frameKey(s.run.ID, id)); err != nil {
+			return err
+		}
+	}
+	for id, f := range s.frames {
+		if f == nil {
+			continue
+		}
+		if s.run.Status == Succeeded {
+			if err := s.tx.Delete(frameKey(s.run.ID, id)); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := s.tx.Set(frameKey(s.run.ID, id), encode(f)); err != nil {
+			return err
+		}
+	}
+	if len(s.events) > 0 {
+		if err := s.tx.Set(historyKey(s.run.ID, s.events[0].ID), encode(s.events)); err != nil {
+			return err
+		}
+	}
+	if s.e.Recorded != nil && len(s.events) > 0 {
+		if err := s.e.Recorded(s.tx, s.run, s.events); err != nil {
+			return err
+		}
+	}
+	return s.tx.Set(runKey(s.run.ID), encode(s.run))
+}
+
+// record appends an event to the line of a frame; nil for none.
+func (s *step) record(f *frame, e Event) int64 {
+	s.run.LastEvent++
+	e.ID, e.Time = s.run.LastEvent, s.now
+	if f != nil {
+		e.Previous, f.Previous = f.Previous, e.ID
+	}
+	s.events = append(s.events, e)
+	return e.ID
+}
+
+// advance takes a frame through its states until it waits for something, or has ended.
+func (s *step) advance(f *frame) error {
+	for s.run.Status == Running && s.frames[f.ID] == f && f.Phase == going {
+		switch {
+		case s.run.LastEvent >= MaxEvents-1:
+			return s.end(Failed, "ExecutionFailed", &asl.Failure{Error: asl.Runtime,
+				Cause: fmt.Sprintf("The execution reached the maximum number of history events (%d).", MaxEvents)})
+		case s.left == 0:
+			f.Turn++
+			return s.later(f)
+		}
+		s.left--
+		if err := s.enter(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// later has a frame go on in another step.
+func (s *step) later(f *frame) error {
+	return s.enqueue(stepQueue, Happening{Run: s.run.ID, Frame: f.ID, Turn: f.Turn, Kind: goOn}, 0)
+}
+
+// enqueue sends a happening to the engine itself.
+func (s *step) enqueue(queue string, h Happening, delay time.Duration) error {
+	_, err := s.tx.Enqueue(queue, store.NewMessage{Body: encode(h), Delay: delay})
+	return err
+}
+
+// timer has a happening come when its time has.
+func (s *step) timer(f *frame, kind Kind, after time.Duration) error {
+	return s.enqueue(timerQueue, Happening{Run: s.run.ID, Frame: f.ID, Turn: f.Turn, Kind: kind}, s.e.scaled(after))
+}
+
+// enter enters a frame's state, or goes on with one that was entered before, and runs it as far as it goes.
+func (s *step) enter(f *frame) error {
+	state := s.state(f)
+	if f.Entered == 0 {
+		f.Entered = s.record(f, Event{Type: state.Type + "StateEntered", Name: state.Name, Input: f.Input})
+		f.EnteredAt, f.Attempts, f.Retries = s.now, make([]int64, len(state.Retriers)), 0
+	}
+	sc, err := s.scope(f)
+	if err != nil {
+		return err
+	}
+	var out asl.Outcome
+	var failure *asl.Failure
+	switch state.Type {
+	case asl.Task:
+		return s.schedule(f, state, sc)
+	case asl.Parallel:
+		return s.fork(f, state, sc)
+	case asl.Map:
+		return s.iterate(f, state, sc)
+	case asl.Wait:
+		return s.wait(f, state, sc)
+	case asl.Fail:
+		return s.lost(f, state.Failed(sc))
+	case asl.Pass:
+		if sc.Result, failure = state.Begin(sc); failure == nil {
+			if sc.Result, failure = state.Passed(sc, sc.Result); failure == nil {
+				out, failure = state.Finish(sc)
+			}
+		}
+	case asl.Choice:
+		out, failure = state.Choose(sc)
+	case asl.Succeed:
+		out, failure = state.Skim(sc)
+	}
+	if failure != nil {
+		return s.failed(f, failure)
+	}
+	return s.exit(f, sc, out)
+}
+
+// wait waits for the time of a Wait state.
+func (s *step) wait(f *frame, state *asl.State, sc *asl.Scope) error {
+	until, failure := state.Until(sc, s.now)
+	if failure != nil {
+		return s.failed(f, failure)
+	}
+	if d := until.Sub(s.now); d > 0 {
+		f.Phase, f.Turn = waiting, f.Turn+1
+		return s.timer(f, waitOver, d)
+	}
+	return s.waited(f, state, sc)
+}
+
+func (s *step) waited(f *frame, state *asl.State, sc *asl.Scope) error {
+	out, failure := state.Skim(sc)
+	if failure != nil {
+		return s.failed(f, failure)
+	}
+	return s.exit(f, sc, out)
+}
+
+// exit leaves a state: the frame goes on with the next, or has ended.
+func (s *step) exit(f *frame, sc *asl.Scope, out asl.Outcome) error {
+	state := s.state(f)
+	text := f.Input
+	if !same(out.Output, sc.Input) {
+		text = string(document.Encode(out.Output))
+	}
+	if len(text) > document.MaxSize {
+		return s.failed(f, tooLarge(state.Name))
+	}
+	exited := Event{Type: state.Type + "StateExited", Name: state.Name, Output: text}
+	for name, v := range out.Variables {
+		if f.Variables == nil {
+			f.Variables = map[string]string{}
+		}
+		if exited.Assigned == nil {
+			exited.Assigned = map[string]string{}
+		}
+		exited.Assigned[name] = string(document.Encode(v))
+		f.Variables[name] = exited.Assigned[name]
+	}
+	s.record(f, exited)
+	f.Phase, f.Entered, f.Turn, f.Redrive = going, 0, f.Turn+1, false
+	f.Effective, f.Children, f.Next, f.Done, f.Kids = "", 0, 0, 0, nil
+	if out.Next == "" {
+		return s.ended(f, text)
+	}
+	f.State, f.Input = out.Next, text
+	f.value, f.decoded = out.Output, true
+	return nil
+}
+
+// same reports whether a state passed its input on as it was.
+func same(a, b any) bool {
+	x, ok := a.(*document.Object)
+	y, also := b.(*document.Object)
+	return ok && also && x == y
+}
+
+func tooLarge(what string) *asl.Failure {
+	return &asl.Failure{Error: asl.DataLimitExceeded,
+		Cause: fmt.Sprintf("The state/task '%s' returned a result with a size exceeding the maximum number of bytes service limit.", what)}
+}
+
+// ended ends a frame whose machine has ended with an output.
+func (s *step) ended(f *frame, output string) error {
+	if f.Parent != 0 {
+		return s.join(f, output)
+	}
+	if err := s.tx.Set(outputKey(s.run.ID), []byte(output)); err != nil {
+		return err
+	}
+	s.run.Status, s.run.Stopped = Succeeded, s.now
+	s.record(f, Event{Type: "ExecutionSucceeded", Output: output})
+	return s.tell()
+}
+
+// failed is for a failure of a frame's state: it is tried again, or caught, or lost.
+func (s *step) failed(f *frame, failure *asl.Failure) error {
+	state := s.state(f)
+	if failure.Error == asl.QueryEvaluationError && failure.Location != "" {
+		s.record(f, Event{Type: "EvaluationFailed", Error: failure.Error, Cause: failure.Cause, HasError: true, Location: failure.Location, Name: state.Name})
+	}
+	if delay, retrier, again := state.RetryAfter(failure, f.Attempts, s.e.Random); again {
+		f.Attempts[retrier]++
+		f.Retries++
+		f.Phase, f.Turn = retrying, f.Turn+1
+		return s.timer(f, retryDue, delay)
+	}
+	sc, err := s.scope(f)
+	if err != nil {
+		return err
+	}
+	out, caught, again := state.Catch(sc, failure)
+	switch {
+	case again != nil:
+		return s.lost(f, again)
+	case caught:
+		return s.exit(f, sc, out)
+	}
+	return s.lost(f, failure)
+}
+
+// lost is for a failure that a frame's state does not handle. It goes up to the first state around it that
+// does; where none does the execution has failed. Then the frames stay, for a redrive.
+func (s *step) lost(f *frame, failure *asl.Failure) error {
+	f.Phase = halted
+	for f.Parent != 0 {
+		p, err := s.load(f.Parent)
+		if err != nil {
+			return err
+		}
+		state := s.state(p)
+		p.Previous = f.Previous
+		if state.Type == asl.Map {
+			s.record(p, Event{Type: "MapIterationFailed", Name: state.Name, Index: int64(f.Place)})
+		}
+		s.record(p, Event{Type: state.Type + "StateFailed", Error: failure.Error, Cause: failure.Cause, HasError: true})
+		if s.handles(p, state, failure) {
+			if err := s.scatter(p); err != nil {
+				return err
+			}
+			s.ready = append(s.ready, p)
+			return s.failed(p, failure)
+		}
+		p.Phase = halted
+		f = p
+	}
+	return s.end(Failed, "ExecutionFailed", failure)
+}
+
+// handles reports whether a state has a retrier or a catcher for a failure.
+func (s *step) handles(f *frame, state *asl.State, failure *asl.Failure) bool {
+	if _, _, again := state.RetryAfter(failure, f.Attempts, s.e.Random); again {
+		return true
+	}
+	return state.Catches(failure)
+}
+
+// scatter drops all children of a frame.
+func (s *step) scatter(f *frame) error {
+	kids := f.Kids
+	f.Kids = nil
+	for _, id := range kids {
+		kid, err := s.load(id)
+		if err != nil {
+			return err
+		}
+		if kid == nil {
+			continue
+		}
+		if err := s.drop(kid); err != nil {
+			return err
+		}
+	}
+	if err := s.dropResults(f); err != nil {
+		return err
+	}
+	f.Children, f.Next, f.Done = 0, 0, 0
+	return nil
+}
+
+// end ends the execution otherwise than well.
+func (s *step) end(status, event string, failure *asl.Failure) error {
+	s.run.Status, s.run.Stopped = status, s.now
+	s.run.Error, s.run.Cause, s.run.HasError = failure.Error, failure.Cause, true
+	last := &frame{Previous: s.run.LastEvent}
+	s.record(last, Event{Type: event, Error: failure.Error, Cause: failure.Cause, HasError: true})
+	return s.tell()
+}
+
+// tell tells whoever waits for the execution's end.
+func (s *step) tell() error {
+	if s.run.Parent == nil && s.run.MapRun == "" {
+		return nil
+	}
+	_, err := s.tx.Enqueue(EndedQueue(s.run), store.NewMessage{Body: []byte(s.run.ID)})
+	return err
+}
