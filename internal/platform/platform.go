@@ -27,6 +27,7 @@ import (
 	schedulerapi "cirro/internal/awsapi/scheduler"
 	snsapi "cirro/internal/awsapi/sns"
 	sqsapi "cirro/internal/awsapi/sqs"
+	statesapi "cirro/internal/awsapi/states"
 	stsapi "cirro/internal/awsapi/sts"
 	"cirro/internal/blob/dir"
 	"cirro/internal/endpoint"
@@ -49,6 +50,7 @@ import (
 	"cirro/internal/service/scheduler"
 	"cirro/internal/service/sns"
 	"cirro/internal/service/sqs"
+	"cirro/internal/service/states"
 	"cirro/internal/service/sts"
 	"cirro/internal/store"
 	"cirro/internal/store/pebble"
@@ -233,6 +235,11 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 	p.onClose(schedules.Close)
 	pipeline := pipes.New(pipes.Deps{Store: st, Caller: front, Log: o.Log})
 	p.onClose(pipeline.Close)
+	workflows, err := states.New(states.Deps{Store: st, Caller: front, Log: o.Log, Scale: o.RetryScale})
+	if err != nil {
+		return err
+	}
+	p.onClose(workflows.Close)
 	front.Register(&logsapi.Service, logService)
 	front.Register(&lambdaapi.Service, functions)
 	front.Register(&apigatewayapi.Service, gateway)
@@ -251,6 +258,7 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 	front.Register(&kinesisapi.Service, streams)
 	front.Register(&schedulerapi.Service, schedules)
 	front.Register(&pipesapi.Service, pipeline)
+	front.Register(&statesapi.Service, workflows)
 	front.Register(&stsapi.Service, sts.New(authority, front))
 	front.Mount(isHealth, http.HandlerFunc(health))
 	front.Mount(gateway.Match, gateway)
@@ -268,6 +276,7 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 	streams.Start(ctx)
 	schedules.Start(ctx)
 	pipeline.Start(ctx)
+	workflows.Start(ctx)
 	return nil
 }
 

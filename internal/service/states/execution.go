@@ -1,0 +1,414 @@
+package states
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"cirro/internal/asl/document"
+	"cirro/internal/awsapi"
+	api "cirro/internal/awsapi/states"
+	"cirro/internal/service/states/engine"
+	"cirro/internal/store"
+
+	"github.com/google/uuid"
+)
+
+// named is an execution by its name.
+type named struct {
+	ID      string
+	Started time.Time
+}
+
+// keepFor is how long an execution is known after its end, and its name is taken.
+// https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html#service-limits-state-machine-executions
+const keepFor = 90 * 24 * time.Hour
+
+func nameKey(at scope, machine, name string) []byte {
+	return store.Key("states", "name", at.Account, at.Region, machine, name)
+}
+
+// startedKey lists the executions of a machine, the latest first.
+func startedKey(at scope, machine string, started time.Time, id string) []byte {
+	return store.Key("states", "started", at.Account, at.Region, machine, -started.UnixNano(), id)
+}
+
+// StartExecution begins an execution. Begun again with the same name and input while it runs, it is the same.
+// https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
+func (s *Service) StartExecution(ctx context.Context, in *api.StartExecutionInput) (*api.StartExecutionOutput, error) {
+	input, err := inputOf(in.Input)
+	if err != nil {
+		return nil, err
+	}
+	var out *api.StartExecutionOutput
+	run, res, err := s.runOf(ctx, *in.StateMachineArn, in.Name)
+	if err != nil {
+		return nil, err
+	}
+	run.Trace = awsapi.Val(in.TraceHeader)
+	err = s.Store.Update(ctx, func(tx store.Tx) error {
+		m, rev, err := find(tx, res)
+		if err != nil {
+			return err
+		}
+		if m.Type == api.StateMachineTypeExpress {
+			return errExpress
+		}
+		known, found, err := store.GetRecord[named](tx, nameKey(res.scope, res.Rest, run.Name))
+		if err != nil {
+			return err
+		}
+		if found {
+			out, err = again(tx, known, input, run.ARN)
+			return err
+		}
+		r := *run
+		r.Revision, r.Role = m.Revision, rev.Role
+		if err := s.engine.Begin(tx, &r, input); err != nil {
+			return err
+		}
+		out = &api.StartExecutionOutput{ExecutionArn: &r.ARN, StartDate: &r.Started}
+		if err := store.SetRecord(tx, nameKey(res.scope, res.Rest, r.Name), named{r.ID, r.Started}); err != nil {
+			return err
+		}
+		return tx.Set(startedKey(res.scope, res.Rest, r.Started, r.ID), []byte(r.ID))
+	})
+	if errors.Is(err, errExpress) {
+		return s.startExpress(ctx, run, res, input)
+	}
+	return out, err
+}
+
+var errExpress = errors.New("states: an express state machine")
+
+// again answers to a start with a name that is taken.
+func again(r store.Reader, known named, input, arn string) (*api.StartExecutionOutput, error) {
+	run, err := engine.Find(r, known.ID)
+	if err != nil {
+		return nil, err
+	}
+	was, err := engine.Input(r, known.ID)
+	if err != nil {
+		return nil, err
+	}
+	if run.Status != engine.Running || was != input {
+		return nil, api.ExecutionAlreadyExists.New("Execution Already Exists: '%s'", arn)
+	}
+	return &api.StartExecutionOutput{ExecutionArn: &run.ARN, StartDate: &run.Started}, nil
+}
+
+// inputOf is the input of an execution, checked.
+func inputOf(in *string) (string, error) {
+	if in == nil || *in == "" {
+		return "{}", nil
+	}
+	if len(*in) > document.MaxSize {
+		return "", api.InvalidExecutionInput.New("Invalid State Machine Execution Input: 'The input is larger than %d bytes'", document.MaxSize)
+	}
+	if _, err := document.Decode([]byte(*in)); err != nil {
+		return "", api.InvalidExecutionInput.New("Invalid State Machine Execution Input: '%v'", err)
+	}
+	return *in, nil
+}
+
+// runOf readies an execution of a machine.
+func (s *Service) runOf(ctx context.Context, arn string, name *string) (*engine.Run, resource, error) {
+	res, err := parseARN(arn, "stateMachine")
+	if err != nil {
+		return nil, res, err
+	}
+	run := &engine.Run{ID: uuid.NewString(), Name: awsapi.Val(name), Machine: res.arn("stateMachine", res.Rest), Account: res.Account, Region: res.Region}
+	if run.Name == "" {
+		run.Name = uuid.NewString()
+	}
+	if err := checkName(run.Name); err != nil {
+		return nil, res, err
+	}
+	run.ARN = res.arn("execution", res.Rest+":"+run.Name)
+	return run, res, nil
+}
+
+// startExpress begins an express execution, and answers without waiting for its end.
+func (s *Service) startExpress(ctx context.Context, run *engine.Run, res resource, input string) (*api.StartExecutionOutput, error) {
+	if err := s.express(ctx, run, res); err != nil {
+		return nil, err
+	}
+	started := s.Clock()
+	s.done.Go(func() {
+		if _, err := s.engine.Express(s.ctx, run, input); err != nil && s.ctx.Err() == nil {
+			s.Log.Error("states: an express execution could not be run", "execution", run.ARN, "error", err)
+		}
+	})
+	return &api.StartExecutionOutput{ExecutionArn: new(run.ARN), StartDate: &started}, nil
+}
+
+// express readies an execution of an express machine.
+func (s *Service) express(ctx context.Context, run *engine.Run, res resource) error {
+	return s.Store.View(ctx, func(r store.Reader) error {
+		m, rev, err := find(r, res)
+		if err != nil {
+			return err
+		}
+		if m.Type != api.StateMachineTypeExpress {
+			return api.StateMachineTypeNotSupported.New("This operation is not supported by this type of state machine")
+		}
+		run.ARN = res.arn("express", res.Rest+":"+run.Name+":"+run.ID)
+		run.Revision, run.Role = m.Revision, rev.Role
+		return nil
+	})
+}
+
+// StartSyncExecution runs an express execution to its end.
+// https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartSyncExecution.html
+func (s *Service) StartSyncExecution(ctx context.Context, in *api.StartSyncExecutionInput) (*api.StartSyncExecutionOutput, error) {
+	input, err := inputOf(in.Input)
+	if err != nil {
+		return nil, err
+	}
+	run, res, err := s.runOf(ctx, *in.StateMachineArn, in.Name)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.express(ctx, run, res); err != nil {
+		return nil, err
+	}
+	run.Trace = awsapi.Val(in.TraceHeader)
+	ended, err := s.engine.Express(ctx, run, input)
+	if err != nil {
+		return nil, err
+	}
+	r := ended.Run
+	took := r.Stopped.Sub(r.Started)
+	out := &api.StartSyncExecutionOutput{ExecutionArn: &r.ARN, StateMachineArn: &r.Machine, Name: &r.Name, StartDate: &r.Started, StopDate: &r.Stopped,
+		Status: &r.Status, Input: &input, InputDetails: included(), TraceHeader: in.TraceHeader,
+		BillingDetails: &api.BillingDetails{BilledDurationInMilliseconds: new((took.Milliseconds() + 99) / 100 * 100), BilledMemoryUsedInMB: new(int64(64))}}
+	if r.HasError {
+		out.Error, out.Cause = &r.Error, &r.Cause
+	} else {
+		out.Output, out.OutputDetails = &ended.Output, included()
+	}
+	return out, nil
+}
+
+func included() *api.CloudWatchEventsExecutionDataDetails {
+	return &api.CloudWatchEventsExecutionDataDetails{Included: new(true)}
+}
+
+// execution finds the execution that an ARN names.
+func execution(r store.Reader, arn string) (*engine.Run, error) {
+	res, err := parseARN(arn, "execution", "express")
+	if err != nil {
+		return nil, err
+	}
+	if res.Kind == "express" {
+		return nil, api.InvalidArn.New("Invalid Arn: 'Resource type not valid in this context: express'")
+	}
+	machine, name, ok := strings.Cut(res.Rest, ":")
+	if !ok {
+		return nil, api.InvalidArn.New("Invalid Arn: '%s'", arn)
+	}
+	known, found, err := store.GetRecord[named](r, nameKey(res.scope, machine, name))
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, api.ExecutionDoesNotExist.New("Execution Does Not Exist: '%s'", arn)
+	}
+	return engine.Find(r, known.ID)
+}
+
+// DescribeExecution tells how an execution stands.
+// https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html
+func (s *Service) DescribeExecution(ctx context.Context, in *api.DescribeExecutionInput) (out *api.DescribeExecutionOutput, err error) {
+	err = s.Store.View(ctx, func(r store.Reader) error {
+		run, err := execution(r, *in.ExecutionArn)
+		if err != nil {
+			return err
+		}
+		out, err = described(r, run)
+		return err
+	})
+	return out, err
+}
+
+func described(r store.Reader, run *engine.Run) (*api.DescribeExecutionOutput, error) {
+	out := &api.DescribeExecutionOutput{ExecutionArn: &run.ARN, StateMachineArn: &run.Machine, Name: &run.Name, Status: &run.Status,
+		StartDate: &run.Started, InputDetails: included(), RedriveCount: new(int32(run.Redrives))}
+	input, err := engine.Input(r, run.ID)
+	if err != nil {
+		return nil, err
+	}
+	out.Input = &input
+	if !run.Stopped.IsZero() {
+		out.StopDate = &run.Stopped
+	}
+	if run.Trace != "" {
+		out.TraceHeader = &run.Trace
+	}
+	if run.Version != "" {
+		out.StateMachineVersionArn = &run.Version
+	}
+	if run.Alias != "" {
+		out.StateMachineAliasArn = &run.Alias
+	}
+	if run.MapRun != "" {
+		out.MapRunArn = &run.MapRun
+	}
+	if run.Redrives > 0 {
+		out.RedriveDate = &run.Redriven
+	}
+	switch run.Status {
+	case engine.Running:
+		out.RedriveStatus, out.RedriveStatusReason = new(api.ExecutionRedriveStatusNotRedrivable), new("Execution is RUNNING and cannot be redriven")
+	case engine.Succeeded:
+		out.RedriveStatus, out.RedriveStatusReason = new(api.ExecutionRedriveStatusNotRedrivable), new("Execution is SUCCEEDED and cannot be redriven")
+		output, err := engine.Output(r, run.ID)
+		if err != nil {
+			return nil, err
+		}
+		out.Output, out.OutputDetails = &output, included()
+	default:
+		out.RedriveStatus = new(api.ExecutionRedriveStatusRedrivable)
+	}
+	if run.HasError {
+		if run.Error != "" {
+			out.Error = &run.Error
+		}
+		if run.Cause != "" {
+			out.Cause = &run.Cause
+		}
+	}
+	return out, nil
+}
+
+// ListExecutions lists a machine's executions, the latest first.
+// https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html
+func (s *Service) ListExecutions(ctx context.Context, in *api.ListExecutionsInput) (*api.ListExecutionsOutput, error) {
+	if in.StateMachineArn == nil {
+		return nil, awsapi.Unimplemented("states", "ListExecutions of a map run")
+	}
+	res, err := parseARN(*in.StateMachineArn, "stateMachine")
+	if err != nil {
+		return nil, err
+	}
+	span, limit, err := pageOf(store.Prefix("states", "started", res.Account, res.Region, res.Rest), in.NextToken, in.MaxResults)
+	if err != nil {
+		return nil, err
+	}
+	out := &api.ListExecutionsOutput{Executions: []api.ExecutionListItem{}}
+	err = s.Store.View(ctx, func(r store.Reader) error {
+		m, _, err := find(r, res)
+		if err != nil {
+			return err
+		}
+		if m.Type == api.StateMachineTypeExpress {
+			return api.StateMachineTypeNotSupported.New("This operation is not supported by this type of state machine")
+		}
+		var last []byte
+		for kv, err := range r.Range(span) {
+			if err != nil {
+				return err
+			}
+			run, err := engine.Find(r, string(kv.Value))
+			if err != nil {
+				return err
+			}
+			if in.StatusFilter != nil && run.Status != *in.StatusFilter {
+				continue
+			}
+			if len(out.Executions) == limit {
+				out.NextToken = tokenOf(last)
+				return nil
+			}
+			out.Executions, last = append(out.Executions, listed(run)), append(last[:0], kv.Key...)
+		}
+		return nil
+	})
+	return out, err
+}
+
+func listed(run *engine.Run) api.ExecutionListItem {
+	item := api.ExecutionListItem{ExecutionArn: &run.ARN, StateMachineArn: &run.Machine, Name: &run.Name, Status: &run.Status,
+		StartDate: &run.Started, RedriveCount: new(int32(run.Redrives))}
+	if !run.Stopped.IsZero() {
+		item.StopDate = &run.Stopped
+	}
+	if run.Redrives > 0 {
+		item.RedriveDate = &run.Redriven
+	}
+	if run.Version != "" {
+		item.StateMachineVersionArn = &run.Version
+	}
+	if run.Alias != "" {
+		item.StateMachineAliasArn = &run.Alias
+	}
+	return item
+}
+
+// StopExecution aborts an execution; of one that has ended it tells when.
+// https://docs.aws.amazon.com/step-functions/latest/apireference/API_StopExecution.html
+func (s *Service) StopExecution(ctx context.Context, in *api.StopExecutionInput) (*api.StopExecutionOutput, error) {
+	run, err := s.runBy(ctx, *in.ExecutionArn)
+	if err != nil {
+		return nil, err
+	}
+	err = s.engine.Stop(ctx, run.ID, awsapi.Val(in.Error), awsapi.Val(in.Cause))
+	if err != nil && !errors.Is(err, engine.ErrLate) {
+		return nil, err
+	}
+	if run, err = s.runBy(ctx, *in.ExecutionArn); err != nil {
+		return nil, err
+	}
+	return &api.StopExecutionOutput{StopDate: &run.Stopped}, nil
+}
+
+// RedriveExecution goes on with an execution that did not end well.
+// https://docs.aws.amazon.com/step-functions/latest/apireference/API_RedriveExecution.html
+func (s *Service) RedriveExecution(ctx context.Context, in *api.RedriveExecutionInput) (*api.RedriveExecutionOutput, error) {
+	run, err := s.runBy(ctx, *in.ExecutionArn)
+	if err != nil {
+		return nil, err
+	}
+	if run.Status == engine.Running || run.Status == engine.Succeeded {
+		return nil, api.ExecutionNotRedrivable.New("Execution is %s and cannot be redriven", run.Status)
+	}
+	if err := s.engine.Redrive(ctx, run.ID); err != nil {
+		return nil, err
+	}
+	if run, err = s.runBy(ctx, *in.ExecutionArn); err != nil {
+		return nil, err
+	}
+	return &api.RedriveExecutionOutput{RedriveDate: &run.Redriven}, nil
+}
+
+func (s *Service) runBy(ctx context.Context, arn string) (run *engine.Run, err error) {
+	err = s.Store.View(ctx, func(r store.Reader) error {
+		run, err = execution(r, arn)
+		return err
+	})
+	return run, err
+}
+
+// DescribeStateMachineForExecution tells what the machine was when an execution began.
+// https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeStateMachineForExecution.html
+func (s *Service) DescribeStateMachineForExecution(ctx context.Context, in *api.DescribeStateMachineForExecutionInput) (
+	out *api.DescribeStateMachineForExecutionOutput, err error,
+) {
+	err = s.Store.View(ctx, func(r store.Reader) error {
+		run, err := execution(r, *in.ExecutionArn)
+		if err != nil {
+			return err
+		}
+		rev, found, err := store.GetRecord[revision](r, revisionKey(run.Revision))
+		if err != nil || !found {
+			return fmt.Errorf("states: the definition of %s is missing: %w", run.ARN, err)
+		}
+		name := run.Machine[strings.LastIndexByte(run.Machine, ':')+1:]
+		out = &api.DescribeStateMachineForExecutionOutput{StateMachineArn: &run.Machine, Name: &name, Definition: &rev.Definition, RoleArn: &rev.Role,
+			UpdateDate: &rev.Updated, RevisionId: &run.Revision, LoggingConfiguration: logging(nil), TracingConfiguration: &api.TracingConfiguration{Enabled: new(false)}}
+		return nil
+	})
+	return out, err
+}

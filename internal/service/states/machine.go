@@ -1,0 +1,293 @@
+package states
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"cirro/internal/asl"
+	"cirro/internal/awsapi"
+	api "cirro/internal/awsapi/states"
+	"cirro/internal/service/states/engine"
+	"cirro/internal/store"
+
+	"github.com/google/uuid"
+)
+
+// machine is a state machine.
+type machine struct {
+	Name       string
+	Type       string
+	Created    time.Time
+	Revision   string // the present one
+	Logging    *api.LoggingConfiguration
+	Tracing    bool
+	Encryption *api.EncryptionConfiguration
+	Tags       map[string]string
+	Versions   int64 // numbers given
+}
+
+// revision is a definition of a state machine, with the role that its executions have.
+type revision struct {
+	Definition string
+	Role       string
+	Updated    time.Time
+}
+
+func machineKey(s scope, name string) []byte {
+	return store.Key("states", "machine", s.Account, s.Region, name)
+}
+
+func revisionKey(id string) []byte { return store.Key("states", "revision", id) }
+
+func (s scope) arn(kind, rest string) string {
+	return fmt.Sprintf("arn:aws:states:%s:%s:%s:%s", s.Region, s.Account, kind, rest)
+}
+
+// resource is what an ARN of the service names.
+type resource struct {
+	scope
+	Kind string // stateMachine, execution, express, activity, mapRun
+	Rest string
+}
+
+// parseARN reads an ARN of one of the kinds.
+func parseARN(arn string, kinds ...string) (resource, error) {
+	parts := strings.SplitN(arn, ":", 7)
+	if len(parts) == 7 && parts[0] == "arn" && parts[2] == "states" {
+		for _, kind := range kinds {
+			if parts[5] == kind {
+				return resource{scope{parts[4], parts[3]}, kind, parts[6]}, nil
+			}
+		}
+	}
+	return resource{}, api.InvalidArn.New("Invalid Arn: 'Invalid ARN prefix: %s'", arn)
+}
+
+// validName is what names of machines, activities and executions are made of.
+// https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html#API_CreateStateMachine_RequestParameters
+var invalidName = regexp.MustCompile(`[\s<>{}\[\]?*"#%\\^|~` + "`" + `$&,;:/\x00-\x1f\x7f-\x9f]`)
+
+func checkName(name string) error {
+	if invalidName.MatchString(name) {
+		return api.InvalidName.New("Invalid Name: '%s'", name)
+	}
+	return nil
+}
+
+// checked parses a definition, or says what is wrong with it as CreateStateMachine does.
+func checked(definition string, kind string) (*asl.Machine, error) {
+	m, diagnostics := asl.Parse([]byte(definition))
+	if m == nil {
+		all := make([]string, len(diagnostics))
+		for i, d := range diagnostics {
+			all[i] = d.String()
+		}
+		return nil, api.InvalidDefinition.New("Invalid State Machine Definition: '%s'", strings.Join(all, ", "))
+	}
+	return m, nil
+}
+
+// CreateStateMachine makes a state machine. The same request again answers as the first did.
+// https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html
+func (s *Service) CreateStateMachine(ctx context.Context, in *api.CreateStateMachineInput) (*api.CreateStateMachineOutput, error) {
+	if err := checkName(*in.Name); err != nil {
+		return nil, err
+	}
+	kind := api.StateMachineTypeStandard
+	if in.Type != nil {
+		kind = *in.Type
+	}
+	parsed, err := checked(*in.Definition, kind)
+	if err != nil {
+		return nil, err
+	}
+	at := scopeOf(ctx)
+	m := machine{Name: *in.Name, Type: kind, Created: s.Clock(), Revision: uuid.NewString(), Logging: in.LoggingConfiguration,
+		Tracing: in.TracingConfiguration != nil && awsapi.Val(in.TracingConfiguration.Enabled), Encryption: in.EncryptionConfiguration, Tags: tagsOf(in.Tags)}
+	r := revision{*in.Definition, *in.RoleArn, m.Created}
+	err = s.Store.Update(ctx, func(tx store.Tx) error {
+		known, found, err := store.GetRecord[machine](tx, machineKey(at, m.Name))
+		if err != nil {
+			return err
+		}
+		if found {
+			was, _, err := store.GetRecord[revision](tx, revisionKey(known.Revision))
+			if err != nil {
+				return err
+			}
+			if was.Definition != r.Definition || was.Role != r.Role || known.Type != m.Type {
+				return api.StateMachineAlreadyExists.New("State Machine Already Exists: '%s'", at.arn("stateMachine", m.Name))
+			}
+			m = known
+			return nil
+		}
+		if err := store.SetRecord(tx, revisionKey(m.Revision), r); err != nil {
+			return err
+		}
+		return store.SetRecord(tx, machineKey(at, m.Name), m)
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.machines.put(m.Revision, parsed)
+	return &api.CreateStateMachineOutput{StateMachineArn: new(at.arn("stateMachine", m.Name)), CreationDate: &m.Created}, nil
+}
+
+// machineOf finds the parsed machine of an execution, for the engine.
+func (s *Service) machineOf(r engine.Tx, run *engine.Run) (*asl.Machine, error) {
+	if m := s.machines.get(run.Revision); m != nil {
+		return m, nil
+	}
+	rev, found, err := store.GetRecord[revision](r, revisionKey(run.Revision))
+	if err == nil && !found { // an execution in memory has no definition of its own
+		err = s.Store.View(s.ctx, func(r store.Reader) error {
+			rev, found, err = store.GetRecord[revision](r, revisionKey(run.Revision))
+			return err
+		})
+	}
+	if err != nil || !found {
+		return nil, fmt.Errorf("states: the definition of %s is missing: %w", run.ARN, err)
+	}
+	m, diagnostics := asl.Parse([]byte(rev.Definition))
+	if m == nil {
+		return nil, fmt.Errorf("states: the definition of %s is damaged: %v", run.ARN, diagnostics)
+	}
+	s.machines.put(run.Revision, m)
+	return m, nil
+}
+
+// find reads the state machine that an ARN names, with its present revision.
+func find(r store.Reader, res resource) (m machine, rev revision, err error) {
+	m, found, err := store.GetRecord[machine](r, machineKey(res.scope, res.Rest))
+	if err != nil {
+		return m, rev, err
+	}
+	if !found {
+		return m, rev, api.StateMachineDoesNotExist.New("State Machine Does Not Exist: '%s'", res.arn(res.Kind, res.Rest))
+	}
+	rev, _, err = store.GetRecord[revision](r, revisionKey(m.Revision))
+	return m, rev, err
+}
+
+// DescribeStateMachine tells what a state machine is.
+// https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeStateMachine.html
+func (s *Service) DescribeStateMachine(ctx context.Context, in *api.DescribeStateMachineInput) (out *api.DescribeStateMachineOutput, err error) {
+	res, err := parseARN(*in.StateMachineArn, "stateMachine")
+	if err != nil {
+		return nil, err
+	}
+	err = s.Store.View(ctx, func(r store.Reader) error {
+		m, rev, err := find(r, res)
+		if err != nil {
+			return err
+		}
+		out = &api.DescribeStateMachineOutput{StateMachineArn: in.StateMachineArn, Name: &m.Name, Status: new(api.StateMachineStatusActive),
+			Definition: &rev.Definition, RoleArn: &rev.Role, Type: &m.Type, CreationDate: &m.Created, LoggingConfiguration: logging(m.Logging),
+			TracingConfiguration: &api.TracingConfiguration{Enabled: &m.Tracing}, RevisionId: &m.Revision, EncryptionConfiguration: encryption(m.Encryption)}
+		return nil
+	})
+	return out, err
+}
+
+func logging(l *api.LoggingConfiguration) *api.LoggingConfiguration {
+	if l == nil {
+		return &api.LoggingConfiguration{Level: new(api.LogLevelOff), IncludeExecutionData: new(false)}
+	}
+	return l
+}
+
+func encryption(e *api.EncryptionConfiguration) *api.EncryptionConfiguration {
+	if e == nil {
+		return &api.EncryptionConfiguration{Type: new(api.EncryptionTypeAwsOwnedKey)}
+	}
+	return e
+}
+
+// UpdateStateMachine gives a state machine a new definition or other settings. Executions under way keep theirs.
+// https://docs.aws.amazon.com/step-functions/latest/apireference/API_UpdateStateMachine.html
+func (s *Service) UpdateStateMachine(ctx context.Context, in *api.UpdateStateMachineInput) (*api.UpdateStateMachineOutput, error) {
+	res, err := parseARN(*in.StateMachineArn, "stateMachine")
+	if err != nil {
+		return nil, err
+	}
+	if in.Definition == nil && in.RoleArn == nil && in.LoggingConfiguration == nil && in.TracingConfiguration == nil && in.EncryptionConfiguration == nil {
+		return nil, api.MissingRequiredParameter.New("Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration must be specified")
+	}
+	now, id := s.Clock(), uuid.NewString()
+	err = s.Store.Update(ctx, func(tx store.Tx) error {
+		m, rev, err := find(tx, res)
+		if err != nil {
+			return err
+		}
+		if in.Definition != nil {
+			if _, err := checked(*in.Definition, m.Type); err != nil {
+				return err
+			}
+			rev.Definition = *in.Definition
+		}
+		if in.RoleArn != nil {
+			rev.Role = *in.RoleArn
+		}
+		if in.LoggingConfiguration != nil {
+			m.Logging = in.LoggingConfiguration
+		}
+		if in.TracingConfiguration != nil {
+			m.Tracing = awsapi.Val(in.TracingConfiguration.Enabled)
+		}
+		if in.EncryptionConfiguration != nil {
+			m.Encryption = in.EncryptionConfiguration
+		}
+		m.Revision, rev.Updated = id, now
+		if err := store.SetRecord(tx, revisionKey(id), rev); err != nil {
+			return err
+		}
+		return store.SetRecord(tx, machineKey(res.scope, res.Rest), m)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &api.UpdateStateMachineOutput{UpdateDate: &now, RevisionId: &id}, nil
+}
+
+// DeleteStateMachine removes a state machine. Executions under way run on; one that is not there is no error.
+// https://docs.aws.amazon.com/step-functions/latest/apireference/API_DeleteStateMachine.html
+func (s *Service) DeleteStateMachine(ctx context.Context, in *api.DeleteStateMachineInput) (*api.DeleteStateMachineOutput, error) {
+	res, err := parseARN(*in.StateMachineArn, "stateMachine")
+	if err != nil {
+		return nil, err
+	}
+	err = s.Store.Update(ctx, func(tx store.Tx) error { return tx.Delete(machineKey(res.scope, res.Rest)) })
+	return &api.DeleteStateMachineOutput{}, err
+}
+
+// ListStateMachines lists an account's state machines by name.
+// https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListStateMachines.html
+func (s *Service) ListStateMachines(ctx context.Context, in *api.ListStateMachinesInput) (*api.ListStateMachinesOutput, error) {
+	at := scopeOf(ctx)
+	span, limit, err := pageOf(store.Prefix("states", "machine", at.Account, at.Region), in.NextToken, in.MaxResults)
+	if err != nil {
+		return nil, err
+	}
+	out := &api.ListStateMachinesOutput{StateMachines: []api.StateMachineListItem{}}
+	err = s.Store.View(ctx, func(r store.Reader) error {
+		list, last, err := store.Page[machine](r, span, limit, nil)
+		for _, m := range list {
+			out.StateMachines = append(out.StateMachines, api.StateMachineListItem{StateMachineArn: new(at.arn("stateMachine", m.Name)),
+				Name: &m.Name, Type: &m.Type, CreationDate: &m.Created})
+		}
+		out.NextToken = tokenOf(last)
+		return err
+	})
+	return out, err
+}
+
+func tagsOf(tags []api.Tag) map[string]string {
+	all := map[string]string{}
+	for _, t := range tags {
+		all[*t.Key] = awsapi.Val(t.Value)
+	}
+	return all
+}

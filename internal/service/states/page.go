@@ -1,0 +1,33 @@
+package states
+
+import (
+	"bytes"
+	"encoding/base64"
+
+	api "cirro/internal/awsapi/states"
+	"cirro/internal/store"
+)
+
+// pageOf is the part of a list that a request asks for: what follows its token, and how much of that.
+func pageOf(span store.Range, token *string, most *int32) (store.Range, int, error) {
+	limit := 100
+	if most != nil && *most > 0 {
+		limit = int(*most)
+	}
+	if token == nil {
+		return span, limit, nil
+	}
+	key, err := base64.RawURLEncoding.DecodeString(*token)
+	if err != nil || bytes.Compare(key, span.Start) < 0 || span.End != nil && bytes.Compare(key, span.End) >= 0 {
+		return span, 0, api.InvalidToken.New("Invalid Token: 'Invalid token'")
+	}
+	return span.After(key), limit, nil
+}
+
+// tokenOf is the token that goes on after a key; nil for none.
+func tokenOf(last []byte) *string {
+	if last == nil {
+		return nil
+	}
+	return new(base64.RawURLEncoding.EncodeToString(last))
+}

@@ -1,0 +1,99 @@
+package states
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"cirro/internal/asl"
+	"cirro/internal/awsapi"
+	api "cirro/internal/awsapi/states"
+	"cirro/internal/service/states/engine"
+	"cirro/internal/store"
+)
+
+// Deps are what the service is made of. Clock and Log may be nil.
+type Deps struct {
+	Store  store.Store
+	Caller awsapi.Caller
+	Clock  func() time.Time
+	Log    *slog.Logger
+	// Scale scales waits, retries and timeouts of executions, for tests; 0 for 1.
+	Scale float64
+}
+
+// Service is Step Functions. Start makes it work in the background, Close stops that.
+type Service struct {
+	api.Unimplemented
+	Deps
+
+	engine   *engine.Engine
+	machines machines
+
+	ctx  context.Context // of all work in the background
+	stop func()
+	done sync.WaitGroup
+}
+
+var _ api.API = (*Service)(nil)
+
+// New makes the service over what the store holds.
+func New(d Deps) (*Service, error) {
+	if d.Clock == nil {
+		d.Clock = time.Now
+	}
+	if d.Log == nil {
+		d.Log = slog.Default()
+	}
+	s := &Service{Deps: d}
+	s.ctx, s.stop = context.WithCancel(context.Background())
+	s.engine = &engine.Engine{Store: d.Store, Clock: d.Clock, Log: d.Log, Scale: d.Scale, Machines: s.machineOf, Perform: s.perform}
+	return s, s.engine.Open(s.ctx)
+}
+
+// Start takes up the work that a stop left over, and goes on in the background until ctx ends or Close is
+// called.
+func (s *Service) Start(ctx context.Context) {
+	context.AfterFunc(ctx, s.stop)
+	s.done.Go(func() { s.engine.Run(s.ctx) })
+}
+
+// Close stops the work in the background and waits for its end.
+func (s *Service) Close() error {
+	s.stop()
+	s.done.Wait()
+	return nil
+}
+
+// scope is an account in a region.
+type scope struct{ Account, Region string }
+
+func scopeOf(ctx context.Context) scope {
+	r := awsapi.RequestOf(ctx)
+	return scope{r.Account(), r.Region}
+}
+
+// machines are those parsed lately, by their revision.
+type machines struct {
+	mu     sync.Mutex
+	parsed map[string]*asl.Machine
+}
+
+// maxParsed is how many machines are kept parsed.
+const maxParsed = 1000
+
+func (m *machines) get(revision string) *asl.Machine {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.parsed[revision]
+}
+
+func (m *machines) put(revision string, machine *asl.Machine) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.parsed == nil || len(m.parsed) >= maxParsed {
+		m.parsed = map[string]*asl.Machine{}
+	}
+	m.parsed[revision] = machine
+}
