@@ -128,6 +128,9 @@ type NewMessage struct {
 	Dedup       string        // "" for no deduplication
 	DedupWindow time.Duration // how long Dedup is remembered
 	Retention   time.Duration // after which it disappears, unless it is delayed or leased just then; 0 for never
+	// Sequence, where it is not nil, is set to the message's Sequence, or to that of the message it repeats, when
+	// Update has succeeded.
+	Sequence *uint64
 }
 
 // Lease names a leased message.
@@ -158,6 +161,8 @@ type ReceiveOptions struct {
 	// instead of leasing it again, in one transaction, keeping its id, time, group and tenant.
 	MaxDeliveries int
 	DeadLetter    string
+	// DeadRetention is how long after its time a message disappears that was moved; 0 for its own retention.
+	DeadRetention time.Duration
 }
 
 // Stats counts a queue's messages: ready to be leased, delayed, and leased.

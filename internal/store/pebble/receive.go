@@ -131,6 +131,9 @@ func (r *receiver) bury(ctx context.Context, dead []held) error {
 		if err != nil {
 			return err
 		}
+		if r.o.DeadRetention > 0 {
+			m.expiry = m.enqueued + int64(r.o.DeadRetention)
+		}
 		err = r.s.update(ctx, func(tx *transaction) error {
 			to, err := tx.queue(r.o.DeadLetter)
 			if err != nil {
