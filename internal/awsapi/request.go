@@ -101,3 +101,9 @@ type Guard interface {
 type Caller interface {
 	Call(ctx context.Context, p Principal, service, operation string, in any) (out any, err error)
 }
+
+// JSONCaller calls operations whose input comes as JSON, its members named as AWS's SDKs name them. Where the
+// input cannot be read as the operation's, the error says so.
+type JSONCaller interface {
+	CallJSON(ctx context.Context, p Principal, service, operation string, input []byte) (out any, err error)
+}
