@@ -26,7 +26,7 @@ func (s *Service) conclude(r *route, ev *event, c ending) verdict {
 	}
 	var v verdict
 	base := delivery{scope: ev.scope, Function: ev.Function, RequestID: ev.RequestID, Role: r.main.Role,
-		FunctionARN: r.arn("function", r.Name, r.qualifier()), Condition: c}
+		FunctionARN: r.arn("function", r.Name, r.qualifier()), Condition: c, At: s.Clock()}
 	if destination != "" {
 		d := base
 		d.Target, d.Body = destination, string(s.outcome(r, ev, c))
@@ -69,7 +69,7 @@ type outcomeResponse struct {
 func (s *Service) outcome(r *route, ev *event, c ending) []byte {
 	o := outcome{
 		Version:   "1.0",
-		Timestamp: s.Clock().UTC().Format("2006-01-02T15:04:05.000Z"),
+		Timestamp: s.Clock().UTC().Format(instant),
 		RequestContext: outcomeRequest{RequestID: ev.RequestID, FunctionARN: r.arn("function", r.Name, r.qualifier()),
 			Condition: c, Count: ev.Attempts},
 		RequestPayload: rawJSON(ev.Payload),
