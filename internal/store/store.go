@@ -22,6 +22,11 @@ var ErrLeaseLost = errors.New("store: lease lost")
 // ErrClosed is the answer to any call after Close.
 var ErrClosed = errors.New("store: closed")
 
+// ErrFull is the answer to a write for which there is no room; nothing of it is written. What is there can be read, and
+// writes go on when there is room again. What only removes something goes on for longer. The error's text names the
+// disk, and the error is syscall.ENOSPC, too.
+var ErrFull = errors.New("store: no room is left")
+
 // MaxKey and MaxValue bound what a key and a value may hold, in bytes.
 const (
 	MaxKey   = 4 << 10

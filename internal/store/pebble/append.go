@@ -29,6 +29,7 @@ func (tx *transaction) Append(prefix, value []byte) error {
 	if err := checkValue(value); err != nil {
 		return err
 	}
+	tx.growth += len(k) + len(value) + store.AppendSize
 	tx.appends = append(tx.appends, appended{prefix: string(k), value: value})
 	return nil
 }

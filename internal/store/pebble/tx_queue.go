@@ -9,6 +9,9 @@ import (
 	"cirro/internal/store"
 )
 
+// messageSize is about how much a message takes besides its body.
+const messageSize = 100
+
 // Enqueue adds a message to a queue; see store.Tx.
 func (tx *transaction) Enqueue(name string, m store.NewMessage) (id string, err error) {
 	q, err := tx.queue(name)
@@ -38,6 +41,7 @@ func (tx *transaction) Enqueue(name string, m store.NewMessage) (id string, err 
 	if m.Sequence != nil {
 		o.tell = append(o.tell, m.Sequence)
 	}
+	tx.growth += messageSize + len(m.Body)
 	tx.operations = append(tx.operations, o)
 	return formatID(o.m.id), nil
 }
