@@ -58,6 +58,7 @@ type Request struct {
 	// Wait is how long a read of a stream that finds no records may wait for the first. Only callers within
 	// the platform set it: AWS has no such parameter.
 	Wait  time.Duration
+	Input any    // the operation's input, where the request came from outside
 	Ready *Ready // takes a member as JSON; nil where the reply is to be values
 }
 

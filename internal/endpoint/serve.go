@@ -63,6 +63,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			b.Free()
 		}()
 	}
+	request.Input = in
 	ctx = awsapi.WithRequest(ctx, request)
 	if g, ok := t.service.impl.(awsapi.Guard); ok {
 		if err := g.Admit(ctx, x.Operation.Operation, in); err != nil {
