@@ -300,7 +300,7 @@ func (s *Service) PutBucketAcl(ctx context.Context, in *api.PutBucketAclRequest)
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketAcl.html
 func (s *Service) GetBucketAcl(ctx context.Context, in *api.GetBucketAclRequest) (*api.GetBucketAclOutput, error) {
 	out := &api.GetBucketAclOutput{}
-	err := s.look(ctx, *in.Bucket, in.ExpectedBucketOwner, "s3:GetBucketAcl", func(r store.Reader, b *bucket) error {
+	err := s.inspect(ctx, *in.Bucket, in.ExpectedBucketOwner, "s3:GetBucketAcl", func(r store.Reader, b *bucket) error {
 		list, err := configOf(s, r, b, kindACL, asIs[acl])
 		out.Owner, out.Grants = ownerOf(b.Account), list.shown(b.Account)
 		return err

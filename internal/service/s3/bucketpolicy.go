@@ -70,7 +70,7 @@ func (s *Service) GetBucketPolicy(ctx context.Context, in *api.GetBucketPolicyRe
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketPolicyStatus.html
 func (s *Service) GetBucketPolicyStatus(ctx context.Context, in *api.GetBucketPolicyStatusRequest) (*api.GetBucketPolicyStatusOutput, error) {
 	public := false
-	err := s.look(ctx, *in.Bucket, in.ExpectedBucketOwner, "s3:GetBucketPolicyStatus", func(r store.Reader, b *bucket) error {
+	err := s.inspect(ctx, *in.Bucket, in.ExpectedBucketOwner, "s3:GetBucketPolicyStatus", func(r store.Reader, b *bucket) error {
 		d, err := s.policyOf(r, b)
 		if err != nil {
 			return err

@@ -54,7 +54,7 @@ func (s *Service) PutBucketEncryption(ctx context.Context, in *api.PutBucketEncr
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketEncryption.html
 func (s *Service) GetBucketEncryption(ctx context.Context, in *api.GetBucketEncryptionRequest) (*api.GetBucketEncryptionOutput, error) {
 	out := &api.GetBucketEncryptionOutput{}
-	err := s.look(ctx, *in.Bucket, in.ExpectedBucketOwner, "s3:GetEncryptionConfiguration", func(r store.Reader, b *bucket) (err error) {
+	err := s.inspect(ctx, *in.Bucket, in.ExpectedBucketOwner, "s3:GetEncryptionConfiguration", func(r store.Reader, b *bucket) (err error) {
 		out.ServerSideEncryptionConfiguration, err = s.encryption(r, b)
 		return err
 	})

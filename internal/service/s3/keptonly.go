@@ -68,7 +68,7 @@ func (s *Service) PutBucketLogging(ctx context.Context, in *api.PutBucketLogging
 // GetBucketLogging says that accesses are not logged.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLogging.html
 func (s *Service) GetBucketLogging(ctx context.Context, in *api.GetBucketLoggingRequest) (*api.GetBucketLoggingOutput, error) {
-	return &api.GetBucketLoggingOutput{}, s.look(ctx, *in.Bucket, in.ExpectedBucketOwner, "s3:GetBucketLogging", nothing)
+	return &api.GetBucketLoggingOutput{}, s.inspect(ctx, *in.Bucket, in.ExpectedBucketOwner, "s3:GetBucketLogging", nothing)
 }
 
 func nothing(store.Reader, *bucket) error { return nil }
@@ -76,7 +76,7 @@ func nothing(store.Reader, *bucket) error { return nil }
 // GetBucketReplication says that nothing is replicated.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketReplication.html
 func (s *Service) GetBucketReplication(ctx context.Context, in *api.GetBucketReplicationRequest) (*api.GetBucketReplicationOutput, error) {
-	err := s.look(ctx, *in.Bucket, in.ExpectedBucketOwner, "s3:GetReplicationConfiguration", func(_ store.Reader, b *bucket) error {
+	err := s.inspect(ctx, *in.Bucket, in.ExpectedBucketOwner, "s3:GetReplicationConfiguration", func(_ store.Reader, b *bucket) error {
 		return lacking("ReplicationConfigurationNotFoundError", "The replication configuration was not found").With("BucketName", b.Name)
 	})
 	return nil, err
@@ -90,12 +90,12 @@ func (s *Service) PutBucketReplication(context.Context, *api.PutBucketReplicatio
 // DeleteBucketReplication finds nothing to delete.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucketReplication.html
 func (s *Service) DeleteBucketReplication(ctx context.Context, in *api.DeleteBucketReplicationRequest) (*api.DeleteBucketReplicationOutput, error) {
-	return &api.DeleteBucketReplicationOutput{}, s.look(ctx, *in.Bucket, in.ExpectedBucketOwner, "s3:PutReplicationConfiguration", nothing)
+	return &api.DeleteBucketReplicationOutput{}, s.inspect(ctx, *in.Bucket, in.ExpectedBucketOwner, "s3:PutReplicationConfiguration", nothing)
 }
 
 // GetBucketAbac says that access does not depend on the bucket's tags.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketAbac.html
 func (s *Service) GetBucketAbac(ctx context.Context, in *api.GetBucketAbacRequest) (*api.GetBucketAbacResponse, error) {
-	err := s.look(ctx, *in.Bucket, in.ExpectedBucketOwner, "s3:GetBucketAbac", nothing)
+	err := s.inspect(ctx, *in.Bucket, in.ExpectedBucketOwner, "s3:GetBucketAbac", nothing)
 	return &api.GetBucketAbacResponse{AbacStatus: &api.AbacStatus{Status: new(api.BucketAbacStatusDisabled)}}, err
 }

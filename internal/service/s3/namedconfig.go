@@ -176,7 +176,7 @@ func (s *Service) GetBucketInventoryConfiguration(ctx context.Context, in *api.G
 
 // ListBucketInventoryConfigurations finds none.
 func (s *Service) ListBucketInventoryConfigurations(ctx context.Context, in *api.ListBucketInventoryConfigurationsRequest) (*api.ListBucketInventoryConfigurationsOutput, error) {
-	err := s.look(ctx, *in.Bucket, in.ExpectedBucketOwner, "s3:GetInventoryConfiguration", nothing)
+	err := s.inspect(ctx, *in.Bucket, in.ExpectedBucketOwner, "s3:GetInventoryConfiguration", nothing)
 	return &api.ListBucketInventoryConfigurationsOutput{IsTruncated: new(false)}, err
 }
 
@@ -193,6 +193,6 @@ func (s *Service) GetBucketAnalyticsConfiguration(ctx context.Context, in *api.G
 
 // ListBucketAnalyticsConfigurations finds none.
 func (s *Service) ListBucketAnalyticsConfigurations(ctx context.Context, in *api.ListBucketAnalyticsConfigurationsRequest) (*api.ListBucketAnalyticsConfigurationsOutput, error) {
-	err := s.look(ctx, *in.Bucket, in.ExpectedBucketOwner, "s3:GetAnalyticsConfiguration", nothing)
+	err := s.inspect(ctx, *in.Bucket, in.ExpectedBucketOwner, "s3:GetAnalyticsConfiguration", nothing)
 	return &api.ListBucketAnalyticsConfigurationsOutput{IsTruncated: new(false)}, err
 }

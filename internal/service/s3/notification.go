@@ -35,7 +35,7 @@ func (s *Service) PutBucketNotificationConfiguration(ctx context.Context, in *ap
 	// Destinations are asked outside the transaction; that the bucket is there is looked at before.
 	var b *bucket
 	const action = "s3:PutBucketNotification"
-	err := s.look(ctx, *in.Bucket, in.ExpectedBucketOwner, action, func(_ store.Reader, found *bucket) error {
+	err := s.inspect(ctx, *in.Bucket, in.ExpectedBucketOwner, action, func(_ store.Reader, found *bucket) error {
 		b = found
 		return nil
 	})

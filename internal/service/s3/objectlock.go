@@ -75,7 +75,7 @@ func (s *Service) lockOf(r store.Reader, b *bucket) (*api.ObjectLockConfiguratio
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectLockConfiguration.html
 func (s *Service) GetObjectLockConfiguration(ctx context.Context, in *api.GetObjectLockConfigurationRequest) (*api.GetObjectLockConfigurationOutput, error) {
 	out := &api.GetObjectLockConfigurationOutput{}
-	err := s.look(ctx, *in.Bucket, in.ExpectedBucketOwner, "s3:GetBucketObjectLockConfiguration", func(r store.Reader, b *bucket) (err error) {
+	err := s.inspect(ctx, *in.Bucket, in.ExpectedBucketOwner, "s3:GetBucketObjectLockConfiguration", func(r store.Reader, b *bucket) (err error) {
 		out.ObjectLockConfiguration, err = s.lockOf(r, b)
 		if err == nil && out.ObjectLockConfiguration == nil {
 			return lacking("ObjectLockConfigurationNotFoundError", "Object Lock configuration does not exist for this bucket").With("BucketName", b.Name)

@@ -43,7 +43,7 @@ func (s *Service) PutBucketOwnershipControls(ctx context.Context, in *api.PutBuc
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketOwnershipControls.html
 func (s *Service) GetBucketOwnershipControls(ctx context.Context, in *api.GetBucketOwnershipControlsRequest) (*api.GetBucketOwnershipControlsOutput, error) {
 	out := &api.GetBucketOwnershipControlsOutput{}
-	err := s.look(ctx, *in.Bucket, in.ExpectedBucketOwner, "s3:GetBucketOwnershipControls", func(r store.Reader, b *bucket) error {
+	err := s.inspect(ctx, *in.Bucket, in.ExpectedBucketOwner, "s3:GetBucketOwnershipControls", func(r store.Reader, b *bucket) error {
 		c, err := configOf(s, r, b, kindOwnership, asIs[api.OwnershipControls])
 		switch {
 		case err != nil:

@@ -43,7 +43,7 @@ func (s *Service) PutPublicAccessBlock(ctx context.Context, in *api.PutPublicAcc
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetPublicAccessBlock.html
 func (s *Service) GetPublicAccessBlock(ctx context.Context, in *api.GetPublicAccessBlockRequest) (*api.GetPublicAccessBlockOutput, error) {
 	out := &api.GetPublicAccessBlockOutput{}
-	err := s.look(ctx, *in.Bucket, in.ExpectedBucketOwner, "s3:GetBucketPublicAccessBlock", func(r store.Reader, b *bucket) error {
+	err := s.inspect(ctx, *in.Bucket, in.ExpectedBucketOwner, "s3:GetBucketPublicAccessBlock", func(r store.Reader, b *bucket) error {
 		c, err := s.publicAccess(r, b)
 		if err == nil && c.BlockPublicAcls == nil {
 			return lacking("NoSuchPublicAccessBlockConfiguration", "The public access block configuration was not found").With("BucketName", b.Name)

@@ -41,7 +41,7 @@ func (s *Service) PutBucketVersioning(ctx context.Context, in *api.PutBucketVers
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketVersioning.html
 func (s *Service) GetBucketVersioning(ctx context.Context, in *api.GetBucketVersioningRequest) (*api.GetBucketVersioningOutput, error) {
 	out := &api.GetBucketVersioningOutput{}
-	err := s.look(ctx, *in.Bucket, in.ExpectedBucketOwner, "s3:GetBucketVersioning", func(_ store.Reader, b *bucket) error {
+	err := s.inspect(ctx, *in.Bucket, in.ExpectedBucketOwner, "s3:GetBucketVersioning", func(_ store.Reader, b *bucket) error {
 		if b.Versioning != "" {
 			out.Status = new(b.Versioning)
 		}
