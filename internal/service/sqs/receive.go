@@ -102,8 +102,16 @@ func (q *queue) lend(in *api.ReceiveMessageRequest, o *store.ReceiveOptions) {
 
 // receive receives, until polls are over where it waits.
 func (s *Service) receive(ctx context.Context, q *queue, o store.ReceiveOptions) ([]store.Message, error) {
+	wait := o.Wait
+	if awsapi.RequestOf(ctx).NoWait {
+		o.Wait = 0
+	}
 	if o.Wait == 0 {
-		return s.Store.Receive(ctx, q.messages, o)
+		messages, err := s.Store.Receive(ctx, q.messages, o)
+		if err == nil && len(messages) == 0 && wait > 0 {
+			err = awsapi.ErrWouldWait
+		}
+		return messages, err
 	}
 	waiting, stop := context.WithCancel(ctx)
 	defer stop()
