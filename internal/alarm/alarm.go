@@ -14,7 +14,7 @@ import (
 // have set one and gone away; so many that are due in one transaction; and so long after an error.
 const (
 	longest = 30 * time.Second
-	batch   = 64
+	batch   = 256
 	pause   = time.Second
 )
 

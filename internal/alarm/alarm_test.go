@@ -202,3 +202,31 @@ func BenchmarkIdle(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkRing rings 100,000 alarms that are due at once.
+func BenchmarkRing(b *testing.B) {
+	for range b.N {
+		s, clock := open(b, b.TempDir()), standing.At(start)
+		a := bell(s, clock, func(_ string, due time.Time) time.Time { return due.Add(time.Hour) })
+		for i := 0; i < 100_000; i += 1000 {
+			err := s.Update(b.Context(), func(tx store.Tx) error {
+				for j := range 1000 {
+					if err := a.Set(tx, fmt.Sprint(i+j), start.Add(time.Duration(i+j)*time.Microsecond)); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+		clock.Add(time.Minute)
+		b.ResetTimer()
+		if _, err := a.Turn(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(100_000/b.Elapsed().Seconds(), "alarms/s")
+		s.Close()
+	}
+}
