@@ -68,7 +68,7 @@ require (
 	golang.org/x/mod v0.41.0 // indirect
 	golang.org/x/sync v0.23.0 // indirect
 	golang.org/x/text v0.42.0 // indirect
-	golang.org/x/time v0.12.0 // indirect
+	golang.org/x/time v0.12.0
 	golang.org/x/tools v0.51.0 // indirect
 	google.golang.org/protobuf v1.36.8
 	honnef.co/go/tools v0.8.2 // indirect

@@ -223,7 +223,7 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 	}
 	buckets := s3.New(s3.Deps{Store: st, Blobs: blobs, Caller: front, Log: o.Log})
 	p.onClose(buckets.Close)
-	topics := sns.New(sns.Deps{Store: st, Caller: front, Log: o.Log})
+	topics := sns.New(sns.Deps{Store: st, Caller: front, URL: p.reachable(), RetryScale: o.RetryScale, Log: o.Log})
 	p.onClose(topics.Close)
 	buses := eventbridge.New(eventbridge.Deps{Store: st, Caller: front, Log: o.Log})
 	p.onClose(buses.Close)
@@ -255,6 +255,7 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 	front.Mount(isHealth, http.HandlerFunc(health))
 	front.Mount(gateway.Match, gateway)
 	front.Mount(functions.Match, functions)
+	front.Mount(topics.Match, topics)
 	packages := functions.Packages()
 	front.Mount(packages.Match, packages)
 	logService.Start(ctx)
@@ -294,6 +295,15 @@ func (p *Platform) Close() error {
 	}
 	p.closers = nil
 	return errors.Join(errs...)
+}
+
+// reachable is where clients reach the platform; "" where it listens on all addresses, so that each client knows
+// another.
+func (p *Platform) reachable() string {
+	if a, ok := p.listener.Addr().(*net.TCPAddr); ok && a.IP.IsUnspecified() {
+		return ""
+	}
+	return p.URL()
 }
 
 // URL is where the platform serves.
