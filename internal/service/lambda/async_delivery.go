@@ -34,6 +34,7 @@ type delivery struct {
 	FunctionARN string // with the qualifier
 	Role        string
 	RequestID   string
+	TraceID     string
 	Condition   ending
 	Target      string // ARN
 	Body        string
@@ -106,7 +107,8 @@ func (s *Service) deliver(ctx context.Context, d *delivery) error {
 		return awsapi.Unimplemented(service, operation)
 	}
 	principal := d.principal()
-	ctx = awsapi.WithRequest(ctx, &awsapi.Request{ID: uuid.NewString(), Region: region, Principal: principal, Time: s.Clock()})
+	ctx = awsapi.WithRequest(ctx, &awsapi.Request{ID: uuid.NewString(), Region: region, Principal: principal, Time: s.Clock(),
+		TraceID: d.TraceID})
 	out, err := s.Caller.Call(ctx, principal, service, operation, in)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -73,9 +74,38 @@ func (h *mappingHandler) Handle(ctx context.Context, b *eventsource.Batch) event
 	if err != nil {
 		return eventsource.Outcome{Err: err, NotRun: true}
 	}
+	looping, rest := h.loops(r, b)
+	if len(looping) > 0 && len(rest.Records) == 0 {
+		return eventsource.Outcome{Err: recursive()}
+	}
+	o := h.invoke(ctx, r, rest)
+	if o.Err == nil {
+		o.Failed = append(o.Failed, looping...)
+	}
+	return o
+}
+
+// loops tells the records that have come to the function too often from the others. They stay in their queue,
+// and come to its dead-letter queue if there is one.
+func (h *mappingHandler) loops(r *route, b *eventsource.Batch) (looping []string, rest *eventsource.Batch) {
+	rest = &eventsource.Batch{Shard: b.Shard, Window: b.Window, Attempt: b.Attempt, Records: b.Records}
+	for i := range b.Records {
+		if t := b.Records[i].Trace; t != "" && r.looping(r.trace(h.Clock(), t)) {
+			looping = append(looping, b.Records[i].ID)
+		}
+	}
+	if len(looping) > 0 {
+		rest.Records = slices.DeleteFunc(slices.Clone(b.Records), func(x eventsource.Record) bool { return slices.Contains(looping, x.ID) })
+		h.Log.Warn("lambda: messages are kept from a function that calls itself in a circle", "function", h.mapping.functionARN(), "messages", len(looping))
+	}
+	return looping, rest
+}
+
+// invoke invokes the function with a batch.
+func (h *mappingHandler) invoke(ctx context.Context, r *route, b *eventsource.Batch) eventsource.Outcome {
 	e := r.pick()
 	inv := &sandbox.Invocation{RequestID: uuid.NewString(), InvokedARN: r.invokedARN, Payload: h.payload(b),
-		TraceID: trace(batchTrace(b), r.invokedARN, r.main.Tracing == api.TracingModeActive, h.Clock())}
+		TraceID: r.trace(h.Clock(), traces(b)...)}
 	res, err := h.run(ctx, r, e, inv)
 	if err != nil {
 		return eventsource.Outcome{Err: err, NotRun: waits(err), Note: &attempted{Request: inv.RequestID, Version: e.Number}}
@@ -100,12 +130,14 @@ func waits(err error) bool {
 		errors.Is(err, api.ResourceConflictException) || errors.Is(err, api.ServiceException)
 }
 
-// batchTrace is the tracing header that a batch is invoked with: that of its first record.
-func batchTrace(b *eventsource.Batch) string {
-	if len(b.Records) == 0 {
-		return ""
+// traces are the tracing headers of a batch's records.
+func traces(b *eventsource.Batch) (all []string) {
+	for i := range b.Records {
+		if t := b.Records[i].Trace; t != "" {
+			all = append(all, t)
+		}
 	}
-	return b.Records[0].Trace
+	return all
 }
 
 // stateOf reads the state that a function returns for a window.
