@@ -100,6 +100,9 @@ func (s *Service) lock(r store.Reader, b *bucket, v *version, w *wishes) error {
 
 // encrypt sets how a new version is encrypted, as far as it is told: bodies are kept as the disk keeps them.
 func (s *Service) encrypt(r store.Reader, b *bucket, v *version, w *wishes) error {
+	if v.Customer.MD5 != "" {
+		return nil
+	}
 	by := api.ServerSideEncryptionByDefault{SSEAlgorithm: w.Encryption, KMSMasterKeyID: w.KMSKey}
 	bucketKey := w.BucketKey
 	if w.Encryption == nil {
