@@ -28,7 +28,6 @@ import (
 	snsapi "cirro/internal/awsapi/sns"
 	sqsapi "cirro/internal/awsapi/sqs"
 	stsapi "cirro/internal/awsapi/sts"
-	"cirro/internal/blob/dir"
 	"cirro/internal/endpoint"
 	"cirro/internal/endpoint/express"
 	"cirro/internal/identity"
@@ -51,13 +50,14 @@ import (
 	"cirro/internal/service/sqs"
 	"cirro/internal/service/sts"
 	"cirro/internal/store"
-	"cirro/internal/store/pebble"
 )
 
 // Options say how to run the platform.
 type Options struct {
 	Listen string // host:port
 	Data   string // directory; made if missing
+	Store  string // postgres:// URL of a database; "" for the embedded store in Data
+	Blobs  string // directory of bodies; "" for one in Data
 	Auth   bool   // verify signatures
 	// RootKeyID and RootSecret are the root user's access key where Auth is set.
 	RootKeyID, RootSecret string
@@ -73,10 +73,6 @@ type Options struct {
 	StreamRetention       time.Duration // of the records of DynamoDB's streams; 0 for 24 hours
 	Log                   *slog.Logger
 }
-
-// storeCache is how much of the store's tables stays in memory, once it was read: enough for the indexes and
-// the filters of some ten million small items.
-const storeCache = 64 << 20
 
 // Platform is a running platform.
 type Platform struct {
@@ -129,7 +125,9 @@ func Start(ctx context.Context, o Options) (_ *Platform, err error) {
 // quick says which requests are answered below net/http: those that come most often, and whose answer
 // nobody breaks off.
 func quick(h *express.Head) bool {
-	return lambda.Invokes(h.Method, h.Host, h.Target) || dynamodb.Operates(h.Method, h.Target, h.Get("X-Amz-Target"))
+	operation := h.Get("X-Amz-Target")
+	return lambda.Invokes(h.Method, h.Host, h.Target) || dynamodb.Operates(h.Method, h.Target, operation) ||
+		sqs.Operates(h.Method, h.Target, operation)
 }
 
 // checkListen refuses to serve the network without authentication.
@@ -157,7 +155,7 @@ func (p *Platform) build(ctx context.Context, o Options) (*endpoint.Endpoint, er
 		opening <- err
 		jails <- h
 	}()
-	st, err := pebble.Open(filepath.Join(o.Data, "store"), pebble.Options{CacheBytes: storeCache})
+	st, err := openStore(ctx, o)
 	if err != nil {
 		err = errors.Join(err, <-opening)
 		if h := <-jails; h != nil {
@@ -195,7 +193,7 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 		return err
 	}
 	p.onClose(fleet.Close)
-	blobs, err := dir.Open(filepath.Join(o.Data, "blobs"))
+	blobs, err := openBlobs(o)
 	if err != nil {
 		return err
 	}
