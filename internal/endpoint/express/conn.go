@@ -215,13 +215,21 @@ func (c *conn) answer(h *Head, size int) bool {
 	c.reply.begin(c)
 	c.server.HTTP.Handler.ServeHTTP(&c.reply, &x.request)
 	x.body.Close()
+	if c.reply.postponed {
+		c.pass(int64(whole))
+		return true
+	}
 	c.at += whole
 	return c.reply.end()
 }
 
 // answered ends an answer; also where the handler panics, which is net/http's to report.
 func (c *conn) answered() {
-	if !c.stage.CompareAndSwap(answering, rested) {
+	next := int32(rested)
+	if !c.idle { // it was passed on
+		next = fresh
+	}
+	if !c.stage.CompareAndSwap(answering, next) {
 		c.Close()
 	}
 }

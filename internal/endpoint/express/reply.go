@@ -32,6 +32,8 @@ type reply struct {
 	whole  bool   // the head is complete
 	rest   []byte // the body, where its length was not declared
 	failed error
+
+	postponed bool
 }
 
 // begin makes the reply one to another request.
@@ -45,6 +47,10 @@ func (w *reply) begin(c *conn) {
 	}
 	*w = reply{conn: c, header: w.header, names: w.names[:0], out: w.out[:0], declared: -1}
 }
+
+// Postpone leaves the request to net/http after all, which gets it as it came; the reply is void. A handler does so that
+// would have to wait long: net/http tells it when the client goes.
+func (w *reply) Postpone() { w.postponed = true }
 
 // Header implements http.ResponseWriter.
 func (w *reply) Header() http.Header { return w.header }

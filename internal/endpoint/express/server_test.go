@@ -31,6 +31,12 @@ func echo(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Connection", "close")
 	case "/quick/panic":
 		panic(http.ErrAbortHandler)
+	case "/quick/postponed":
+		if w, ok := w.(interface{ Postpone() }); ok {
+			w.(http.ResponseWriter).Header().Set("X-Void", "1")
+			w.Postpone()
+			return
+		}
 	case "/quick/silent":
 		return
 	case "/quick/short":
@@ -140,6 +146,8 @@ func TestAsNetHTTP(t *testing.T) {
 		"chunked":                 {post("/quick/a", "1") + chunked + post("/quick/b", "2"), 1},
 		"waits to be asked":       {post("/quick/a", "body", "Expect: 100-continue\r\n"), 0},
 		"closes":                  {post("/quick/a", "1", "Connection: close\r\n") + post("/quick/b", ""), 0},
+		"postponed":               {post("/quick/a", "1") + post("/quick/b", "2") + post("/quick/postponed", "33"), 3},
+		"postponed among others":  {post("/quick/a", "1") + post("/quick/postponed", "22") + post("/quick/b", "3"), -1},
 		"handler closes":          {post("/quick/close", "1") + post("/quick/b", ""), 1},
 		"handler panics":          {post("/quick/a", "") + post("/quick/panic", "1") + post("/quick/b", ""), 2},
 		"no content":              {post("/quick/none", "1") + post("/quick/a", ""), 2},
