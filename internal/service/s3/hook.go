@@ -1,10 +1,7 @@
 package s3
 
 import (
-	"context"
-
 	"cirro/internal/awsapi"
-	api "cirro/internal/awsapi/s3"
 	"cirro/internal/store"
 )
 
@@ -29,10 +26,4 @@ func (s *Service) removed(tx store.Tx, b *bucket, key string, v *version) error 
 func (s *Service) emptied(tx store.Tx, b *bucket) error {
 	over := store.Prefix("s3", "config", b.ID)
 	return tx.DeleteRange(over.Start, over.End)
-}
-
-// founded is called in the transaction that makes a bucket: it sets what the request says of the bucket besides its name
-// and place.
-func (s *Service) founded(ctx context.Context, tx store.Tx, b *bucket, in *api.CreateBucketRequest) error {
-	return nil
 }

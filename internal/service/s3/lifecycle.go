@@ -253,9 +253,9 @@ func newFilter(rule *api.LifecycleRule) filter {
 	return f
 }
 
-func (f *filter) tagged() bool { return len(f.tags) > 0 }
+func (f filter) tagged() bool { return len(f.tags) > 0 }
 
-func (f *filter) includes(key string, v *version) bool {
+func (f filter) includes(key string, v *version) bool {
 	if !strings.HasPrefix(key, f.prefix) {
 		return false
 	}
