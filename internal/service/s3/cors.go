@@ -110,7 +110,7 @@ func (s *Service) AllowOrigin(r *http.Request, name string, h http.Header) (deci
 		}
 	}
 	if preflight {
-		return true, forbiddenCORS.New("CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, " +
+		return true, forbiddenCORS.New("CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, "+
 			"request method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec.").
 			With("Method", method).With("ResourceType", "OBJECT")
 	}
