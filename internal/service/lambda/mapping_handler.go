@@ -24,14 +24,7 @@ type mappingHandler struct {
 	role    string // of the function
 }
 
-// batchEvent is what a function gets.
-// https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
-type batchEvent struct {
-	Records []json.RawMessage `json:"Records"`
-	*windowEvent
-}
-
-// windowEvent is what a function gets with tumbling windows, too.
+// windowEvent is what a function gets with tumbling windows, beside the records.
 // https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-windows.html
 type windowEvent struct {
 	Window    windowTimes     `json:"window"`
@@ -47,20 +40,26 @@ type windowTimes struct {
 	End   time.Time `json:"end"`
 }
 
-// payload is the event of a batch.
+// payload is the event of a batch. Its records are JSON, which need not be read and written again.
+// https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 func (h *mappingHandler) payload(b *eventsource.Batch) []byte {
-	e := batchEvent{Records: make([]json.RawMessage, len(b.Records))}
+	out := append(make([]byte, 0, b.Size()+len(b.Records)+512), `{"Records":[`...)
 	for i := range b.Records {
-		e.Records[i] = b.Records[i].Event
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, b.Records[i].Event...)
 	}
+	out = append(out, ']')
 	if w := b.Window; w != nil {
-		e.windowEvent = &windowEvent{windowTimes{w.Start, w.End}, w.State, b.Shard, h.mapping.Source, w.Final, w.Early}
+		more, err := json.Marshal(windowEvent{windowTimes{w.Start, w.End}, w.State, b.Shard, h.mapping.Source, w.Final, w.Early})
+		if err != nil {
+			panic(err) // JSON, strings and times
+		}
+		more[0] = ','
+		return append(out, more...)
 	}
-	out, err := json.Marshal(e)
-	if err != nil {
-		panic(err) // JSON, strings and times
-	}
-	return out
+	return append(out, '}')
 }
 
 // attempted is what came of an invocation, for the record of a batch that is given up.
