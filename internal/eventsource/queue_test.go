@@ -247,7 +247,7 @@ func TestQueueConcurrency(t *testing.T) {
 		mu.Lock()
 		polls := f.polls
 		mu.Unlock()
-		if most != 8 || polls > 200 {
+		if most != 8 || polls > 250 {
 			t.Errorf("%d at once, %d polls", most, polls)
 		}
 		f.send("x")

@@ -69,7 +69,9 @@ func TestRecursionStops(t *testing.T) {
 		return &sandbox.Result{Payload: out.Payload}, nil
 	}, func(d *Deps) { d.Caller = board })
 	close(ready)
-	s.function("f", func(in *api.CreateFunctionRequest) { in.DeadLetterConfig = &api.DeadLetterConfig{TargetArn: new(queueARN)} })
+	s.function("f", func(in *api.CreateFunctionRequest) {
+		in.DeadLetterConfig = &api.DeadLetterConfig{TargetArn: new(queueARN)}
+	})
 	s.onEvent("f", func(in *api.PutFunctionEventInvokeConfigRequest) { in.DestinationConfig = destinations("", topicARN) })
 
 	s.send("f", `"later"`)
