@@ -73,7 +73,7 @@ func (b *bundle) queueHold(batch *pgx.Batch, commits []*commit) {
 	look := func(k leaseKey) {
 		queues, seqs = append(queues, []byte(k.queue)), append(seqs, k.seq)
 		b.found.queues[k.seq] = k.queue
-		if k.grouped {
+		if k.exclusive {
 			locks = append(locks, b.s.queueLock(k.queue))
 		}
 	}
@@ -81,7 +81,7 @@ func (b *bundle) queueHold(batch *pgx.Batch, commits []*commit) {
 		for _, o := range c.tx.operations {
 			switch o := o.(type) {
 			case *message:
-				if o.group != "" {
+				if o.group != "" || o.fair != "" {
 					locks = append(locks, b.s.queueLock(o.queue))
 				}
 			case *acknowledging:
@@ -155,6 +155,13 @@ func (b *bundle) write(commits []*commit) {
 	}
 	for _, c := range accepted {
 		b.s.watch.published(c.tx.appends)
+		for _, o := range c.tx.operations {
+			if m, ok := o.(*message); ok {
+				for _, to := range m.tell {
+					*to = uint64(m.seq)
+				}
+			}
+		}
 	}
 	for queue, n := range p.wakes {
 		b.s.rooms.wake(queue, n)

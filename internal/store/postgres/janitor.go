@@ -62,22 +62,11 @@ func (s *Store) clean(ctx context.Context, now int64) error {
 		return s.explain(err)
 	}
 	for _, q := range queues {
-		if err := s.sweep(ctx, q, now); err != nil {
+		if _, err := s.readers.Exec(ctx, "select promote($1, $2, $3)", q, s.queueLock(string(q)), now); err != nil {
 			return s.explain(err)
 		}
 	}
 	return s.forget(ctx, now)
-}
-
-// sweep removes what has expired of a queue.
-func (s *Store) sweep(ctx context.Context, queue []byte, now int64) error {
-	return pgx.BeginFunc(ctx, s.readers, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", s.queueLock(string(queue))); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, "select promote($1, $2)", queue, now)
-		return err
-	})
 }
 
 // forget removes the deduplications whose time is over.

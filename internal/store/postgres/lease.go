@@ -6,21 +6,22 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// leaseKey names a lease. Grouped says that its message is of a group.
+// leaseKey names a lease. Exclusive says that its message is of a group, or its queue has tenants, so that
+// it takes the queue's lock to end it.
 type leaseKey struct {
-	queue   string
-	seq     int64
-	nonce   int64
-	grouped bool
+	queue     string
+	seq       int64
+	nonce     int64
+	exclusive bool
 }
 
 // token is a lease's name outside.
 func (k leaseKey) token() string {
-	group := 0
-	if k.grouped {
-		group = 1
+	exclusive := 0
+	if k.exclusive {
+		exclusive = 1
 	}
-	return fmt.Sprintf("%016x%016x%d", uint64(k.seq), uint64(k.nonce), group)
+	return fmt.Sprintf("%016x%016x%d", uint64(k.seq), uint64(k.nonce), exclusive)
 }
 
 const tokenSize = 33
@@ -30,9 +31,9 @@ func parseToken(queue, token string) (k leaseKey, ok bool) {
 		return leaseKey{}, false
 	}
 	var seq, nonce uint64
-	var group int
-	n, err := fmt.Sscanf(token, "%16x%16x%1d", &seq, &nonce, &group)
-	return leaseKey{queue: queue, seq: int64(seq), nonce: int64(nonce), grouped: group == 1}, err == nil && n == 3
+	var exclusive int
+	n, err := fmt.Sscanf(token, "%16x%16x%1d", &seq, &nonce, &exclusive)
+	return leaseKey{queue: queue, seq: int64(seq), nonce: int64(nonce), exclusive: exclusive == 1}, err == nil && n == 3
 }
 
 // leased is what the database knows of a message and its last lease.

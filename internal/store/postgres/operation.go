@@ -7,13 +7,28 @@ type message struct {
 	queue    string
 	id       uuid.UUID
 	group    string
+	fair     string // tenant
 	body     []byte
 	enqueued int64
 	ready    int64 // when its delay ends; 0 for none
 	expiry   int64 // 0 for never
+
+	seq    int64     // once it is planned
+	tell   []*uint64 // to set to seq
+	dedup  []byte    // under which memory is to be remembered; nil for none
+	memory sent
 }
 
 func (m *message) possible(*findings) bool { return true }
+
+// number gives the message its place, and lets the transaction remember it.
+func (m *message) number(seq int64, tx *transaction) {
+	m.seq = seq
+	if w, ok := tx.overlay.Get(m.dedup); m.dedup != nil && ok && !w.Delete {
+		m.memory.Seq = seq
+		tx.overlay.Set(m.dedup, m.memory.encode())
+	}
+}
 
 func (m *message) plan(p *plan) {
 	p.messages = append(p.messages, m)

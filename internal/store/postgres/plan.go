@@ -1,6 +1,9 @@
 package postgres
 
 import (
+	"bytes"
+	"slices"
+
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
@@ -43,6 +46,12 @@ func (p *plan) add(tx *transaction) {
 		a.number = p.found.last
 		tx.overlay.Set(a.key(), a.value)
 	}
+	for _, o := range tx.operations {
+		if m, ok := o.(*message); ok {
+			p.found.last++
+			m.number(p.found.last, tx)
+		}
+	}
 	p.s.history.Record(number, &tx.overlay)
 	p.kv.Add(&tx.overlay)
 	for _, o := range tx.operations {
@@ -68,6 +77,7 @@ func (p *plan) queue(b *pgx.Batch) {
 
 // purge goes by the indexes that there are.
 var purge = []string{
+	"delete from tenant where queue = $1",
 	"delete from message where queue = $1 and state = 0",
 	"delete from message where queue = $1 and state in (1, 2)",
 	"delete from message where queue = $1 and grp <> ''",
@@ -136,11 +146,10 @@ func (p *plan) queueMessages(b *pgx.Batch) {
 		return
 	}
 	var seqs, enqueued, expiries, ready []int64
-	var queues, groups, bodies [][]byte
+	var queues, groups, tenants, bodies, fair [][]byte
 	var ids []uuid.UUID
 	var states []int16
 	for _, m := range p.messages {
-		p.found.last++
 		state := stateReady
 		switch {
 		case m.ready > 0:
@@ -149,17 +158,25 @@ func (p *plan) queueMessages(b *pgx.Batch) {
 			state = stateBehind
 			p.settled[[2]string{m.queue, m.group}] = true
 		}
+		if m.fair != "" {
+			fair = append(fair, []byte(m.queue))
+		}
 		body := m.body
 		if body == nil {
 			body = []byte{}
 		}
-		seqs, enqueued, expiries, ready = append(seqs, p.found.last), append(enqueued, m.enqueued), append(expiries, m.expiry), append(ready, m.ready)
+		seqs, enqueued, expiries, ready = append(seqs, m.seq), append(enqueued, m.enqueued), append(expiries, m.expiry), append(ready, m.ready)
 		queues, groups, bodies = append(queues, []byte(m.queue)), append(groups, []byte(m.group)), append(bodies, body)
+		tenants = append(tenants, []byte(m.fair))
 		ids, states = append(ids, m.id), append(states, int16(state))
 	}
-	b.Queue(`insert into message (seq, queue, id, grp, body, enqueued, expiry, state, at)
-		select * from unnest($1::bigint[], $2::bytea[], $3::uuid[], $4::bytea[], $5::bytea[], $6::bigint[], $7::bigint[], $8::smallint[], $9::bigint[])`,
-		seqs, queues, ids, groups, bodies, enqueued, expiries, states, ready)
+	if len(fair) > 0 {
+		slices.SortFunc(fair, bytes.Compare)
+		b.Queue("select admit_tenants($1)", slices.CompactFunc(fair, bytes.Equal))
+	}
+	b.Queue(`insert into message (seq, queue, id, grp, fair, body, enqueued, expiry, state, at)
+		select * from unnest($1::bigint[], $2::bytea[], $3::uuid[], $4::bytea[], $5::bytea[], $6::bytea[], $7::bigint[], $8::bigint[], $9::smallint[], $10::bigint[])`,
+		seqs, queues, ids, groups, tenants, bodies, enqueued, expiries, states, ready)
 }
 
 func (p *plan) queueSettlements(b *pgx.Batch) {

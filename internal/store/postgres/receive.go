@@ -127,22 +127,25 @@ type row struct {
 	seq        int64
 	id         *uuid.UUID
 	group      []byte
+	fair       []byte
 	body       []byte
 	enqueued   int64
+	expiry     int64
 	nonce      int64
 	deliveries int
 	first      int64
 	dead       bool
 	next       int64
+	tallied    bool // the queue has tenants
 }
 
 func scanRow(from pgx.CollectableRow) (m row, err error) {
-	err = from.Scan(&m.seq, &m.id, &m.group, &m.body, &m.enqueued, &m.nonce, &m.deliveries, &m.first, &m.dead, &m.next)
+	err = from.Scan(&m.seq, &m.id, &m.group, &m.fair, &m.body, &m.enqueued, &m.expiry, &m.nonce, &m.deliveries, &m.first, &m.dead, &m.next, &m.tallied)
 	return m, err
 }
 
 func (r *receiver) key(m row) leaseKey {
-	return leaseKey{queue: r.queue, seq: m.seq, nonce: m.nonce, grouped: len(m.group) > 0}
+	return leaseKey{queue: r.queue, seq: m.seq, nonce: m.nonce, exclusive: len(m.group) > 0 || m.tallied}
 }
 
 func (r *receiver) message(m row, until int64) store.Message {
@@ -162,7 +165,10 @@ func (r *receiver) message(m row, until int64) store.Message {
 func (r *receiver) bury(ctx context.Context, dead []row) error {
 	for _, m := range dead {
 		err := r.s.update(ctx, func(tx *transaction) error {
-			moved := &message{queue: r.o.DeadLetter, id: *m.id, group: string(m.group), body: m.body, enqueued: m.enqueued}
+			moved := &message{queue: r.o.DeadLetter, id: *m.id, group: string(m.group), fair: string(m.fair), body: m.body, enqueued: m.enqueued, expiry: m.expiry}
+			if r.o.DeadRetention > 0 {
+				moved.expiry = m.enqueued + int64(r.o.DeadRetention)
+			}
 			if err := tx.queue(r.o.DeadLetter); err != nil {
 				return err
 			}

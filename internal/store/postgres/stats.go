@@ -27,7 +27,7 @@ func (s *Store) Stats(ctx context.Context, queue string) (stats store.Stats, err
 	var oldest int64
 	err = s.persist(ctx, func() error {
 		var b pgx.Batch
-		b.Queue("select promote($1, $2)", []byte(queue), s.clock.now())
+		b.Queue("select promote($1, $2, $3)", []byte(queue), s.queueLock(queue), s.clock.now())
 		b.Queue(count, []byte(queue)).QueryRow(func(row pgx.Row) error {
 			return row.Scan(&stats.Ready, &stats.Delayed, &stats.Leased, &oldest)
 		})

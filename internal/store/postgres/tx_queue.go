@@ -1,7 +1,7 @@
 package postgres
 
 import (
-	"encoding/json"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -26,11 +26,14 @@ func (tx *transaction) Enqueue(queue string, m store.NewMessage) (id string, err
 	if err := tx.queue(queue); err != nil {
 		return "", err
 	}
-	if len(m.Body) > store.MaxValue || len(m.Group) > store.MaxKey || len(m.Dedup) > store.MaxKey/2 {
-		return "", fmt.Errorf("store: queue %q: a message with a body, a group or a deduplication that is too long", queue)
+	if len(m.Body) > store.MaxValue || len(m.Group) > store.MaxKey || len(m.Fair) > store.MaxKey || len(m.Dedup) > store.MaxKey/2 {
+		return "", fmt.Errorf("store: queue %q: a message with a body, a group, a tenant or a deduplication that is too long", queue)
 	}
 	now := tx.s.clock.now()
 	o := &message{queue: queue, id: uuid.New(), enqueued: now, group: m.Group, body: m.Body}
+	if m.Group == "" {
+		o.fair = m.Fair
+	}
 	if m.Delay > 0 {
 		o.ready = now + int64(m.Delay)
 	}
@@ -38,10 +41,13 @@ func (tx *transaction) Enqueue(queue string, m store.NewMessage) (id string, err
 		o.expiry = now + int64(m.Retention)
 	}
 	if m.Dedup != "" {
-		earlier, err := tx.deduplicate(queue, m, o.id, now)
+		earlier, err := tx.deduplicate(o, m, now)
 		if err != nil || earlier != "" {
 			return earlier, err
 		}
+	}
+	if m.Sequence != nil {
+		o.tell = append(o.tell, m.Sequence)
 	}
 	tx.operations = append(tx.operations, o)
 	tx.size += len(m.Body) + 100
@@ -51,24 +57,54 @@ func (tx *transaction) Enqueue(queue string, m store.NewMessage) (id string, err
 // sent is what a queue remembers of a message to recognise its repetition.
 type sent struct {
 	ID     uuid.UUID
+	Seq    int64
 	Expiry int64
 }
 
-// deduplicate returns the id of the message that m repeats, or else remembers m.
-func (tx *transaction) deduplicate(queue string, m store.NewMessage, id uuid.UUID, now int64) (earlier string, err error) {
-	key := dedupKey(queue, m.Dedup)
-	known, err := tx.sent(key)
-	if err != nil || known.Expiry > now {
-		return known.ID.String(), err
+func (m sent) encode() []byte {
+	b := append(make([]byte, 0, 32), m.ID[:]...)
+	b = binary.BigEndian.AppendUint64(b, uint64(m.Seq))
+	return binary.BigEndian.AppendUint64(b, uint64(m.Expiry))
+}
+
+func decodeSent(b []byte) (m sent, err error) {
+	if len(b) != 32 {
+		return m, fmt.Errorf("store: what is remembered of a message has %d bytes", len(b))
 	}
-	expiry := now + int64(m.DedupWindow)
-	record, err := json.Marshal(sent{ID: id, Expiry: expiry})
+	copy(m.ID[:], b)
+	m.Seq, m.Expiry = int64(binary.BigEndian.Uint64(b[16:])), int64(binary.BigEndian.Uint64(b[24:]))
+	return m, nil
+}
+
+// deduplicate returns the id of the message that m repeats, or else remembers m, which o enqueues.
+func (tx *transaction) deduplicate(o *message, m store.NewMessage, now int64) (earlier string, err error) {
+	key := dedupKey(o.queue, m.Dedup)
+	known, err := tx.sent(key)
 	if err != nil {
 		return "", err
 	}
-	tx.set(key, record)
-	tx.set(forgetKey(expiry, key), nil)
+	if known.Expiry > now {
+		tx.tellSequence(known, m.Sequence)
+		return known.ID.String(), nil
+	}
+	o.dedup, o.memory = key, sent{ID: o.id, Expiry: now + int64(m.DedupWindow)}
+	tx.set(key, o.memory.encode())
+	tx.set(forgetKey(o.memory.Expiry, key), nil)
 	return "", nil
+}
+
+// tellSequence sets to to the sequence of a message that was repeated, or has it set where the transaction
+// itself enqueues that one.
+func (tx *transaction) tellSequence(known sent, to *uint64) {
+	if to == nil {
+		return
+	}
+	*to = uint64(known.Seq)
+	for _, o := range tx.operations {
+		if o, ok := o.(*message); ok && o.id == known.ID {
+			o.tell = append(o.tell, to)
+		}
+	}
 }
 
 // sent reads what is remembered under a key; nothing has no expiry.
@@ -77,10 +113,10 @@ func (tx *transaction) sent(key []byte) (record sent, err error) {
 	if errors.Is(err, store.ErrNotFound) {
 		return sent{}, nil
 	}
-	if err == nil {
-		err = json.Unmarshal(b, &record)
+	if err != nil {
+		return sent{}, err
 	}
-	return record, err
+	return decodeSent(b)
 }
 
 // Ack removes a leased message; see store.Tx.
