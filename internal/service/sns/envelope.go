@@ -96,19 +96,31 @@ type members []member
 func (m members) text() string {
 	var b strings.Builder
 	for i, e := range m {
-		b.WriteString(map[bool]string{true: "{\n", false: ",\n"}[i == 0])
+		b.WriteString(opening(i))
 		b.WriteString("  \"" + e.name + "\" : ")
-		b.Write(encodeJSON(e.value))
+		if set, ok := e.value.(json.RawMessage); ok {
+			b.Write(set) // as it is set
+		} else {
+			b.Write(encodeJSON(e.value))
+		}
 	}
 	b.WriteString("\n}")
 	return b.String()
+}
+
+// opening is what comes before the i-th member.
+func opening(i int) string {
+	if i == 0 {
+		return "{\n"
+	}
+	return ",\n"
 }
 
 // attributesText sets the attributes of a message as AWS does: one a line.
 func (m *message) attributesText() string {
 	var b strings.Builder
 	for i, name := range sortedKeys(m.Attributes) {
-		b.WriteString(map[bool]string{true: "{\n", false: ",\n"}[i == 0])
+		b.WriteString(opening(i))
 		b.WriteString("    ")
 		b.Write(encodeJSON(name))
 		b.WriteString(" : ")
