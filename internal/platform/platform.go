@@ -256,6 +256,7 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 	front.Mount(topics.Match, topics)
 	packages := functions.Packages()
 	front.Mount(packages.Match, packages)
+	mountBuckets(front, buckets, o.Auth)
 	logService.Start(ctx)
 	functions.Start(ctx)
 	scaling.Start(ctx)

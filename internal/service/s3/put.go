@@ -79,8 +79,13 @@ func (v *version) encrypt(how, key, context *string, bucketKey *bool) {
 //
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
 func (s *Service) PutObject(ctx context.Context, in *api.PutObjectRequest) (*api.PutObjectOutput, error) {
+	return s.putObject(ctx, in, "ObjectCreated:Put")
+}
+
+// putObject makes an object of a request's body, which may have come in a form.
+func (s *Service) putObject(ctx context.Context, in *api.PutObjectRequest, event string) (*api.PutObjectOutput, error) {
 	v := &version{}
-	c := &creation{bucket: *in.Bucket, key: *in.Key, owner: in.ExpectedBucketOwner, event: "ObjectCreated:Put", version: v,
+	c := &creation{bucket: *in.Bucket, key: *in.Key, owner: in.ExpectedBucketOwner, event: event, version: v,
 		match: in.IfMatch, noneMatch: in.IfNoneMatch,
 		wishes: &wishes{ACL: in.ACL, GrantFullControl: in.GrantFullControl, GrantRead: in.GrantRead, GrantReadACP: in.GrantReadACP,
 			GrantWriteACP: in.GrantWriteACP, Tagging: in.Tagging, LockMode: in.ObjectLockMode, LegalHold: in.ObjectLockLegalHoldStatus,
