@@ -20,6 +20,7 @@ const handle = "%HANDLE%"
 // consumer receives messages and deletes them, each with the handle that it was received with.
 type consumer struct {
 	host    string
+	first   []byte // nil for none
 	receive []byte
 	head    []byte // of the request that deletes
 	then    string // its body
@@ -76,6 +77,11 @@ func (w *worker) run(begin, end time.Time) (err error) {
 	defer func() { w.conn.Close() }()
 	w.in = bufio.NewReaderSize(w.conn, 64<<10)
 	for {
+		if w.first != nil {
+			if _, _, err := w.ask(w.first); err != nil {
+				return err
+			}
+		}
 		at := time.Now()
 		if at.After(end) {
 			return nil

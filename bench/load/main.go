@@ -4,7 +4,8 @@
 //	load run -url URL -clients N -for 5s    POSTs a body over N keep-alive connections, prints figures as JSON
 //	load fill -url URL -clients N -keys M   POSTs it until each of M keys was sent once
 //	load burst -url URL -clients N          POSTs it once over each of N connections at one moment
-//	load consume -url URL -clients N        POSTs it to receive a message, and -then to delete that, until -for is over
+//	load consume -url URL -clients N        POSTs it to receive a message, and -then to delete that, until -for is over;
+//	                                        where there is a -first, that is sent before each
 //
 // It writes ready-made bytes to plain sockets, so that on a small machine the generator costs little of
 // what it measures.
@@ -85,9 +86,11 @@ func run(mode string, args []string) {
 	body := flags.String("body", "{}", "the request's body")
 	keys := flags.Int("keys", 1, "each "+token+" and each "+same+" in the body becomes a number below this")
 	then := flags.String("then", "", "the body of the request that follows, in which "+handle+" is the receipt handle received")
-	var extra, thenExtra headers
+	first := flags.String("first", "", "the body of a request that comes before each receive and is not measured")
+	var extra, thenExtra, firstExtra headers
 	flags.Var(&extra, "header", "a header line; may be repeated")
 	flags.Var(&thenExtra, "then-header", "the same of the request that follows")
+	flags.Var(&firstExtra, "first-header", "the same of the request that comes before")
 	if err := flags.Parse(args); err != nil {
 		log.Fatal(err)
 	}
@@ -102,6 +105,9 @@ func run(mode string, args []string) {
 		f = burst(u.Host, request, *clients)
 	case "consume":
 		c := consumer{host: u.Host, receive: request, head: head(u, thenExtra), then: *then}
+		if *first != "" {
+			c.first = fmt.Appendf(head(u, firstExtra), "Content-Length: %d\r\n\r\n%s", len(*first), *first)
+		}
 		f = c.measure(*clients, *warmup, *period)
 	case "fill":
 		f = measure(u.Host, &template{request: request, keys: *keys, sent: new(atomic.Int64)}, *clients, 0, 24*time.Hour)
