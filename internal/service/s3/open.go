@@ -234,7 +234,7 @@ func (o *opened) partAt(number int) (byteRange, *part, error) {
 	var offset int64
 	for i := range o.parts {
 		p := &o.parts[i]
-		if i+1 == number {
+		if p.Number == number {
 			return byteRange{offset, p.Size}, p, nil
 		}
 		offset += p.Size

@@ -3,6 +3,7 @@ package s3
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"strconv"
 
 	"cirro/internal/awsapi"
@@ -18,12 +19,16 @@ type creation struct {
 	owner       *string // that the bucket is expected to have
 	event       string  // "ObjectCreated:Put"
 	version     *version
-	wishes      *wishes
+	wishes      *wishes // nil where they are fulfilled
 
 	match, noneMatch *string
-	// before, where not nil, is called in the transaction before the object is there, after before land.
-	before func(tx store.Tx, b *bucket) error
+	// before, where not nil, is called in the transaction with the current version, nil where there is none, before the
+	// object is made.
+	before func(tx store.Tx, b *bucket, cur *version) error
 }
+
+// errDone is what before answers where the object was made already.
+var errDone = errors.New("s3: made already")
 
 // create makes an object in one transaction: with what it was received as, where that is not nil. It returns the bucket
 // as it was then.
@@ -38,15 +43,17 @@ func (s *Service) create(ctx context.Context, c *creation, got *received) (b *bu
 			return err
 		}
 		if c.before != nil {
-			if err := c.before(tx, b); err != nil {
+			if err := c.before(tx, b, cur); err != nil {
 				return err
 			}
 		}
 		if err := checkWrite(c.match, c.noneMatch, c.key, cur); err != nil {
 			return err
 		}
-		if err := s.fulfil(ctx, tx, b, c.key, c.version, c.wishes); err != nil {
-			return err
+		if c.wishes != nil {
+			if err := s.fulfil(ctx, tx, b, c.key, c.version, c.wishes); err != nil {
+				return err
+			}
 		}
 		if err := s.put(tx, b, c.key, cur, c.version); err != nil {
 			return err
@@ -67,14 +74,6 @@ func (s *Service) create(ctx context.Context, c *creation, got *received) (b *bu
 	return b, expiration, err
 }
 
-// encrypt sets how a version is to be encrypted, as a request says.
-func (v *version) encrypt(how, key, context *string, bucketKey *bool) {
-	v.Encryption, v.KMSKey, v.KMSContext, v.BucketKey = awsapi.Val(how), awsapi.Val(key), awsapi.Val(context), awsapi.Val(bucketKey)
-	if v.Encryption == api.ServerSideEncryptionAes256 {
-		v.Encryption = ""
-	}
-}
-
 // PutObject makes an object of a request's body.
 //
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
@@ -89,7 +88,8 @@ func (s *Service) putObject(ctx context.Context, in *api.PutObjectRequest, event
 		match: in.IfMatch, noneMatch: in.IfNoneMatch,
 		wishes: &wishes{ACL: in.ACL, GrantFullControl: in.GrantFullControl, GrantRead: in.GrantRead, GrantReadACP: in.GrantReadACP,
 			GrantWriteACP: in.GrantWriteACP, Tagging: in.Tagging, LockMode: in.ObjectLockMode, LegalHold: in.ObjectLockLegalHoldStatus,
-			RetainUntil: in.ObjectLockRetainUntilDate}}
+			RetainUntil: in.ObjectLockRetainUntilDate, Encryption: in.ServerSideEncryption, KMSKey: in.SSEKMSKeyId,
+			KMSContext: in.SSEKMSEncryptionContext, BucketKey: in.BucketKeyEnabled}}
 	d := &description{in.ContentType, in.CacheControl, in.ContentDisposition, in.ContentEncoding, in.ContentLanguage,
 		in.WebsiteRedirectLocation, in.Expires, in.Metadata}
 	sums := checksumsIn{in.ChecksumCRC32, in.ChecksumCRC32C, in.ChecksumCRC64NVME, in.ChecksumSHA1, in.ChecksumSHA256}
@@ -109,7 +109,6 @@ func (s *Service) putObject(ctx context.Context, in *api.PutObjectRequest, event
 	if in.WriteOffsetBytes != nil {
 		return nil, unsupportedHeader("x-amz-write-offset-bytes")
 	}
-	v.encrypt(in.ServerSideEncryption, in.SSEKMSKeyId, in.SSEKMSEncryptionContext, in.BucketKeyEnabled)
 	k, err := customerOf(in.SSECustomerAlgorithm, in.SSECustomerKey, in.SSECustomerKeyMD5)
 	if err != nil {
 		return nil, err
