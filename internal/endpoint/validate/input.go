@@ -39,6 +39,11 @@ func (c *checker) err() error {
 	if len(c.failures) == 0 {
 		return nil
 	}
+	if c.documents {
+		if err := c.malformed(); err != nil {
+			return err
+		}
+	}
 	if c.presence {
 		return c.absent()
 	}
