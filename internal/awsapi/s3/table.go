@@ -402,7 +402,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "ChecksumXXHASH3", Shape: 681},   // String
 		{Name: "ChecksumXXHASH64", Shape: 681},  // String
 	}},
-	107: {Name: "CopySource", Kind: awsapi.String, Pattern: "\\/.+\\/.+"},
+	107: {Name: "CopySource", Kind: awsapi.String},
 	108: {Name: "CopySourceIfMatch", Kind: awsapi.String},
 	109: {Name: "CopySourceIfModifiedSince", Kind: awsapi.Timestamp},
 	110: {Name: "CopySourceIfNoneMatch", Kind: awsapi.String},
