@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"strings"
 	"time"
 
 	"cirro/internal/awsapi"
@@ -105,6 +106,9 @@ func (m *mapping) shown() *api.EventSourceMappingConfiguration {
 	if m.kind() == eventsource.SQS {
 		if m.Concurrency > 0 {
 			out.ScalingConfig = &api.ScalingConfig{MaximumConcurrency: new(int32(m.Concurrency))}
+		}
+		if strings.HasPrefix(m.Result, "PROBLEM") {
+			out.LastProcessingResult = &m.Result // AWS has it for streams alone
 		}
 		return out
 	}
