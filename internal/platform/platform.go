@@ -127,7 +127,7 @@ func Start(ctx context.Context, o Options) (_ *Platform, err error) {
 func quick(h *express.Head) bool {
 	operation := h.Get("X-Amz-Target")
 	return lambda.Invokes(h.Method, h.Host, h.Target) || dynamodb.Operates(h.Method, h.Target, operation) ||
-		sqs.Operates(h.Method, h.Target, operation)
+		sqs.Operates(h.Method, h.Target, operation) || s3.Operates(h.Method, h.Get("Authorization"))
 }
 
 // checkListen refuses to serve the network without authentication.
@@ -223,7 +223,7 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 	p.onClose(buckets.Close)
 	topics := sns.New(sns.Deps{Store: st, Caller: front, URL: p.reachable(), RetryScale: o.RetryScale, Log: o.Log})
 	p.onClose(topics.Close)
-	buses := eventbridge.New(eventbridge.Deps{Store: st, Caller: front, Log: o.Log})
+	buses := eventbridge.New(eventbridge.Deps{Store: st, Caller: front, RetryScale: o.RetryScale, Log: o.Log})
 	p.onClose(buses.Close)
 	streams := kinesis.New(kinesis.Deps{Store: st, Caller: front, Log: o.Log})
 	p.onClose(streams.Close)

@@ -72,6 +72,9 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// ReadFrom implements io.ReaderFrom for net/http, which sends files by it.
+func (c *conn) ReadFrom(r io.Reader) (int64, error) { return c.Conn.(io.ReaderFrom).ReadFrom(r) }
+
 // readSome reads what is there, or from the connection below.
 func (c *conn) readSome(p []byte) (int, error) {
 	if c.at == c.end {

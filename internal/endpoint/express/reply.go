@@ -1,6 +1,7 @@
 package express
 
 import (
+	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -157,6 +158,24 @@ func (w *reply) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	return len(p), w.send(p)
+}
+
+// ReadFrom implements io.ReaderFrom: a file whose length was declared goes to the socket within the kernel.
+func (w *reply) ReadFrom(r io.Reader) (int64, error) {
+	l, ok := r.(*io.LimitedReader)
+	if !ok || w.declared < 0 || w.bodiless || w.failed != nil || l.N > w.declared-w.written || l.N <= maxAtOnce {
+		return io.Copy(struct{ io.Writer }{w}, r)
+	}
+	w.complete(nil, w.declared)
+	if len(w.out) > 0 {
+		if err := w.send(nil); err != nil {
+			return 0, err
+		}
+	}
+	n, err := w.conn.ReadFrom(r)
+	w.written += n
+	w.failed = err
+	return n, err
 }
 
 // complete ends the head of a reply whose body has a length, and begins as given.
