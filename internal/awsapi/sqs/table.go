@@ -11,7 +11,7 @@ import (
 
 // Service is the service's table.
 var Service = awsapi.Service{
-	Name: "sqs", ID: "SQS", SigningName: "sqs", EndpointPrefix: "sqs", TargetPrefix: "AmazonSQS", APIVersion: "2012-11-05", JSONVersion: "1.0", Protocol: awsapi.JSON, QueryCompatible: true,
+	Name: "sqs", ID: "SQS", SigningName: "sqs", EndpointPrefix: "sqs", TargetPrefix: "AmazonSQS", APIVersion: "2012-11-05", JSONVersion: "1.0", XMLNamespace: "http://queue.amazonaws.com/doc/2012-11-05/", Protocol: awsapi.JSON, QueryCompatible: true,
 	Shapes:     shapes[:],
 	Operations: operations[:],
 }

@@ -28,7 +28,7 @@ func (Protocol) Encode(w http.ResponseWriter, x *wire.Exchange, out any) error {
 	name := x.Operation.Name + "Response"
 	b := wire.NewBuffer()
 	defer b.Free()
-	b.B = markup.Open(b.B, name, "", namespace(x.Service.Service))
+	b.B = markup.Open(b.B, name, "", x.Service.XMLNamespace)
 	if x.Operation.Output != awsapi.NoShape {
 		wrapper := x.Operation.ResultWrapper
 		if wrapper == "" {
@@ -43,17 +43,6 @@ func (Protocol) Encode(w http.ResponseWriter, x *wire.Exchange, out any) error {
 	b.B = append(b.B, "</ResponseMetadata>"...)
 	b.B = markup.Close(b.B, name)
 	return wire.Send(w, http.StatusOK, ContentType, b.B)
-}
-
-// former are the namespaces of services whose models have left the query protocol, which they still speak.
-// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-making-api-requests-xml.html
-var former = map[string]string{"sqs": "http://queue.amazonaws.com/doc/2012-11-05/"}
-
-func namespace(s *awsapi.Service) string {
-	if s.XMLNamespace != "" {
-		return s.XMLNamespace
-	}
-	return former[s.Name]
 }
 
 // codes are the names that the query protocol has for errors of all services.
