@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"cirro/internal/awsapi"
@@ -89,8 +90,9 @@ type round struct {
 	visit visit
 }
 
-// due is something that is to be done about a version.
+// due is something that is to be done about a version, or an upload that is to be given up.
 type due struct {
+	upload  string
 	key     string
 	version *version
 	class   string // to move to; "" to expire
@@ -275,6 +277,16 @@ func (r *round) carryOut(all []due) error {
 }
 
 func (s *Service) carryOut(tx store.Tx, b *bucket, d *due) error {
+	if d.upload != "" {
+		_, err := s.uploadOf(tx, b, d.key, d.upload)
+		if errors.Is(err, api.NoSuchUpload) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return s.endUpload(tx, b.ID, d.key, d.upload)
+	}
 	v, isCurrent, err := s.lookup(tx, b, d.key, d.version.ID)
 	if b.Versioning == "" {
 		v, err = s.current(tx, b, d.key)
@@ -319,4 +331,27 @@ func (s *Service) expireCurrent(tx store.Tx, b *bucket, key string, v *version) 
 }
 
 // uploads gives up multipart uploads that were begun long ago.
-func (r *round) uploads() error { return nil }
+func (r *round) uploads() error {
+	return r.each(store.Prefix("s3", "upload", r.visit.ID), func(_ store.Reader, _ *bucket, p *plan, key string, kv store.KV) (*due, error) {
+		u, err := decodeUpload(kv.Value)
+		if err != nil {
+			return nil, err
+		}
+		parts, err := store.Split(kv.Key)
+		if err != nil || !p.abandons(key, u, r.s.Clock()) {
+			return nil, err
+		}
+		return &due{key: key, upload: parts[4].(string)}, nil
+	})
+}
+
+// abandons reports whether an upload was begun long enough ago to be given up.
+func (p *plan) abandons(key string, u *upload, now time.Time) bool {
+	for i := range p.rules {
+		a := p.rules[i].AbortIncompleteMultipartUpload
+		if a != nil && strings.HasPrefix(key, p.rules[i].filter.prefix) && !midnight(u.Initiated, *a.DaysAfterInitiation).After(now) {
+			return true
+		}
+	}
+	return false
+}
