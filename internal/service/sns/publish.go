@@ -177,6 +177,10 @@ func (s *Service) publish(ctx context.Context, ref topicRef, list []message) err
 		if t.fifo() {
 			return s.enqueueInOrder(tx, t, list, trace)
 		}
+		to, err := s.subscribers(tx, t)
+		if err != nil || len(to) == 0 {
+			return err
+		}
 		_, err = tx.Enqueue(publicationQueue, store.NewMessage{Body: (&publication{Topic: ref, Messages: list, TraceID: trace}).encode()})
 		return err
 	})
