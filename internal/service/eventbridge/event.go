@@ -76,10 +76,11 @@ func replayed(event []byte, replay string) ([]byte, error) {
 	return f.write(e.Detail), nil
 }
 
-// compactObject is a JSON object without white space; false for anything else.
+// compactObject is a JSON object without white space and needless escapes, its numbers as they are; false for
+// anything else.
 func compactObject(text string) ([]byte, bool) {
 	v := jsontext.Value(text)
-	if v.Kind() != '{' || v.Compact() != nil {
+	if v.Kind() != '{' || v.Format(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true), jsontext.Multiline(false)) != nil {
 		return nil, false
 	}
 	return v, true
