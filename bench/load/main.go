@@ -6,6 +6,7 @@
 //	load burst -url URL -clients N          POSTs it once over each of N connections at one moment
 //	load consume -url URL -clients N        POSTs it to receive a message, and -then to delete that, until -for is over;
 //	                                        where there is a -first, that is sent before each
+//	load objects -url URL -method PUT …     PUTs or GETs S3 objects, each with a signature
 //
 // It writes ready-made bytes to plain sockets, so that on a small machine the generator costs little of
 // what it measures.
@@ -41,6 +42,8 @@ func main() {
 		serve()
 	case "run", "burst", "fill", "consume":
 		run(os.Args[1], os.Args[2:])
+	case "objects":
+		runObjects(os.Args[2:])
 	default:
 		log.Fatalf("load: unknown command %q", os.Args[1])
 	}
