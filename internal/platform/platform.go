@@ -57,7 +57,7 @@ type Options struct {
 	Listen string // host:port
 	Data   string // directory; made if missing
 	Store  string // postgres:// URL of a database; "" for the embedded store in Data
-	Blobs  string // directory of bodies; "" for one in Data
+	Blobs  string // directory or s3:// URL of bodies; "" for a directory in Data
 	Auth   bool   // verify signatures
 	// RootKeyID and RootSecret are the root user's access key where Auth is set.
 	RootKeyID, RootSecret string
@@ -193,7 +193,7 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 		return err
 	}
 	p.onClose(fleet.Close)
-	blobs, err := openBlobs(o)
+	blobs, err := openBlobs(ctx, o)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"cirro/internal/blob"
 	"cirro/internal/blob/dir"
+	s3blobs "cirro/internal/blob/s3"
 	"cirro/internal/store"
 	"cirro/internal/store/pebble"
 	"cirro/internal/store/postgres"
@@ -29,10 +30,14 @@ func openStore(ctx context.Context, o Options) (store.Store, error) {
 	}
 }
 
-// openBlobs opens where bodies go: a directory, by default one in the data directory.
-func openBlobs(o Options) (blob.Store, error) {
-	if o.Blobs == "" {
+// openBlobs opens where bodies go: a bucket or a directory, by default one in the data directory.
+func openBlobs(ctx context.Context, o Options) (blob.Store, error) {
+	switch {
+	case strings.HasPrefix(o.Blobs, "s3://"):
+		return s3blobs.Open(ctx, o.Blobs)
+	case o.Blobs != "":
+		return dir.Open(o.Blobs)
+	default:
 		return dir.Open(filepath.Join(o.Data, "blobs"))
 	}
-	return dir.Open(o.Blobs)
 }

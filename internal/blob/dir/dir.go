@@ -8,8 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strings"
 
 	"cirro/internal/blob"
 	"cirro/internal/disk"
@@ -72,17 +70,10 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-var keyForm = regexp.MustCompile(`^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$`)
-
 // file is where the body under a key lies.
 func (s *Store) file(key string) (string, error) {
-	if !keyForm.MatchString(key) {
-		return "", fmt.Errorf("blob: bad key %q", key)
-	}
-	for part := range strings.SplitSeq(key, "/") {
-		if part == "." || part == ".." {
-			return "", fmt.Errorf("blob: bad key %q", key)
-		}
+	if err := blob.CheckKey(key); err != nil {
+		return "", err
 	}
 	return filepath.Join(s.bodies, filepath.FromSlash(key)), nil
 }

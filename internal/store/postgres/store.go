@@ -38,6 +38,7 @@ type Store struct {
 	tail       tail
 	rooms      rooms
 	watch      watch
+	watches    watches
 	contended  chan struct{} // holds the turn of the transactions that lost often
 	gate       gate
 	closing    chan struct{} // closed when Close begins
@@ -46,7 +47,10 @@ type Store struct {
 	log        *slog.Logger
 }
 
-var _ store.Store = (*Store)(nil)
+var (
+	_ store.Store   = (*Store)(nil)
+	_ store.Watcher = (*Store)(nil)
+)
 
 // Options of a store. The zero value is the default.
 type Options struct {

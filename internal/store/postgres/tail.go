@@ -128,6 +128,7 @@ func (t *tail) learn(changes []change, forgotten, last int64) {
 		s.history.Record(uint64(c.last), &c.kv)
 		seen = uint64(c.last)
 		t.seen.Store(seen)
+		s.watches.learned(&c.kv)
 		s.watch.published(c.appends())
 		for queue, n := range c.wakes {
 			s.rooms.wake(queue, n)
@@ -148,5 +149,6 @@ func (t *tail) miss() {
 	close(t.loss)
 	t.loss = make(chan struct{})
 	t.losses.Unlock()
+	t.s.watches.missed()
 	t.s.rooms.wakeAll()
 }
