@@ -10,6 +10,7 @@ import argparse
 import os
 
 import emulator
+import events
 import invokes
 import programs
 import queues
@@ -38,7 +39,7 @@ def main():
     p.add_argument("--items", type=int, default=200_000, help="size that a table grows to; 10000000 takes some minutes")
     p.add_argument("--only", choices=sorted(STARTERS | tables.STARTERS | queues.STARTERS), help="one subject alone")
     p.add_argument("--messages", type=int, default=1_000_000, help="backlog of Cirro's queue; 10000000 takes some minutes")
-    p.add_argument("--part", choices=("invokes", "tables", "queues"), help="one part alone")
+    p.add_argument("--part", choices=("invokes", "tables", "queues", "events"), help="one part alone")
     a = p.parse_args()
     programs.build()
     report = Report()
@@ -46,7 +47,7 @@ def main():
     yard = invokes.yardstick(a.seconds)
     for n, f in yard.items():
         report.row("bare net/http", f"echo, {n} clients", f["per_second"], "/s", f"p50 {f['p50_ms']:.3f} ms, p99 {f['p99_ms']:.3f} ms")
-    parts = [a.part] if a.part else ("invokes", "tables", "queues")
+    parts = [a.part] if a.part else ("invokes", "tables", "queues", "events")
     if "invokes" in parts:
         functions(report, a, yard)
     if "tables" in parts:
@@ -55,6 +56,8 @@ def main():
         tables.suite(report, [a.only] if a.only else tables.STARTERS, yard, a.seconds)
     if "queues" in parts:
         queues.suite(report, [a.only] if a.only else queues.STARTERS, yard, a.seconds, a.messages)
+    if "events" in parts and a.only in (None, "cirro"):
+        report.attempt("cirro", "events", lambda: events.suite(report))
     report.row("machine", "load average after", os.getloadavg()[0])
     print("\n" + report.markdown())
 
