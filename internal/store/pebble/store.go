@@ -25,6 +25,7 @@ type Store struct {
 	db        *pebble.DB
 	lock      *pebble.Lock
 	history   *history
+	memo      memo
 	numbering *numbering
 	committer *committer
 	contended chan struct{} // holds the turn of the transactions that lost often
@@ -93,6 +94,7 @@ func open(dir string, lock *pebble.Lock, o Options, r *room) (*Store, error) {
 		log:       o.logger(),
 	}
 	s.use.idle.L = &s.use.mu
+	s.memo.history = s.history
 	r.open.Store(true)
 	go s.janitor()
 	return s, nil
