@@ -103,6 +103,8 @@ type Tx interface {
 	// appends of different transactions never conflict. The key is AppendKey(prefix, number) of a
 	// positive int64. The transaction itself does not see it, and its DeleteRange does not reach it.
 	Append(prefix, value []byte) error
+	// AppendNumbered is Append, and sets number to the one that the commit gave, when Update has succeeded.
+	AppendNumbered(prefix, value []byte, number *int64) error
 
 	// Enqueue adds a message to a queue, made by its first message. The message becomes visible when
 	// the transaction commits. Where m.Dedup names a message enqueued within m.DedupWindow, that

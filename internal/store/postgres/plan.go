@@ -44,6 +44,9 @@ func (p *plan) add(tx *transaction) {
 		a := &tx.appends[i]
 		p.found.last++
 		a.number = p.found.last
+		if a.tell != nil {
+			*a.tell = a.number
+		}
 		tx.overlay.Set(a.key(), a.value)
 	}
 	for _, o := range tx.operations {

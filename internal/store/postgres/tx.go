@@ -33,6 +33,7 @@ type appended struct {
 	prefix []byte // with its space
 	value  []byte
 	number int64
+	tell   *int64 // who wants to know the number; nil for nobody
 }
 
 func (a *appended) key() []byte {
@@ -166,7 +167,10 @@ func (tx *transaction) DeleteRange(start, end []byte) error {
 }
 
 // Append writes a value under a number that the commit gives it; see store.Tx.
-func (tx *transaction) Append(prefix, value []byte) error {
+func (tx *transaction) Append(prefix, value []byte) error { return tx.AppendNumbered(prefix, value, nil) }
+
+// AppendNumbered is Append, and tells the number; see store.Tx.
+func (tx *transaction) AppendNumbered(prefix, value []byte, number *int64) error {
 	if len(prefix)+store.AppendSize > store.MaxKey {
 		return fmt.Errorf("store: an append under %d bytes; at most %d are allowed", len(prefix), store.MaxKey-store.AppendSize)
 	}
@@ -177,7 +181,7 @@ func (tx *transaction) Append(prefix, value []byte) error {
 	if err := checkValue(value); err != nil {
 		return err
 	}
-	tx.appends = append(tx.appends, appended{prefix: k, value: value})
+	tx.appends = append(tx.appends, appended{prefix: k, value: value, tell: number})
 	tx.size += len(k) + len(value)
 	return nil
 }
