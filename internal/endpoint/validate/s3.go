@@ -11,7 +11,7 @@ import (
 // in words of its own.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 var s3 = dialect{err: awsapi.ValidationException, documents: true, leaves: map[string]bool{"StorageClass": true, "ACL": true,
-	"ServerSideEncryption": true, "ObjectLockMode": true, "ObjectLockLegalHoldStatus": true, "ChecksumAlgorithm": true, "ObjectOwnership": true}}
+	"ServerSideEncryption": true, "ObjectLockMode": true, "ObjectLockLegalHoldStatus": true, "ChecksumAlgorithm": true, "ObjectOwnership": true, "NotificationConfiguration": true}}
 
 // malformed is the answer where the document in the body fails; nil where it does not.
 func (c *checker) malformed() error {

@@ -108,7 +108,7 @@ var (
 	errResource  = errors.New("Policy has invalid resource")
 )
 
-// Parse reads a policy for a bucket. Its errors are in the words of S3.
+// Parse reads a policy for a bucket; for "", one of another service's resource. Its errors are in the words of S3.
 func Parse(text, bucket string) (*Document, error) {
 	if !strings.HasPrefix(strings.TrimSpace(text), "{") {
 		return nil, errSyntax
@@ -154,14 +154,9 @@ func (st *Statement) prepare(bucket string) error {
 	case len(st.Resource) == 0 && len(st.NotResource) == 0:
 		return errors.New("Missing required field Resource")
 	}
-	for _, action := range append(slices.Clone(st.Action), st.NotAction...) {
-		if action != "*" && !strings.HasPrefix(strings.ToLower(action), "s3:") {
-			return errAction
-		}
-	}
-	for _, resource := range append(slices.Clone(st.Resource), st.NotResource...) {
-		if !belongs(resource, bucket) {
-			return errResource
+	if bucket != "" {
+		if err := st.checkS3(bucket); err != nil {
+			return err
 		}
 	}
 	for operator, keys := range st.Condition {
@@ -175,6 +170,21 @@ func (st *Statement) prepare(bucket string) error {
 	}
 	st.actions, st.notActions = wildcards(st.Action, true), wildcards(st.NotAction, true)
 	st.resources, st.notResources = wildcards(st.Resource, false), wildcards(st.NotResource, false)
+	return nil
+}
+
+// checkS3 refuses actions and resources that are none of a bucket's.
+func (st *Statement) checkS3(bucket string) error {
+	for _, action := range append(slices.Clone(st.Action), st.NotAction...) {
+		if action != "*" && !strings.HasPrefix(strings.ToLower(action), "s3:") {
+			return errAction
+		}
+	}
+	for _, resource := range append(slices.Clone(st.Resource), st.NotResource...) {
+		if !belongs(resource, bucket) {
+			return errResource
+		}
+	}
 	return nil
 }
 
