@@ -19,7 +19,9 @@ type appended struct {
 }
 
 // Append writes a value under a number that the commit gives it; see store.Tx.
-func (tx *transaction) Append(prefix, value []byte) error { return tx.AppendNumbered(prefix, value, nil) }
+func (tx *transaction) Append(prefix, value []byte) error {
+	return tx.AppendNumbered(prefix, value, nil)
+}
 
 // AppendNumbered is Append, and tells the number; see store.Tx.
 func (tx *transaction) AppendNumbered(prefix, value []byte, number *int64) error {
