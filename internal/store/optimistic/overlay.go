@@ -25,6 +25,11 @@ type Point struct {
 	Write
 }
 
+// Clone returns an overlay of the same writes.
+func (o *Overlay) Clone() *Overlay {
+	return &Overlay{deleted: o.deleted[:len(o.deleted):len(o.deleted)], points: *o.points.Copy()}
+}
+
 // Empty says whether nothing is written.
 func (o *Overlay) Empty() bool { return len(o.deleted) == 0 && o.points.Len() == 0 }
 

@@ -122,15 +122,36 @@ func (b *bundle) abort(err error) error {
 	return err
 }
 
-// write decides which of the commits can be, writes and answers them. Until that is over, nobody else learns
-// what happens next.
-func (b *bundle) write(commits []*commit) {
+// write decides which of the commits can be, writes and answers them. Where the connection breaks before it came
+// to anything, it returns those that are not answered yet.
+func (b *bundle) write(commits []*commit) (left []*commit, err error) {
+	accepted, p, err := b.decide(commits)
+	switch {
+	case broken(err):
+		return accepted, err
+	case err != nil:
+		refuse(accepted, err)
+		return nil, nil
+	}
+	for _, c := range accepted {
+		c.tell()
+	}
+	for queue, n := range p.wakes {
+		b.s.rooms.wake(queue, n)
+	}
+	refuse(accepted, nil)
+	return nil, nil
+}
+
+// decide refuses the commits that cannot be and writes the others. Until that is over, this node learns of no
+// others, so that its history stays in order.
+func (b *bundle) decide(commits []*commit) (accepted []*commit, p *plan, err error) {
 	t := &b.s.tail
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	before := t.seen.Load()
 	b.found.now = b.s.clock.now()
-	p := newPlan(b.s, &b.found)
-	accepted := commits[:0:0]
+	p = newPlan(b.s, &b.found)
 	for _, c := range commits {
 		if b.conflicts(c.tx) {
 			c.outcome <- errConflict
@@ -139,34 +160,34 @@ func (b *bundle) write(commits []*commit) {
 		p.add(c.tx)
 		accepted = append(accepted, c)
 	}
-	var err error
 	if len(accepted) == 0 {
 		_ = b.abort(nil) // nothing hangs on it
-	} else if err = b.commit(p); err == nil {
-		t.seen.Store(uint64(b.found.last))
-	} else {
+		return nil, p, nil
+	}
+	if err := b.commit(p); err != nil {
 		// What the history knows by now has not come about.
 		b.s.history.Forget(before)
+		return accepted, p, err
 	}
-	t.mu.Unlock()
-	if err != nil {
-		refuse(accepted, b.s.explain(err))
-		return
+	t.seen.Store(uint64(b.found.last))
+	return accepted, p, nil
+}
+
+// tell tells who waits for what the transaction did, its caller apart.
+func (c *commit) tell() {
+	c.tx.s.watch.published(c.tx.appends)
+	for _, a := range c.tx.appends {
+		if a.tell != nil {
+			*a.tell = a.number
+		}
 	}
-	for _, c := range accepted {
-		b.s.watch.published(c.tx.appends)
-		for _, o := range c.tx.operations {
-			if m, ok := o.(*message); ok {
-				for _, to := range m.tell {
-					*to = uint64(m.seq)
-				}
+	for _, o := range c.tx.operations {
+		if m, ok := o.(*message); ok {
+			for _, to := range m.tell {
+				*to = uint64(m.seq)
 			}
 		}
 	}
-	for queue, n := range p.wakes {
-		b.s.rooms.wake(queue, n)
-	}
-	refuse(accepted, nil)
 }
 
 // conflicts says whether a transaction must be run again.
@@ -228,7 +249,8 @@ func (s *Store) settle(last int64, cause error) error {
 		})
 	})
 	if err != nil {
-		return fmt.Errorf("it is not known whether the transaction was committed: %w", cause)
+		// Trying again might do it twice.
+		return fmt.Errorf("store: it is not known whether the transaction was committed: %v", cause)
 	}
 	if known && node == s.node {
 		return nil

@@ -108,13 +108,13 @@ func (c *committer) take() (alone *exclusive, commits []*commit) {
 // commit commits a bundle, on another connection where one breaks before anything is decided.
 func (c *committer) commit(commits []*commit) {
 	err := c.s.persist(context.Background(), func() error {
-		return c.with(func(conn *pgxpool.Conn) error {
+		return c.with(func(conn *pgxpool.Conn) (err error) {
 			b := &bundle{s: c.s, conn: conn}
 			if err := b.lock(commits); err != nil {
 				return b.abort(err)
 			}
-			b.write(commits)
-			return nil
+			commits, err = b.write(commits)
+			return err
 		})
 	})
 	if err != nil {
@@ -139,7 +139,9 @@ func (c *committer) commitAlone(e *exclusive) {
 				refuse(commits, c.s.explain(err))
 				return b.abort(nil)
 			}
-			b.write(commits)
+			if left, err := b.write(commits); err != nil {
+				refuse(left, c.s.explain(err))
+			}
 			return nil
 		})
 	})

@@ -1,6 +1,10 @@
 package postgres
 
-import "github.com/google/uuid"
+import (
+	"github.com/google/uuid"
+
+	"cirro/internal/store/optimistic"
+)
 
 // message is one to enqueue. Those moved to the dead letters keep their id and time.
 type message struct {
@@ -21,12 +25,12 @@ type message struct {
 
 func (m *message) possible(*findings) bool { return true }
 
-// number gives the message its place, and lets the transaction remember it.
-func (m *message) number(seq int64, tx *transaction) {
+// number gives the message its place, which is remembered with it.
+func (m *message) number(seq int64, writes *optimistic.Overlay) {
 	m.seq = seq
-	if w, ok := tx.overlay.Get(m.dedup); m.dedup != nil && ok && !w.Delete {
+	if w, ok := writes.Get(m.dedup); m.dedup != nil && ok && !w.Delete {
 		m.memory.Seq = seq
-		tx.overlay.Set(m.dedup, m.memory.encode())
+		writes.Set(m.dedup, m.memory.encode())
 	}
 }
 

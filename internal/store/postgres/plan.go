@@ -36,27 +36,25 @@ func (p *plan) settle(queue, group string) {
 	}
 }
 
-// add adds a transaction, which gets the next numbers.
+// add adds a transaction, which gets the next numbers. Its own writes stay as they are, for another try.
 func (p *plan) add(tx *transaction) {
 	p.found.last++
 	number := uint64(p.found.last)
+	writes := tx.overlay.Clone()
 	for i := range tx.appends {
 		a := &tx.appends[i]
 		p.found.last++
 		a.number = p.found.last
-		if a.tell != nil {
-			*a.tell = a.number
-		}
-		tx.overlay.Set(a.key(), a.value)
+		writes.Set(a.key(), a.value)
 	}
 	for _, o := range tx.operations {
 		if m, ok := o.(*message); ok {
 			p.found.last++
-			m.number(p.found.last, tx)
+			m.number(p.found.last, writes)
 		}
 	}
-	p.s.history.Record(number, &tx.overlay)
-	p.kv.Add(&tx.overlay)
+	p.s.history.Record(number, writes)
+	p.kv.Add(writes)
 	for _, o := range tx.operations {
 		o.plan(p)
 	}

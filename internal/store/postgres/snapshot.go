@@ -19,6 +19,8 @@ type snapshot struct {
 	ctx  context.Context
 	conn *pgxpool.Conn
 	asOf uint64 // the last commit that the snapshot has
+	// broken says that the connection broke, and the snapshot with it.
+	broken bool
 }
 
 const (
@@ -32,14 +34,20 @@ const (
 // that one turns out to be broken.
 func (v *snapshot) query(sql string, args []any, read func(pgx.Rows) error) error {
 	if v.conn != nil {
-		rows, err := v.conn.Query(v.ctx, sql, args...)
-		if err != nil {
-			return v.s.explain(err)
-		}
-		defer rows.Close()
-		return v.s.explain(errors.Join(read(rows), rows.Err()))
+		err := v.ask(sql, args, read)
+		v.broken = v.broken || broken(err)
+		return v.s.explain(err)
 	}
 	return v.s.persist(v.ctx, func() error { return v.begin(sql, args, read) })
+}
+
+func (v *snapshot) ask(sql string, args []any, read func(pgx.Rows) error) error {
+	rows, err := v.conn.Query(v.ctx, sql, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	return errors.Join(read(rows), rows.Err())
 }
 
 func (v *snapshot) begin(sql string, args []any, read func(pgx.Rows) error) error {

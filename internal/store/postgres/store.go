@@ -125,7 +125,7 @@ func configure(url string) (config *pgxpool.Config, schema string, err error) {
 	delete(parameters, "schema")
 	parameters["search_path"] = strconv.Quote(schema)
 	if parameters["application_name"] == "" {
-		parameters["application_name"] = "cirro"
+		parameters["application_name"] = "cirro " + schema
 	}
 	// A node that is gone must not hold the others' lock for long.
 	for name, value := range map[string]string{"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2",
@@ -143,6 +143,7 @@ func forWriting(c *pgxpool.Config) *pgxpool.Config {
 	c = c.Copy()
 	c.MaxConns, c.MinConns = 2, 1
 	c.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "5000"
+	c.ConnConfig.RuntimeParams["application_name"] += " writer"
 	return c
 }
 

@@ -29,6 +29,7 @@ func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
 func (s *Store) update(ctx context.Context, f func(*transaction) error) error {
 	var t turn
 	defer t.end()
+	end := time.Now().Add(persistence)
 	for conflicts := 0; ; conflicts++ {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -45,7 +46,7 @@ func (s *Store) update(ctx context.Context, f func(*transaction) error) error {
 		} else {
 			err = a.runAlone(ctx, f)
 		}
-		if !errors.Is(err, errConflict) {
+		if !errors.Is(err, errConflict) && !(a.tx.broken && time.Now().Before(end)) {
 			return err
 		}
 	}
