@@ -10,8 +10,10 @@ import argparse
 import os
 
 import emulator
+import events
 import invokes
 import programs
+import queues
 import tables
 from report import Report
 from subjects import BINARY, STARTERS, starts
@@ -35,8 +37,9 @@ def main():
     p.add_argument("--seconds", type=int, default=4, help="length of each load")
     p.add_argument("--colds", type=int, default=50, help="cold starts measured a function; a tenth of it of peers")
     p.add_argument("--items", type=int, default=200_000, help="size that a table grows to; 10000000 takes some minutes")
-    p.add_argument("--only", choices=sorted(STARTERS | tables.STARTERS), help="one subject alone")
-    p.add_argument("--part", choices=("invokes", "tables"), help="one part alone")
+    p.add_argument("--only", choices=sorted(STARTERS | tables.STARTERS | queues.STARTERS), help="one subject alone")
+    p.add_argument("--messages", type=int, default=1_000_000, help="backlog of Cirro's queue; 10000000 takes some minutes")
+    p.add_argument("--part", choices=("invokes", "tables", "queues", "events"), help="one part alone")
     a = p.parse_args()
     programs.build()
     report = Report()
@@ -44,12 +47,17 @@ def main():
     yard = invokes.yardstick(a.seconds)
     for n, f in yard.items():
         report.row("bare net/http", f"echo, {n} clients", f["per_second"], "/s", f"p50 {f['p50_ms']:.3f} ms, p99 {f['p99_ms']:.3f} ms")
-    if a.part != "tables":
+    parts = [a.part] if a.part else ("invokes", "tables", "queues", "events")
+    if "invokes" in parts:
         functions(report, a, yard)
-    if a.part != "invokes" and a.only in (None, "cirro"):
-        report.attempt("cirro", "growth", lambda: tables.growth(report, yard, a.seconds, [10_000, a.items]))
-    if a.part != "invokes":
-        tables.suite(report, [a.only] if a.only in tables.STARTERS else tables.STARTERS, yard, a.seconds)
+    if "tables" in parts:
+        if a.only in (None, "cirro"):
+            report.attempt("cirro", "growth", lambda: tables.growth(report, yard, a.seconds, [10_000, a.items]))
+        tables.suite(report, [a.only] if a.only else tables.STARTERS, yard, a.seconds)
+    if "queues" in parts:
+        queues.suite(report, [a.only] if a.only else queues.STARTERS, yard, a.seconds, a.messages)
+    if "events" in parts and a.only in (None, "cirro"):
+        report.attempt("cirro", "events", lambda: events.suite(report))
     report.row("machine", "load average after", os.getloadavg()[0])
     print("\n" + report.markdown())
 

@@ -2,6 +2,7 @@
 import contextlib
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -113,6 +114,29 @@ def start_cirro(data, *arguments):
     runtimes = os.environ.get("CIRRO_RUNTIMES", BINARY.parent / "runtimes")
     return Server([BINARY, "serve", "--listen", f"127.0.0.1:{port}", "--data", data, "--runtimes", runtimes, *arguments],
                   f"http://127.0.0.1:{port}", "/_cirro/health")
+
+
+def install(name, program, fill):
+    """A directory in the cache that fill has filled, with a program that must be there."""
+    if not shutil.which(program):
+        raise RuntimeError(f"{program} is not installed")
+    where = CACHE / name
+    if not (where / "stamp").exists():
+        where.mkdir(parents=True, exist_ok=True)
+        fill(where)
+        (where / "stamp").touch()
+    return where
+
+
+def maven(name, group, artifact, version):
+    """A directory with a Java program and the libraries that it needs, as Maven knows them."""
+    def fill(where):
+        (where / "pom.xml").write_text(f"""<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+<groupId>bench</groupId><artifactId>{name}</artifactId><version>1</version><dependencies><dependency>
+<groupId>{group}</groupId><artifactId>{artifact}</artifactId><version>{version}</version>
+</dependency></dependencies></project>""")
+        subprocess.run(["mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=lib"], cwd=where, check=True)
+    return install(f"{name}-{version}", "mvn", fill) / "lib"
 
 
 def start_ministack(data):

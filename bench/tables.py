@@ -1,7 +1,6 @@
 """DynamoDB side by side: Cirro, AWS's DynamoDB Local and dynalite, all on disk, under one load."""
 import json
 import pathlib
-import shutil
 import subprocess
 import tempfile
 import time
@@ -11,14 +10,9 @@ import boto3
 from botocore.config import Config
 
 from invokes import load
-from subjects import CACHE, Server, free_port, memory, process_tree, start_cirro
+from subjects import Server, free_port, install, maven, memory, process_tree, start_cirro
 
-# What follows is written to a pom.xml: Maven knows which libraries AWS's server needs.
 LOCAL = "3.3.1"
-POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
-<groupId>bench</groupId><artifactId>dynamodb-local</artifactId><version>1</version><dependencies><dependency>
-<groupId>software.amazon.dynamodb</groupId><artifactId>DynamoDBLocal</artifactId><version>{LOCAL}</version>
-</dependency></dependencies></project>"""
 DYNALITE = "dynalite@4.0.0"
 
 CLIENTS = 32
@@ -29,30 +23,13 @@ TABLE = "bench"
 PADDING = "x" * 200
 
 
-def installed(name, program, install):
-    """A directory in the cache that install has filled."""
-    if not shutil.which(program):
-        raise RuntimeError(f"{program} is not installed")
-    where = CACHE / name
-    if not (where / "stamp").exists():
-        where.mkdir(parents=True, exist_ok=True)
-        install(where)
-        (where / "stamp").touch()
-    return where
-
-
-def fetch_local(where):
-    (where / "pom.xml").write_text(POM)
-    subprocess.run(["mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=lib"], cwd=where, check=True)
-
-
 def list_tables(url):
     """A request that AWS's server answers: it has no page of health."""
     return urllib.request.Request(url, b"{}", dict(h.split(": ", 1) for h in headers("ListTables")))
 
 
 def start_local(data):
-    lib = installed(f"dynamodb-local-{LOCAL}", "mvn", fetch_local) / "lib"
+    lib = maven("dynamodb-local", "software.amazon.dynamodb", "DynamoDBLocal", LOCAL)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     return Server(["java", f"-Djava.library.path={lib}", "-cp", f"{lib}/*", "software.amazon.dynamodb.services.local.main.ServerRunner",
@@ -60,7 +37,7 @@ def start_local(data):
 
 
 def start_dynalite(data):
-    where = installed(DYNALITE, "npm", lambda where: subprocess.run(
+    where = install(DYNALITE, "npm", lambda where: subprocess.run(
         ["npm", "install", "--silent", "--no-audit", "--no-fund", DYNALITE], cwd=where, check=True))
     port = free_port()
     return Server([where / "node_modules/.bin/dynalite", "--host", "127.0.0.1", "--port", str(port), "--path", data / "db"],

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import threading
 
+import postgres
+
 ROOT = pathlib.Path(__file__).parent.parent
 BINARY = pathlib.Path(os.environ.get("CIRRO_BINARY", ROOT / "bin" / "cirro"))
 
@@ -14,10 +16,13 @@ class Cirro:
     """One `cirro serve` over a data directory, on a free port of loopback.
 
     It can be killed and started again over the same data: what it acknowledged must still be there.
+    With CIRRO_STORE=postgres in the environment, each keeps them in a database of its own.
     """
 
     def __init__(self, data, *args, listen="127.0.0.1:0", env=None):
-        self.data, self.args, self.listen, self.env = data, args, listen, env or {}
+        self.data, self.args, self.listen, self.env = data, args, listen, dict(env or {})
+        if os.environ.get("CIRRO_STORE") == "postgres":
+            self.env.setdefault("CIRRO_STORE", postgres.shared().database())
         self.process = self.url = None
 
     def start(self):

@@ -4,6 +4,9 @@
 //	load run -url URL -clients N -for 5s    POSTs a body over N keep-alive connections, prints figures as JSON
 //	load fill -url URL -clients N -keys M   POSTs it until each of M keys was sent once
 //	load burst -url URL -clients N          POSTs it once over each of N connections at one moment
+//	load consume -url URL -clients N        POSTs it to receive a message, and -then to delete that, until -for is over;
+//	                                        where there is a -first, that is sent before each
+//	load objects -url URL -method PUT …     PUTs or GETs S3 objects, each with a signature
 //
 // It writes ready-made bytes to plain sockets, so that on a small machine the generator costs little of
 // what it measures.
@@ -37,8 +40,10 @@ func main() {
 	switch os.Args[1] {
 	case "serve":
 		serve()
-	case "run", "burst", "fill":
+	case "run", "burst", "fill", "consume":
 		run(os.Args[1], os.Args[2:])
+	case "objects":
+		runObjects(os.Args[2:])
 	default:
 		log.Fatalf("load: unknown command %q", os.Args[1])
 	}
@@ -83,8 +88,12 @@ func run(mode string, args []string) {
 	warmup := flags.Duration("warmup", time.Second, "how long to send before measuring")
 	body := flags.String("body", "{}", "the request's body")
 	keys := flags.Int("keys", 1, "each "+token+" and each "+same+" in the body becomes a number below this")
-	var extra headers
+	then := flags.String("then", "", "the body of the request that follows, in which "+handle+" is the receipt handle received")
+	first := flags.String("first", "", "the body of a request that comes before each receive and is not measured")
+	var extra, thenExtra, firstExtra headers
 	flags.Var(&extra, "header", "a header line; may be repeated")
+	flags.Var(&thenExtra, "then-header", "the same of the request that follows")
+	flags.Var(&firstExtra, "first-header", "the same of the request that comes before")
 	if err := flags.Parse(args); err != nil {
 		log.Fatal(err)
 	}
@@ -92,15 +101,17 @@ func run(mode string, args []string) {
 	if err != nil || u.Host == "" {
 		log.Fatalf("load: -url %q: %v", *to, err)
 	}
-	request := fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n", u.RequestURI(), u.Host, len(*body))
-	for _, h := range extra {
-		request = fmt.Appendf(request, "%s\r\n", h)
-	}
-	request = fmt.Appendf(request, "\r\n%s", *body)
+	request := fmt.Appendf(head(u, extra), "Content-Length: %d\r\n\r\n%s", len(*body), *body)
 	var f any
 	switch mode {
 	case "burst":
 		f = burst(u.Host, request, *clients)
+	case "consume":
+		c := consumer{host: u.Host, receive: request, head: head(u, thenExtra), then: *then}
+		if *first != "" {
+			c.first = fmt.Appendf(head(u, firstExtra), "Content-Length: %d\r\n\r\n%s", len(*first), *first)
+		}
+		f = c.measure(*clients, *warmup, *period)
 	case "fill":
 		f = measure(u.Host, &template{request: request, keys: *keys, sent: new(atomic.Int64)}, *clients, 0, 24*time.Hour)
 	default:
@@ -109,6 +120,15 @@ func run(mode string, args []string) {
 	if err := json.NewEncoder(os.Stdout).Encode(f); err != nil {
 		log.Fatal(err)
 	}
+}
+
+// head is the beginning of a request.
+func head(u *url.URL, headers headers) []byte {
+	b := fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\n", u.RequestURI(), u.Host)
+	for _, h := range headers {
+		b = fmt.Appendf(b, "%s\r\n", h)
+	}
+	return b
 }
 
 // burstFigures are what one burst measured.

@@ -72,7 +72,9 @@ var (
 	// ValidationError and QueryAccessDenied are the names in services of the query protocol.
 	ValidationError   = &ErrorType{Code: "ValidationError", Status: http.StatusBadRequest}
 	QueryAccessDenied = &ErrorType{Code: "AccessDenied", Status: http.StatusForbidden}
-	NotImplemented    = &ErrorType{Code: "NotImplemented", Status: http.StatusNotImplemented, Server: true}
+	// ServiceUnavailable is for what will be possible again: SDKs retry it.
+	ServiceUnavailable = &ErrorType{Code: "ServiceUnavailable", Status: http.StatusServiceUnavailable, Server: true}
+	NotImplemented     = &ErrorType{Code: "NotImplemented", Status: http.StatusNotImplemented, Server: true}
 )
 
 // Unimplemented is the answer to an operation that the platform does not have.

@@ -2,6 +2,7 @@ package awsapi
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -57,9 +58,16 @@ type Request struct {
 	TraceID   string // X-Amzn-Trace-Id as it came, "" for none
 	// Wait is how long a read of a stream that finds no records may wait for the first. Only callers within
 	// the platform set it: AWS has no such parameter.
-	Wait  time.Duration
-	Ready *Ready // takes a member as JSON; nil where the reply is to be values
+	Wait time.Duration
+	// NoWait says that the operation must not wait for what may come: instead it answers ErrWouldWait, having
+	// changed nothing, and is called again without NoWait.
+	NoWait bool
+	Input  any    // the operation's input, where the request came from outside
+	Ready  *Ready // takes a member as JSON; nil where the reply is to be values
 }
+
+// ErrWouldWait is what an operation answers that was not to wait; see Request.NoWait. No client sees it.
+var ErrWouldWait = errors.New("awsapi: the operation would wait")
 
 // Account is the account the request acts in.
 func (r *Request) Account() string { return r.Principal.Account }
@@ -100,4 +108,10 @@ type Guard interface {
 // in ctx say on whose behalf.
 type Caller interface {
 	Call(ctx context.Context, p Principal, service, operation string, in any) (out any, err error)
+}
+
+// JSONCaller calls operations whose input comes as JSON, its members named as AWS's SDKs name them. Where the
+// input cannot be read as the operation's, the error says so.
+type JSONCaller interface {
+	CallJSON(ctx context.Context, p Principal, service, operation string, input []byte) (out any, err error)
 }

@@ -128,6 +128,14 @@ func (m *Member) WireName() string {
 	return m.Name
 }
 
+// FormName is the member's name in the query protocol.
+func (m *Member) FormName() string {
+	if m.QueryName != "" {
+		return m.QueryName
+	}
+	return m.WireName()
+}
+
 // Operation is one operation of a service.
 type Operation struct {
 	Name          string

@@ -16,6 +16,7 @@ var ErrNotFound = errors.New("blob: not found")
 type Store interface {
 	// Put streams a body into the store and returns once it is durable. A body under the same key is
 	// replaced as a whole: a reader sees the old or the new one, and a crash leaves no half of either.
+	// Where there is no room for it the error is syscall.ENOSPC and says so of the disk.
 	// Where the body implements io.WriterTo an implementation may use that instead of Read.
 	Put(ctx context.Context, key string, body io.Reader) (size int64, err error)
 	// Get opens a body for reading, or answers ErrNotFound.

@@ -17,6 +17,8 @@ import (
 type serve struct {
 	Listen   string        `help:"Address to listen on." default:"127.0.0.1:4566" env:"CIRRO_LISTEN"`
 	Data     string        `help:"Directory that holds everything. Default: ~/.local/share/cirro." type:"path" env:"CIRRO_DATA"`
+	Store    string        `help:"Database that keeps everything but bodies, for one node or many: postgres://user@host/database. Default: an embedded store in the data directory." env:"CIRRO_STORE"`
+	Blobs    string        `help:"Where bodies are kept: a directory, or s3://bucket/prefix with ?endpoint=… for another store than Amazon's. Default: a directory in the data directory." env:"CIRRO_BLOBS"`
 	Auth     bool          `help:"Verify signatures. Needed to listen anywhere but on loopback." env:"CIRRO_AUTH"`
 	RootKey  string        `help:"Access key id of the root user, with --auth." env:"CIRRO_ROOT_ACCESS_KEY_ID"`
 	RootPass string        `help:"Its secret, better given in the environment." name:"root-secret" env:"CIRRO_ROOT_SECRET_ACCESS_KEY"`
@@ -43,7 +45,7 @@ func (c *serve) Run(t *terminal) error {
 		return err
 	}
 	p, err := platform.Start(ctx, platform.Options{
-		Listen: c.Listen, Data: data, Auth: c.Auth, RootKeyID: c.RootKey, RootSecret: c.RootPass,
+		Listen: c.Listen, Data: data, Store: c.Store, Blobs: c.Blobs, Auth: c.Auth, RootKeyID: c.RootKey, RootSecret: c.RootPass,
 		Runtimes: c.Runtimes, IdleFor: c.Idle, PoolMemory: c.poolMemory(), Isolation: c.Isolate, Egress: c.Egress, RetryScale: c.Retry, ScalingPeriod: c.Scaling,
 		ExpiryInterval: c.Expiry, StreamRetention: c.Streams, Throttle: c.Throttle,
 		Log: slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: c.LogLevel})),

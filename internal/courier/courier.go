@@ -4,7 +4,7 @@
 //
 // It owns leases and their end. What a message means, and when it is tried again, its handler knows. A
 // message is handled at least once: a process that dies leaves its messages to others, or to itself after a
-// restart, when their leases end.
+// restart, when their leases end. Those of a group are handled one after the other.
 package courier
 
 import (
@@ -71,10 +71,12 @@ func (c *Courier) Run(ctx context.Context) {
 		for range n - len(messages) {
 			<-slots
 		}
-		for _, m := range messages {
+		for _, row := range rows(messages) {
 			done.Go(func() {
-				defer func() { <-slots }()
-				c.carry(ctx, m)
+				c.carryInOrder(ctx, row)
+				for range row {
+					<-slots
+				}
 			})
 		}
 	}
@@ -97,7 +99,33 @@ func reserve(ctx context.Context, slots chan struct{}, n int) (got int) {
 	return got
 }
 
-func (c *Courier) carry(ctx context.Context, m store.Message) {
+// rows puts the messages of each group into one row, and any other into its own.
+func rows(messages []store.Message) (rows [][]store.Message) {
+	at := map[string]int{}
+	for _, m := range messages {
+		i, ok := at[m.Group]
+		if m.Group == "" || !ok {
+			i = len(rows)
+			at[m.Group], rows = i, append(rows, nil)
+		}
+		rows[i] = append(rows[i], m)
+	}
+	return rows
+}
+
+// carryInOrder carries one message after the other. Where one goes back, so do those behind it.
+func (c *Courier) carryInOrder(ctx context.Context, row []store.Message) {
+	back := false
+	for _, m := range row {
+		if back {
+			c.settle(m.Lease, Again(0))
+			continue
+		}
+		back = c.carry(ctx, m)
+	}
+}
+
+func (c *Courier) carry(ctx context.Context, m store.Message) (back bool) {
 	kept, release := c.keep(ctx, m.Lease)
 	v := c.Handle(kept, m)
 	release()
@@ -105,6 +133,7 @@ func (c *Courier) carry(ctx context.Context, m store.Message) {
 		defer v.Finally()
 	}
 	c.settle(m.Lease, v)
+	return v.Again
 }
 
 // keep extends a lease until it is released.

@@ -84,6 +84,44 @@ func TestMessagesAreSettled(t *testing.T) {
 	}
 }
 
+// TestAGroupKeepsItsOrder has messages of two groups handled at once, one of which fails at first.
+func TestAGroupKeepsItsOrder(t *testing.T) {
+	s := open(t)
+	err := s.Update(t.Context(), func(tx store.Tx) error {
+		for i := range 20 {
+			m := store.NewMessage{Body: []byte{byte(i)}, Group: []string{"a", "b"}[i%2]}
+			if _, err := tx.Enqueue("q", m); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	handled := make(chan store.Message, 64)
+	c := Courier{Store: s, Queue: "q", AtOnce: 16, Log: slog.Default(), Handle: func(_ context.Context, m store.Message) Verdict {
+		if m.Body[0] == 4 && m.Deliveries == 1 {
+			return Again(time.Millisecond)
+		}
+		handled <- m
+		return Verdict{}
+	}}
+	ended := make(chan struct{})
+	go func() { c.Run(ctx); close(ended) }()
+	last := map[string]int{"a": -2, "b": -1}
+	for range 20 {
+		m := <-handled
+		if got := int(m.Body[0]); got != last[m.Group]+2 {
+			t.Errorf("in group %s %d came after %d", m.Group, got, last[m.Group])
+		}
+		last[m.Group] = int(m.Body[0])
+	}
+	stop()
+	<-ended
+}
+
 // TestAStopLeavesMessagesToOthers stops a courier whose handler gives its message back.
 func TestAStopLeavesMessagesToOthers(t *testing.T) {
 	s := open(t)

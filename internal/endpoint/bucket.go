@@ -73,6 +73,18 @@ func localBucket(host string) string {
 	return name
 }
 
+// BucketOf returns the bucket that a host names for requests to S3's API, "" for none. It may stand before "localhost"
+// alone.
+func BucketOf(host string) string {
+	if bucket, website := BucketHost(host); bucket != "" || website {
+		if website {
+			return ""
+		}
+		return bucket
+	}
+	return localBucket(host)
+}
+
 // pathOf is the path of a request as routes have it: with the bucket that its host names in front.
 func pathOf(x *wire.Exchange, s *service) string {
 	path := x.HTTP.URL.EscapedPath()

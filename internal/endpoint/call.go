@@ -49,7 +49,7 @@ func (e *Endpoint) innerRequest(ctx context.Context, p awsapi.Principal) *awsapi
 			r.SourceIP, r.UserAgent = p.Service, p.Service
 		}
 	}
-	r.ID, r.Principal, r.Time, r.Ready = uuid.NewString(), p, e.now(), nil
+	r.ID, r.Principal, r.Time, r.Ready, r.Input, r.NoWait = uuid.NewString(), p, e.now(), nil, nil, false
 	return r
 }
 

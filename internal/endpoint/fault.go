@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"syscall"
 
 	"cirro/internal/awsapi"
 )
@@ -42,13 +43,17 @@ func guarded(ctx context.Context, op *awsapi.Operation, impl, in any) (out any, 
 	return op.Call(ctx, impl, in)
 }
 
-// answer returns the error as AWS's error. One of any other kind is logged and not shown.
+// answer returns the error as AWS's error. One of any other kind is logged and not shown, but that a disk is full the
+// client is told.
 func (e *Endpoint) answer(ctx context.Context, err error, service, operation, id string) *awsapi.Error {
 	if known, ok := errors.AsType[*awsapi.Error](err); ok {
 		return known
 	}
 	if t, ok := errors.AsType[*awsapi.ErrorType](err); ok {
 		return t.New("")
+	}
+	if errors.Is(err, syscall.ENOSPC) {
+		return awsapi.ServiceUnavailable.New("There is no room to write: %s", err)
 	}
 	if ctx.Err() == nil {
 		args := []any{"service", service, "operation", operation, "request", id, "error", err}

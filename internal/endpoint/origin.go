@@ -24,6 +24,9 @@ func (e *Endpoint) allowOrigin(w http.ResponseWriter, r *http.Request) bool {
 		}
 		origins = []string{"http://" + r.Host}
 	}
+	if decided, goOn := e.bucketOrigin(w, r); decided {
+		return goOn
+	}
 	origin := origins[0]
 	if !e.allowed(origin) {
 		http.Error(w, "This origin may not call the APIs: "+origin, http.StatusForbidden)

@@ -127,6 +127,9 @@ func readError(t *testing.T, p awsapi.Protocol, w *httptest.ResponseRecorder) (c
 func violationsOf(op *wire.Operation) []violation {
 	var out []violation
 	plan := op.InputPlan()
+	if op.Service.Name == "sqs" {
+		return nil // it has words of its own: TestSQSTellsOfWhatIsMissing
+	}
 	for i := range plan.Fields {
 		f := &plan.Fields[i]
 		if f.Plan.Kind == awsapi.Blob && f.Plan.Streaming {
@@ -200,4 +203,31 @@ func mismatch(pattern string) (string, bool) {
 		return "", false
 	}
 	return "\u2603 \u2603", true
+}
+
+func TestSQSTellsOfWhatIsMissing(t *testing.T) {
+	e := everything()
+	for _, c := range []struct {
+		operation string
+		in        any
+		want      string
+	}{
+		{"SendMessage", &sqs.SendMessageRequest{}, "QueueUrl"},
+		{"SendMessage", &sqs.SendMessageRequest{QueueUrl: new("q")}, "MessageBody"},
+		{"SendMessageBatch", &sqs.SendMessageBatchRequest{QueueUrl: new("q"), Entries: []sqs.SendMessageBatchRequestEntry{{Id: new("1")}}}, "Entries.1.MessageBody"},
+	} {
+		w := httptest.NewRecorder()
+		e.ServeHTTP(w, encodeRequest(t, "http://localhost", wire.NewService(&sqs.Service).Lookup(c.operation), c.in, "1"))
+		code, message := readError(t, awsapi.JSON, w)
+		if want := "The request must contain the parameter " + c.want + "."; code != "MissingRequiredParameterException" || message != want ||
+			w.Header().Get("x-amzn-query-error") != "MissingParameter;Sender" {
+			t.Errorf("%s: %s, not %s", code, message, want)
+		}
+	}
+	w := httptest.NewRecorder()
+	in := &sqs.ReceiveMessageRequest{QueueUrl: new("q"), AttributeNames: []string{"SenderId"}}
+	e.ServeHTTP(w, encodeRequest(t, "http://localhost", wire.NewService(&sqs.Service).Lookup("ReceiveMessage"), in, "1"))
+	if w.Code != 501 {
+		t.Errorf("a name that the model lacks is refused: %s", w.Body)
+	}
 }

@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"errors"
 	"net"
 	"net/http"
 
@@ -63,6 +64,9 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			b.Free()
 		}()
 	}
+	request.Input = in
+	postponer, postpones := w.(interface{ Postpone() })
+	request.NoWait = postpones
 	ctx = awsapi.WithRequest(ctx, request)
 	if g, ok := t.service.impl.(awsapi.Guard); ok {
 		if err := g.Admit(ctx, x.Operation.Operation, in); err != nil {
@@ -71,6 +75,10 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	out, err := guarded(ctx, x.Operation.Operation, t.service.impl, in)
+	if postpones && errors.Is(err, awsapi.ErrWouldWait) {
+		postponer.Postpone()
+		return
+	}
 	if err != nil {
 		e.fail(w, x, t, err)
 		return

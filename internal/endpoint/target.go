@@ -179,6 +179,7 @@ func (e *Endpoint) resolveQuery(x *wire.Exchange, c credential, candidates []*se
 		t.service, x.Service, x.Operation = s, s.Service, op
 		break
 	}
+	nameQueue(x)
 	switch {
 	case action == "":
 		return t, missingAction.New("Missing Action")

@@ -1,6 +1,7 @@
 package eventsource
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
 	"time"
@@ -58,11 +59,13 @@ func milliseconds(text string) time.Time {
 	return time.UnixMilli(ms)
 }
 
-// encode is JSON of what always can be.
+// encode is JSON of what always can be. Text stays as it is: escapes made for HTML would count as bytes of a batch.
 func encode(v any) json.RawMessage {
-	b, err := json.Marshal(v)
-	if err != nil {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
 		panic(err) // strings, numbers and bytes
 	}
-	return b
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }

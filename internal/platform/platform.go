@@ -29,7 +29,6 @@ import (
 	sqsapi "cirro/internal/awsapi/sqs"
 	statesapi "cirro/internal/awsapi/states"
 	stsapi "cirro/internal/awsapi/sts"
-	"cirro/internal/blob/dir"
 	"cirro/internal/endpoint"
 	"cirro/internal/endpoint/express"
 	"cirro/internal/identity"
@@ -53,13 +52,14 @@ import (
 	"cirro/internal/service/states"
 	"cirro/internal/service/sts"
 	"cirro/internal/store"
-	"cirro/internal/store/pebble"
 )
 
 // Options say how to run the platform.
 type Options struct {
 	Listen string // host:port
 	Data   string // directory; made if missing
+	Store  string // postgres:// URL of a database; "" for the embedded store in Data
+	Blobs  string // directory or s3:// URL of bodies; "" for a directory in Data
 	Auth   bool   // verify signatures
 	// RootKeyID and RootSecret are the root user's access key where Auth is set.
 	RootKeyID, RootSecret string
@@ -75,10 +75,6 @@ type Options struct {
 	StreamRetention       time.Duration // of the records of DynamoDB's streams; 0 for 24 hours
 	Log                   *slog.Logger
 }
-
-// storeCache is how much of the store's tables stays in memory, once it was read: enough for the indexes and
-// the filters of some ten million small items.
-const storeCache = 64 << 20
 
 // Platform is a running platform.
 type Platform struct {
@@ -131,7 +127,9 @@ func Start(ctx context.Context, o Options) (_ *Platform, err error) {
 // quick says which requests are answered below net/http: those that come most often, and whose answer
 // nobody breaks off.
 func quick(h *express.Head) bool {
-	return lambda.Invokes(h.Method, h.Host, h.Target) || dynamodb.Operates(h.Method, h.Target, h.Get("X-Amz-Target"))
+	operation := h.Get("X-Amz-Target")
+	return lambda.Invokes(h.Method, h.Host, h.Target) || dynamodb.Operates(h.Method, h.Target, operation) ||
+		sqs.Operates(h.Method, h.Target, operation) || s3.Operates(h.Method, h.Get("Authorization"))
 }
 
 // checkListen refuses to serve the network without authentication.
@@ -159,7 +157,7 @@ func (p *Platform) build(ctx context.Context, o Options) (*endpoint.Endpoint, er
 		opening <- err
 		jails <- h
 	}()
-	st, err := pebble.Open(filepath.Join(o.Data, "store"), pebble.Options{CacheBytes: storeCache})
+	st, err := openStore(ctx, o)
 	if err != nil {
 		err = errors.Join(err, <-opening)
 		if h := <-jails; h != nil {
@@ -197,7 +195,7 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 		return err
 	}
 	p.onClose(fleet.Close)
-	blobs, err := dir.Open(filepath.Join(o.Data, "blobs"))
+	blobs, err := openBlobs(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -225,9 +223,9 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 	}
 	buckets := s3.New(s3.Deps{Store: st, Blobs: blobs, Caller: front, Log: o.Log})
 	p.onClose(buckets.Close)
-	topics := sns.New(sns.Deps{Store: st, Caller: front, Log: o.Log})
+	topics := sns.New(sns.Deps{Store: st, Caller: front, URL: p.reachable(), RetryScale: o.RetryScale, Log: o.Log})
 	p.onClose(topics.Close)
-	buses := eventbridge.New(eventbridge.Deps{Store: st, Caller: front, Log: o.Log})
+	buses := eventbridge.New(eventbridge.Deps{Store: st, Caller: front, RetryScale: o.RetryScale, Log: o.Log})
 	p.onClose(buses.Close)
 	streams := kinesis.New(kinesis.Deps{Store: st, Caller: front, Log: o.Log})
 	p.onClose(streams.Close)
@@ -263,8 +261,10 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 	front.Mount(isHealth, http.HandlerFunc(health))
 	front.Mount(gateway.Match, gateway)
 	front.Mount(functions.Match, functions)
+	front.Mount(topics.Match, topics)
 	packages := functions.Packages()
 	front.Mount(packages.Match, packages)
+	mountBuckets(front, buckets, o.Auth)
 	logService.Start(ctx)
 	functions.Start(ctx)
 	scaling.Start(ctx)
@@ -303,6 +303,15 @@ func (p *Platform) Close() error {
 	}
 	p.closers = nil
 	return errors.Join(errs...)
+}
+
+// reachable is where clients reach the platform; "" where it listens on all addresses, so that each client knows
+// another.
+func (p *Platform) reachable() string {
+	if a, ok := p.listener.Addr().(*net.TCPAddr); ok && a.IP.IsUnspecified() {
+		return ""
+	}
+	return p.URL()
 }
 
 // URL is where the platform serves.

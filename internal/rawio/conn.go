@@ -1,6 +1,7 @@
 package rawio
 
 import (
+	"io"
 	"net"
 	"sync"
 	"syscall"
@@ -23,6 +24,16 @@ type transfer struct {
 	p    []byte
 	n    int
 	err  error
+}
+
+// ReadFrom implements io.ReaderFrom: it writes what r has, a file within the kernel.
+func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
+	c.out.turn.Lock()
+	defer c.out.turn.Unlock()
+	if to, ok := c.Conn.(io.ReaderFrom); ok {
+		return to.ReadFrom(r)
+	}
+	return io.Copy(struct{ io.Writer }{c.Conn}, r)
 }
 
 // begin lets a Read or Write begin when the one before has ended.

@@ -22,6 +22,11 @@ var ErrLeaseLost = errors.New("store: lease lost")
 // ErrClosed is the answer to any call after Close.
 var ErrClosed = errors.New("store: closed")
 
+// ErrFull is the answer to a write for which there is no room; nothing of it is written. What is there can be read, and
+// writes go on when there is room again. What only removes something goes on for longer. The error's text names the
+// disk, and the error is syscall.ENOSPC, too.
+var ErrFull = errors.New("store: no room is left")
+
 // MaxKey and MaxValue bound what a key and a value may hold, in bytes.
 const (
 	MaxKey   = 4 << 10
@@ -98,6 +103,8 @@ type Tx interface {
 	// appends of different transactions never conflict. The key is AppendKey(prefix, number) of a
 	// positive int64. The transaction itself does not see it, and its DeleteRange does not reach it.
 	Append(prefix, value []byte) error
+	// AppendNumbered is Append, and sets number to the one that the commit gave, when Update has succeeded.
+	AppendNumbered(prefix, value []byte, number *int64) error
 
 	// Enqueue adds a message to a queue, made by its first message. The message becomes visible when
 	// the transaction commits. Where m.Dedup names a message enqueued within m.DedupWindow, that
@@ -128,6 +135,9 @@ type NewMessage struct {
 	Dedup       string        // "" for no deduplication
 	DedupWindow time.Duration // how long Dedup is remembered
 	Retention   time.Duration // after which it disappears, unless it is delayed or leased just then; 0 for never
+	// Sequence, where it is not nil, is set to the message's Sequence, or to that of the message it repeats, when
+	// Update has succeeded.
+	Sequence *uint64
 }
 
 // Lease names a leased message.
@@ -158,6 +168,8 @@ type ReceiveOptions struct {
 	// instead of leasing it again, in one transaction, keeping its id, time, group and tenant.
 	MaxDeliveries int
 	DeadLetter    string
+	// DeadRetention is how long after its time a message disappears that was moved; 0 for its own retention.
+	DeadRetention time.Duration
 }
 
 // Stats counts a queue's messages: ready to be leased, delayed, and leased.

@@ -34,7 +34,7 @@ var services = []source{
 	{Package: "s3", Model: "s3/2006-03-01", Name: "s3"},
 	{Package: "scheduler", Model: "scheduler/2021-06-30", Name: "scheduler"},
 	{Package: "sns", Model: "sns/2010-03-31", Name: "sns"},
-	{Package: "sqs", Model: "sqs/2012-11-05", Name: "sqs"},
+	{Package: "sqs", Model: "sqs/2012-11-05", Name: "sqs", Namespace: "http://queue.amazonaws.com/doc/2012-11-05/"},
 	{Package: "states", Model: "states/2016-11-23", Name: "states"},
 	{Package: "sts", Model: "sts/2011-06-15", Name: "sts"},
 }
@@ -43,6 +43,8 @@ type source struct {
 	Package string
 	Model   string // below models/apis
 	Name    string // for Caller
+	// Namespace is that of the query protocol, where the model has left it and the service still speaks it.
+	Namespace string
 }
 
 func main() {

@@ -320,7 +320,7 @@ func (r *structReader) end(goName, name string, old *operation, of func(*operati
 var bindingCalls = map[string]string{"SetURI": "uri", "SetQuery": "querystring", "AddQuery": "querystring",
 	"SetHeader": "header", "AddHeader": "header"}
 
-// bind reads encoder.SetQuery("name").String(*v.Field).
+// bind reads encoder.SetQuery("name").String(*v.Field), or with locationName := "name" before it.
 func (r *structReader) bind(name string, f *ast.FuncDecl) {
 	o := r.model.Operations[name]
 	if o == nil || o.Input == nil {
@@ -332,16 +332,23 @@ func (r *structReader) bind(name string, f *ast.FuncDecl) {
 		if !ok {
 			continue
 		}
-		member := ""
+		member, wire := "", ""
 		ast.Inspect(guard, func(n ast.Node) bool {
 			switch n := n.(type) {
+			case *ast.AssignStmt:
+				if selector(n.Lhs[0]) == "locationName" {
+					wire = literal(n.Rhs[0])
+				}
 			case *ast.SelectorExpr:
 				if x, ok := n.X.(*ast.Ident); ok && x.Name == "v" && member == "" {
 					member = s.memberByField(n.Sel.Name)
 				}
 			case *ast.CallExpr:
 				if location := bindingCalls[selector(n.Fun)]; location != "" && member != "" && len(n.Args) == 1 {
-					s.Members[member].Location, s.Members[member].LocationName = location, literal(n.Args[0])
+					if named := literal(n.Args[0]); named != "" {
+						wire = named
+					}
+					s.Members[member].Location, s.Members[member].LocationName = location, wire
 				}
 			}
 			return true
@@ -358,10 +365,19 @@ func (r *structReader) readNames(dir string) error {
 	}
 	for _, d := range file.Decls {
 		f, ok := d.(*ast.FuncDecl)
-		if !ok || !r.lower {
+		if !ok {
 			continue
 		}
 		name := ""
+		if _, op, ok := strings.Cut(f.Name.Name, "_deserializeOpHttpBindings"); ok {
+			if o := r.model.Operations[strings.TrimSuffix(op, "Output")]; o != nil && o.Output != nil {
+				r.model.Shapes[o.Output.Shape].readHeaders(f)
+			}
+			continue
+		}
+		if !r.lower {
+			continue
+		}
 		if _, op, ok := strings.Cut(f.Name.Name, "_deserializeOpDocument"); ok {
 			if o := r.model.Operations[strings.TrimSuffix(op, "Output")]; o != nil && o.Output != nil {
 				name = o.Output.Shape
@@ -374,6 +390,33 @@ func (r *structReader) readNames(dir string) error {
 		}
 	}
 	return nil
+}
+
+// readHeaders finds the members of an output that travel in headers: the module reads
+// if headerValues := response.Header.Values("name"); len(headerValues) != 0 { ... v.Field = ... }
+func (s *shape) readHeaders(f *ast.FuncDecl) {
+	for _, statement := range f.Body.List {
+		guard, ok := statement.(*ast.IfStmt)
+		if !ok {
+			continue
+		}
+		init, ok := guard.Init.(*ast.AssignStmt)
+		if !ok {
+			continue
+		}
+		call, ok := init.Rhs[0].(*ast.CallExpr)
+		if !ok || selector(call.Fun) != "Values" || len(call.Args) != 1 {
+			continue
+		}
+		ast.Inspect(guard.Body, func(n ast.Node) bool {
+			if x, ok := n.(*ast.SelectorExpr); ok && selector(x.X) == "v" {
+				if member := s.memberByField(x.Sel.Name); member != "" && s.Members[member].Location == "" {
+					s.Members[member].Location, s.Members[member].LocationName = "header", literal(call.Args[0])
+				}
+			}
+			return true
+		})
+	}
 }
 
 func (s *shape) readNames(f *ast.FuncDecl) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 )
@@ -32,7 +33,7 @@ func writeTable(w *writer, m *model) {
 	w.field("TargetPrefix", meta.TargetPrefix)
 	w.field("APIVersion", meta.APIVersion)
 	w.field("JSONVersion", meta.JSONVersion)
-	w.field("XMLNamespace", meta.XMLNamespace.URI)
+	w.field("XMLNamespace", cmp.Or(meta.XMLNamespace.URI, m.Source.Namespace))
 	w.printf("Protocol: awsapi.%s,", protocols[meta.Protocol])
 	w.field("QueryCompatible", meta.AWSQueryCompatible != nil)
 	w.printf("\nShapes: shapes[:],\nOperations: operations[:],\n}\n\n")

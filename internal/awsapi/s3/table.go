@@ -28,12 +28,12 @@ var shapes = [...]awsapi.Shape{
 		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header}, // RequestCharged
 	}},
 	4: {Name: "AbortMultipartUploadRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                      // BucketName
-		{Name: "Key", Shape: 493, Wire: "Key", Location: awsapi.URI, Required: true},                           // ObjectKey
-		{Name: "UploadId", Shape: 465, Wire: "uploadId", Location: awsapi.QueryString, Required: true},         // MultipartUploadId
-		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},               // RequestPayer
-		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header}, // AccountId
-		{Name: "IfMatchInitiatedTime", Shape: 698, Location: awsapi.Header},                                    // Timestamp
+		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                          // BucketName
+		{Name: "Key", Shape: 493, Wire: "Key", Location: awsapi.URI, Required: true},                               // ObjectKey
+		{Name: "UploadId", Shape: 465, Wire: "uploadId", Location: awsapi.QueryString, Required: true},             // MultipartUploadId
+		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},                   // RequestPayer
+		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},     // AccountId
+		{Name: "IfMatchInitiatedTime", Shape: 698, Wire: "X-Amz-If-Match-Initiated-Time", Location: awsapi.Header}, // Timestamp
 	}},
 	5: {Name: "AbortRuleId", Kind: awsapi.String},
 	6: {Name: "AccelerateConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
@@ -268,16 +268,16 @@ var shapes = [...]awsapi.Shape{
 		{Name: "SSECustomerAlgorithm", Shape: 644, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header},   // SSECustomerAlgorithm
 		{Name: "SSECustomerKey", Shape: 645, Wire: "x-amz-server-side-encryption-customer-key", Location: awsapi.Header},               // SSECustomerKey
 		{Name: "SSECustomerKeyMD5", Shape: 646, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},        // SSECustomerKeyMD5
-		{Name: "ChecksumCRC64NVME", Shape: 681, Location: awsapi.Header},                                                               // String
-		{Name: "ChecksumMD5", Shape: 681, Location: awsapi.Header},                                                                     // String
-		{Name: "ChecksumSHA512", Shape: 681, Location: awsapi.Header},                                                                  // String
-		{Name: "ChecksumType", Shape: 79, Location: awsapi.Header},                                                                     // ChecksumType
-		{Name: "ChecksumXXHASH128", Shape: 681, Location: awsapi.Header},                                                               // String
-		{Name: "ChecksumXXHASH3", Shape: 681, Location: awsapi.Header},                                                                 // String
-		{Name: "ChecksumXXHASH64", Shape: 681, Location: awsapi.Header},                                                                // String
-		{Name: "IfMatch", Shape: 681, Location: awsapi.Header},                                                                         // String
-		{Name: "IfNoneMatch", Shape: 681, Location: awsapi.Header},                                                                     // String
-		{Name: "MpuObjectSize", Shape: 433, Location: awsapi.Header},                                                                   // Long
+		{Name: "ChecksumCRC64NVME", Shape: 681, Wire: "X-Amz-Checksum-Crc64nvme", Location: awsapi.Header},                             // String
+		{Name: "ChecksumMD5", Shape: 681, Wire: "X-Amz-Checksum-Md5", Location: awsapi.Header},                                         // String
+		{Name: "ChecksumSHA512", Shape: 681, Wire: "X-Amz-Checksum-Sha512", Location: awsapi.Header},                                   // String
+		{Name: "ChecksumType", Shape: 79, Wire: "X-Amz-Checksum-Type", Location: awsapi.Header},                                        // ChecksumType
+		{Name: "ChecksumXXHASH128", Shape: 681, Wire: "X-Amz-Checksum-Xxhash128", Location: awsapi.Header},                             // String
+		{Name: "ChecksumXXHASH3", Shape: 681, Wire: "X-Amz-Checksum-Xxhash3", Location: awsapi.Header},                                 // String
+		{Name: "ChecksumXXHASH64", Shape: 681, Wire: "X-Amz-Checksum-Xxhash64", Location: awsapi.Header},                               // String
+		{Name: "IfMatch", Shape: 681, Wire: "If-Match", Location: awsapi.Header},                                                       // String
+		{Name: "IfNoneMatch", Shape: 681, Wire: "If-None-Match", Location: awsapi.Header},                                              // String
+		{Name: "MpuObjectSize", Shape: 433, Wire: "X-Amz-Mp-Object-Size", Location: awsapi.Header},                                     // Long
 	}},
 	89: {Name: "CompletedMultipartUpload", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Parts", Shape: 91, Wire: "Part"}, // CompletedPartList
@@ -366,12 +366,12 @@ var shapes = [...]awsapi.Shape{
 		{Name: "ObjectLockLegalHoldStatus", Shape: 500, Wire: "x-amz-object-lock-legal-hold", Location: awsapi.Header},                                     // ObjectLockLegalHoldStatus
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                                             // AccountId
 		{Name: "ExpectedSourceBucketOwner", Shape: 14, Wire: "x-amz-source-expected-bucket-owner", Location: awsapi.Header},                                // AccountId
-		{Name: "AnnotationDirective", Shape: 31, Location: awsapi.Header},                                                                                  // AnnotationDirective
-		{Name: "IfMatch", Shape: 681, Location: awsapi.Header},                                                                                             // String
-		{Name: "IfNoneMatch", Shape: 681, Location: awsapi.Header},                                                                                         // String
-		{Name: "ObjectLockEventHold", Shape: 498, Location: awsapi.Header},                                                                                 // ObjectLockEventHold
-		{Name: "ObjectLockEventHoldDurationDays", Shape: 306, Location: awsapi.Header},                                                                     // Integer
-		{Name: "ObjectLockEventHoldDurationYears", Shape: 306, Location: awsapi.Header},                                                                    // Integer
+		{Name: "AnnotationDirective", Shape: 31, Wire: "X-Amz-Object-Annotation-Directive", Location: awsapi.Header},                                       // AnnotationDirective
+		{Name: "IfMatch", Shape: 681, Wire: "If-Match", Location: awsapi.Header},                                                                           // String
+		{Name: "IfNoneMatch", Shape: 681, Wire: "If-None-Match", Location: awsapi.Header},                                                                  // String
+		{Name: "ObjectLockEventHold", Shape: 498, Wire: "X-Amz-Object-Lock-Event-Hold", Location: awsapi.Header},                                           // ObjectLockEventHold
+		{Name: "ObjectLockEventHoldDurationDays", Shape: 306, Wire: "X-Amz-Object-Lock-Event-Hold-Duration-Days", Location: awsapi.Header},                 // Integer
+		{Name: "ObjectLockEventHoldDurationYears", Shape: 306, Wire: "X-Amz-Object-Lock-Event-Hold-Duration-Years", Location: awsapi.Header},               // Integer
 	}},
 	105: {Name: "CopyObjectResult", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "ETag", Shape: 171},              // ETag
@@ -402,7 +402,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "ChecksumXXHASH3", Shape: 681},   // String
 		{Name: "ChecksumXXHASH64", Shape: 681},  // String
 	}},
-	107: {Name: "CopySource", Kind: awsapi.String, Pattern: "\\/.+\\/.+"},
+	107: {Name: "CopySource", Kind: awsapi.String},
 	108: {Name: "CopySourceIfMatch", Kind: awsapi.String},
 	109: {Name: "CopySourceIfModifiedSince", Kind: awsapi.Timestamp},
 	110: {Name: "CopySourceIfNoneMatch", Kind: awsapi.String},
@@ -419,22 +419,22 @@ var shapes = [...]awsapi.Shape{
 		{Name: "Tags", Shape: 420},              // ListOfTag
 	}},
 	118: {Name: "CreateBucketMetadataConfigurationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Bucket", Shape: 681, Required: true},                       // String
-		{Name: "MetadataConfiguration", Shape: 446, Required: true},        // MetadataConfiguration
-		{Name: "ChecksumAlgorithm", Shape: 72, Location: awsapi.Header},    // ChecksumAlgorithm
-		{Name: "ContentMD5", Shape: 681, Location: awsapi.Header},          // String
-		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header}, // String
+		{Name: "Bucket", Shape: 681, Required: true},                                                            // String
+		{Name: "MetadataConfiguration", Shape: 446, Required: true},                                             // MetadataConfiguration
+		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "X-Amz-Sdk-Checksum-Algorithm", Location: awsapi.Header},   // ChecksumAlgorithm
+		{Name: "ContentMD5", Shape: 681, Wire: "Content-Md5", Location: awsapi.Header},                          // String
+		{Name: "ExpectedBucketOwner", Shape: 681, Wire: "X-Amz-Expected-Bucket-Owner", Location: awsapi.Header}, // String
 	}},
 	119: {Name: "CreateBucketMetadataTableConfigurationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Bucket", Shape: 681, Required: true},                       // String
-		{Name: "MetadataTableConfiguration", Shape: 451, Required: true},   // MetadataTableConfiguration
-		{Name: "ChecksumAlgorithm", Shape: 72, Location: awsapi.Header},    // ChecksumAlgorithm
-		{Name: "ContentMD5", Shape: 681, Location: awsapi.Header},          // String
-		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header}, // String
+		{Name: "Bucket", Shape: 681, Required: true},                                                            // String
+		{Name: "MetadataTableConfiguration", Shape: 451, Required: true},                                        // MetadataTableConfiguration
+		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "X-Amz-Sdk-Checksum-Algorithm", Location: awsapi.Header},   // ChecksumAlgorithm
+		{Name: "ContentMD5", Shape: 681, Wire: "Content-Md5", Location: awsapi.Header},                          // String
+		{Name: "ExpectedBucketOwner", Shape: 681, Wire: "X-Amz-Expected-Bucket-Owner", Location: awsapi.Header}, // String
 	}},
 	120: {Name: "CreateBucketOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Location", Shape: 427, Wire: "Location", Location: awsapi.Header}, // Location
-		{Name: "BucketArn", Shape: 681},                                           // String
+		{Name: "Location", Shape: 427, Wire: "Location", Location: awsapi.Header},          // Location
+		{Name: "BucketArn", Shape: 681, Wire: "x-amz-bucket-arn", Location: awsapi.Header}, // String
 	}},
 	121: {Name: "CreateBucketRequest", Kind: awsapi.Structure, Payload: "CreateBucketConfiguration", Members: []awsapi.Member{
 		{Name: "ACL", Shape: 48, Wire: "x-amz-acl", Location: awsapi.Header},                                                                        // BucketCannedACL
@@ -447,7 +447,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "GrantWriteACP", Shape: 286, Wire: "x-amz-grant-write-acp", Location: awsapi.Header},                                                 // GrantWriteACP
 		{Name: "ObjectLockEnabledForBucket", Shape: 497, Wire: "x-amz-bucket-object-lock-enabled", Location: awsapi.Header},                         // ObjectLockEnabledForBucket
 		{Name: "ObjectOwnership", Shape: 508, Wire: "x-amz-object-ownership", Location: awsapi.Header},                                              // ObjectOwnership
-		{Name: "BucketNamespace", Shape: 57, Location: awsapi.Header},                                                                               // BucketNamespace
+		{Name: "BucketNamespace", Shape: 57, Wire: "X-Amz-Bucket-Namespace", Location: awsapi.Header},                                               // BucketNamespace
 	}},
 	122: {Name: "CreateMultipartUploadOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "AbortDate", Shape: 1, Wire: "x-amz-abort-date", Location: awsapi.Header},      // AbortDate
@@ -463,58 +463,58 @@ var shapes = [...]awsapi.Shape{
 		{Name: "BucketKeyEnabled", Shape: 50, Wire: "x-amz-server-side-encryption-bucket-key-enabled", Location: awsapi.Header},      // BucketKeyEnabled
 		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header},                                 // RequestCharged
 		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "x-amz-checksum-algorithm", Location: awsapi.Header},                            // ChecksumAlgorithm
-		{Name: "ChecksumType", Shape: 79}, // ChecksumType
+		{Name: "ChecksumType", Shape: 79, Wire: "x-amz-checksum-type", Location: awsapi.Header},                                      // ChecksumType
 	}},
 	123: {Name: "CreateMultipartUploadRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ACL", Shape: 489, Wire: "x-amz-acl", Location: awsapi.Header},                                                        // ObjectCannedACL
-		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                            // BucketName
-		{Name: "CacheControl", Shape: 70, Wire: "Cache-Control", Location: awsapi.Header},                                            // CacheControl
-		{Name: "ContentDisposition", Shape: 95, Wire: "Content-Disposition", Location: awsapi.Header},                                // ContentDisposition
-		{Name: "ContentEncoding", Shape: 96, Wire: "Content-Encoding", Location: awsapi.Header},                                      // ContentEncoding
-		{Name: "ContentLanguage", Shape: 97, Wire: "Content-Language", Location: awsapi.Header},                                      // ContentLanguage
-		{Name: "ContentType", Shape: 101, Wire: "Content-Type", Location: awsapi.Header},                                             // ContentType
-		{Name: "Expires", Shape: 197, Wire: "Expires", Location: awsapi.Header},                                                      // Expires
-		{Name: "GrantFullControl", Shape: 282, Wire: "x-amz-grant-full-control", Location: awsapi.Header},                            // GrantFullControl
-		{Name: "GrantRead", Shape: 283, Wire: "x-amz-grant-read", Location: awsapi.Header},                                           // GrantRead
-		{Name: "GrantReadACP", Shape: 284, Wire: "x-amz-grant-read-acp", Location: awsapi.Header},                                    // GrantReadACP
-		{Name: "GrantWriteACP", Shape: 286, Wire: "x-amz-grant-write-acp", Location: awsapi.Header},                                  // GrantWriteACP
-		{Name: "Key", Shape: 493, Wire: "Key", Location: awsapi.URI, Required: true},                                                 // ObjectKey
-		{Name: "Metadata", Shape: 445, Wire: "x-amz-meta-", Location: awsapi.Headers},                                                // Metadata
-		{Name: "ServerSideEncryption", Shape: 657, Wire: "x-amz-server-side-encryption", Location: awsapi.Header},                    // ServerSideEncryption
-		{Name: "StorageClass", Shape: 677, Wire: "x-amz-storage-class", Location: awsapi.Header},                                     // StorageClass
-		{Name: "WebsiteRedirectLocation", Shape: 728, Wire: "x-amz-website-redirect-location", Location: awsapi.Header},              // WebsiteRedirectLocation
-		{Name: "SSECustomerAlgorithm", Shape: 644, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // SSECustomerAlgorithm
-		{Name: "SSECustomerKey", Shape: 645, Wire: "x-amz-server-side-encryption-customer-key", Location: awsapi.Header},             // SSECustomerKey
-		{Name: "SSECustomerKeyMD5", Shape: 646, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
-		{Name: "SSEKMSKeyId", Shape: 650, Wire: "x-amz-server-side-encryption-aws-kms-key-id", Location: awsapi.Header},              // SSEKMSKeyId
-		{Name: "SSEKMSEncryptionContext", Shape: 649, Wire: "x-amz-server-side-encryption-context", Location: awsapi.Header},         // SSEKMSEncryptionContext
-		{Name: "BucketKeyEnabled", Shape: 50, Wire: "x-amz-server-side-encryption-bucket-key-enabled", Location: awsapi.Header},      // BucketKeyEnabled
-		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},                                     // RequestPayer
-		{Name: "Tagging", Shape: 689, Wire: "x-amz-tagging", Location: awsapi.Header},                                                // TaggingHeader
-		{Name: "ObjectLockMode", Shape: 501, Wire: "x-amz-object-lock-mode", Location: awsapi.Header},                                // ObjectLockMode
-		{Name: "ObjectLockRetainUntilDate", Shape: 502, Wire: "x-amz-object-lock-retain-until-date", Location: awsapi.Header},        // ObjectLockRetainUntilDate
-		{Name: "ObjectLockLegalHoldStatus", Shape: 500, Wire: "x-amz-object-lock-legal-hold", Location: awsapi.Header},               // ObjectLockLegalHoldStatus
-		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                       // AccountId
-		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "x-amz-checksum-algorithm", Location: awsapi.Header},                            // ChecksumAlgorithm
-		{Name: "ChecksumType", Shape: 79, Location: awsapi.Header},                                                                   // ChecksumType
-		{Name: "ObjectLockEventHold", Shape: 498, Location: awsapi.Header},                                                           // ObjectLockEventHold
-		{Name: "ObjectLockEventHoldDurationDays", Shape: 306, Location: awsapi.Header},                                               // Integer
-		{Name: "ObjectLockEventHoldDurationYears", Shape: 306, Location: awsapi.Header},                                              // Integer
+		{Name: "ACL", Shape: 489, Wire: "x-amz-acl", Location: awsapi.Header},                                                                // ObjectCannedACL
+		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                                    // BucketName
+		{Name: "CacheControl", Shape: 70, Wire: "Cache-Control", Location: awsapi.Header},                                                    // CacheControl
+		{Name: "ContentDisposition", Shape: 95, Wire: "Content-Disposition", Location: awsapi.Header},                                        // ContentDisposition
+		{Name: "ContentEncoding", Shape: 96, Wire: "Content-Encoding", Location: awsapi.Header},                                              // ContentEncoding
+		{Name: "ContentLanguage", Shape: 97, Wire: "Content-Language", Location: awsapi.Header},                                              // ContentLanguage
+		{Name: "ContentType", Shape: 101, Wire: "Content-Type", Location: awsapi.Header},                                                     // ContentType
+		{Name: "Expires", Shape: 197, Wire: "Expires", Location: awsapi.Header},                                                              // Expires
+		{Name: "GrantFullControl", Shape: 282, Wire: "x-amz-grant-full-control", Location: awsapi.Header},                                    // GrantFullControl
+		{Name: "GrantRead", Shape: 283, Wire: "x-amz-grant-read", Location: awsapi.Header},                                                   // GrantRead
+		{Name: "GrantReadACP", Shape: 284, Wire: "x-amz-grant-read-acp", Location: awsapi.Header},                                            // GrantReadACP
+		{Name: "GrantWriteACP", Shape: 286, Wire: "x-amz-grant-write-acp", Location: awsapi.Header},                                          // GrantWriteACP
+		{Name: "Key", Shape: 493, Wire: "Key", Location: awsapi.URI, Required: true},                                                         // ObjectKey
+		{Name: "Metadata", Shape: 445, Wire: "x-amz-meta-", Location: awsapi.Headers},                                                        // Metadata
+		{Name: "ServerSideEncryption", Shape: 657, Wire: "x-amz-server-side-encryption", Location: awsapi.Header},                            // ServerSideEncryption
+		{Name: "StorageClass", Shape: 677, Wire: "x-amz-storage-class", Location: awsapi.Header},                                             // StorageClass
+		{Name: "WebsiteRedirectLocation", Shape: 728, Wire: "x-amz-website-redirect-location", Location: awsapi.Header},                      // WebsiteRedirectLocation
+		{Name: "SSECustomerAlgorithm", Shape: 644, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header},         // SSECustomerAlgorithm
+		{Name: "SSECustomerKey", Shape: 645, Wire: "x-amz-server-side-encryption-customer-key", Location: awsapi.Header},                     // SSECustomerKey
+		{Name: "SSECustomerKeyMD5", Shape: 646, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},              // SSECustomerKeyMD5
+		{Name: "SSEKMSKeyId", Shape: 650, Wire: "x-amz-server-side-encryption-aws-kms-key-id", Location: awsapi.Header},                      // SSEKMSKeyId
+		{Name: "SSEKMSEncryptionContext", Shape: 649, Wire: "x-amz-server-side-encryption-context", Location: awsapi.Header},                 // SSEKMSEncryptionContext
+		{Name: "BucketKeyEnabled", Shape: 50, Wire: "x-amz-server-side-encryption-bucket-key-enabled", Location: awsapi.Header},              // BucketKeyEnabled
+		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},                                             // RequestPayer
+		{Name: "Tagging", Shape: 689, Wire: "x-amz-tagging", Location: awsapi.Header},                                                        // TaggingHeader
+		{Name: "ObjectLockMode", Shape: 501, Wire: "x-amz-object-lock-mode", Location: awsapi.Header},                                        // ObjectLockMode
+		{Name: "ObjectLockRetainUntilDate", Shape: 502, Wire: "x-amz-object-lock-retain-until-date", Location: awsapi.Header},                // ObjectLockRetainUntilDate
+		{Name: "ObjectLockLegalHoldStatus", Shape: 500, Wire: "x-amz-object-lock-legal-hold", Location: awsapi.Header},                       // ObjectLockLegalHoldStatus
+		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                               // AccountId
+		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "x-amz-checksum-algorithm", Location: awsapi.Header},                                    // ChecksumAlgorithm
+		{Name: "ChecksumType", Shape: 79, Wire: "X-Amz-Checksum-Type", Location: awsapi.Header},                                              // ChecksumType
+		{Name: "ObjectLockEventHold", Shape: 498, Wire: "X-Amz-Object-Lock-Event-Hold", Location: awsapi.Header},                             // ObjectLockEventHold
+		{Name: "ObjectLockEventHoldDurationDays", Shape: 306, Wire: "X-Amz-Object-Lock-Event-Hold-Duration-Days", Location: awsapi.Header},   // Integer
+		{Name: "ObjectLockEventHoldDurationYears", Shape: 306, Wire: "X-Amz-Object-Lock-Event-Hold-Duration-Years", Location: awsapi.Header}, // Integer
 	}},
 	124: {Name: "CreateSessionOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Credentials", Shape: 663, Wire: "Credentials", Required: true}, // SessionCredentials
-		{Name: "BucketKeyEnabled", Shape: 42},                                  // Boolean
-		{Name: "SSEKMSEncryptionContext", Shape: 681},                          // String
-		{Name: "SSEKMSKeyId", Shape: 681},                                      // String
-		{Name: "ServerSideEncryption", Shape: 657},                             // ServerSideEncryption
+		{Name: "Credentials", Shape: 663, Wire: "Credentials", Required: true},                                                  // SessionCredentials
+		{Name: "BucketKeyEnabled", Shape: 42, Wire: "x-amz-server-side-encryption-bucket-key-enabled", Location: awsapi.Header}, // Boolean
+		{Name: "SSEKMSEncryptionContext", Shape: 681, Wire: "x-amz-server-side-encryption-context", Location: awsapi.Header},    // String
+		{Name: "SSEKMSKeyId", Shape: 681, Wire: "x-amz-server-side-encryption-aws-kms-key-id", Location: awsapi.Header},         // String
+		{Name: "ServerSideEncryption", Shape: 657, Wire: "x-amz-server-side-encryption", Location: awsapi.Header},               // ServerSideEncryption
 	}},
 	125: {Name: "CreateSessionRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "SessionMode", Shape: 665, Wire: "x-amz-create-session-mode", Location: awsapi.Header}, // SessionMode
-		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},             // BucketName
-		{Name: "BucketKeyEnabled", Shape: 42, Location: awsapi.Header},                                // Boolean
-		{Name: "SSEKMSEncryptionContext", Shape: 681, Location: awsapi.Header},                        // String
-		{Name: "SSEKMSKeyId", Shape: 681, Location: awsapi.Header},                                    // String
-		{Name: "ServerSideEncryption", Shape: 657, Location: awsapi.Header},                           // ServerSideEncryption
+		{Name: "SessionMode", Shape: 665, Wire: "x-amz-create-session-mode", Location: awsapi.Header},                           // SessionMode
+		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                       // BucketName
+		{Name: "BucketKeyEnabled", Shape: 42, Wire: "X-Amz-Server-Side-Encryption-Bucket-Key-Enabled", Location: awsapi.Header}, // Boolean
+		{Name: "SSEKMSEncryptionContext", Shape: 681, Wire: "X-Amz-Server-Side-Encryption-Context", Location: awsapi.Header},    // String
+		{Name: "SSEKMSKeyId", Shape: 681, Wire: "X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", Location: awsapi.Header},         // String
+		{Name: "ServerSideEncryption", Shape: 657, Wire: "X-Amz-Server-Side-Encryption", Location: awsapi.Header},               // ServerSideEncryption
 	}},
 	126: {Name: "CreationDate", Kind: awsapi.Timestamp},
 	127: {Name: "DataRedundancy", Kind: awsapi.String, Enum: []string{"SingleAvailabilityZone", "SingleLocalZone"}},
@@ -545,9 +545,9 @@ var shapes = [...]awsapi.Shape{
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header}, // AccountId
 	}},
 	136: {Name: "DeleteBucketIntelligentTieringConfigurationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},  // BucketName
-		{Name: "Id", Shape: 313, Wire: "id", Location: awsapi.QueryString, Required: true}, // IntelligentTieringId
-		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header},                 // String
+		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                       // BucketName
+		{Name: "Id", Shape: 313, Wire: "id", Location: awsapi.QueryString, Required: true},                      // IntelligentTieringId
+		{Name: "ExpectedBucketOwner", Shape: 681, Wire: "X-Amz-Expected-Bucket-Owner", Location: awsapi.Header}, // String
 	}},
 	137: {Name: "DeleteBucketInventoryConfigurationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                      // BucketName
@@ -559,12 +559,12 @@ var shapes = [...]awsapi.Shape{
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header}, // AccountId
 	}},
 	139: {Name: "DeleteBucketMetadataConfigurationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Bucket", Shape: 681, Required: true},                       // String
-		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header}, // String
+		{Name: "Bucket", Shape: 681, Required: true},                                                            // String
+		{Name: "ExpectedBucketOwner", Shape: 681, Wire: "X-Amz-Expected-Bucket-Owner", Location: awsapi.Header}, // String
 	}},
 	140: {Name: "DeleteBucketMetadataTableConfigurationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Bucket", Shape: 681, Required: true},                       // String
-		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header}, // String
+		{Name: "Bucket", Shape: 681, Required: true},                                                            // String
+		{Name: "ExpectedBucketOwner", Shape: 681, Wire: "X-Amz-Expected-Bucket-Owner", Location: awsapi.Header}, // String
 	}},
 	141: {Name: "DeleteBucketMetricsConfigurationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                      // BucketName
@@ -613,14 +613,14 @@ var shapes = [...]awsapi.Shape{
 		{Name: "AnnotationName", Shape: 681, Wire: "annotationName", Location: awsapi.QueryString, Required: true}, // String
 		{Name: "Bucket", Shape: 681, Required: true},                                                               // String
 		{Name: "Key", Shape: 681, Wire: "Key", Location: awsapi.URI, Required: true},                               // String
-		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header},                                         // String
-		{Name: "ObjectIfMatch", Shape: 681, Location: awsapi.Header},                                               // String
-		{Name: "RequestPayer", Shape: 615, Location: awsapi.Header},                                                // RequestPayer
+		{Name: "ExpectedBucketOwner", Shape: 681, Wire: "X-Amz-Expected-Bucket-Owner", Location: awsapi.Header},    // String
+		{Name: "ObjectIfMatch", Shape: 681, Wire: "X-Amz-Object-If-Match", Location: awsapi.Header},                // String
+		{Name: "RequestPayer", Shape: 615, Wire: "X-Amz-Request-Payer", Location: awsapi.Header},                   // RequestPayer
 		{Name: "VersionId", Shape: 681, Wire: "versionId", Location: awsapi.QueryString},                           // String
 	}},
 	155: {Name: "DeleteObjectAnnotationResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ObjectVersionId", Shape: 681}, // String
-		{Name: "RequestCharged", Shape: 614},  // RequestCharged
+		{Name: "ObjectVersionId", Shape: 681, Wire: "x-amz-object-version-id", Location: awsapi.Header}, // String
+		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header},    // RequestCharged
 	}},
 	156: {Name: "DeleteObjectOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "DeleteMarker", Shape: 148, Wire: "x-amz-delete-marker", Location: awsapi.Header},     // DeleteMarker
@@ -635,9 +635,9 @@ var shapes = [...]awsapi.Shape{
 		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},                           // RequestPayer
 		{Name: "BypassGovernanceRetention", Shape: 61, Wire: "x-amz-bypass-governance-retention", Location: awsapi.Header}, // BypassGovernanceRetention
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},             // AccountId
-		{Name: "IfMatch", Shape: 681, Location: awsapi.Header},                                                             // String
-		{Name: "IfMatchLastModifiedTime", Shape: 698, Location: awsapi.Header},                                             // Timestamp
-		{Name: "IfMatchSize", Shape: 433, Location: awsapi.Header},                                                         // Long
+		{Name: "IfMatch", Shape: 681, Wire: "If-Match", Location: awsapi.Header},                                           // String
+		{Name: "IfMatchLastModifiedTime", Shape: 698, Wire: "X-Amz-If-Match-Last-Modified-Time", Location: awsapi.Header},  // Timestamp
+		{Name: "IfMatchSize", Shape: 433, Wire: "X-Amz-If-Match-Size", Location: awsapi.Header},                            // Long
 	}},
 	158: {Name: "DeleteObjectTaggingOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "VersionId", Shape: 515, Wire: "x-amz-version-id", Location: awsapi.Header}, // ObjectVersionId
@@ -756,8 +756,8 @@ var shapes = [...]awsapi.Shape{
 	207: {Name: "FilterRuleName", Kind: awsapi.String, Enum: []string{"prefix", "suffix"}},
 	208: {Name: "FilterRuleValue", Kind: awsapi.String},
 	209: {Name: "GetBucketAbacRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Bucket", Shape: 681, Required: true},                       // String
-		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header}, // String
+		{Name: "Bucket", Shape: 681, Required: true},                                                            // String
+		{Name: "ExpectedBucketOwner", Shape: 681, Wire: "X-Amz-Expected-Bucket-Owner", Location: awsapi.Header}, // String
 	}},
 	210: {Name: "GetBucketAbacResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "AbacStatus", Shape: 0}, // AbacStatus
@@ -805,9 +805,9 @@ var shapes = [...]awsapi.Shape{
 		{Name: "IntelligentTieringConfiguration", Shape: 309}, // IntelligentTieringConfiguration
 	}},
 	222: {Name: "GetBucketIntelligentTieringConfigurationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},  // BucketName
-		{Name: "Id", Shape: 313, Wire: "id", Location: awsapi.QueryString, Required: true}, // IntelligentTieringId
-		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header},                 // String
+		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                       // BucketName
+		{Name: "Id", Shape: 313, Wire: "id", Location: awsapi.QueryString, Required: true},                      // IntelligentTieringId
+		{Name: "ExpectedBucketOwner", Shape: 681, Wire: "X-Amz-Expected-Bucket-Owner", Location: awsapi.Header}, // String
 	}},
 	223: {Name: "GetBucketInventoryConfigurationOutput", Kind: awsapi.Structure, Payload: "InventoryConfiguration", Members: []awsapi.Member{
 		{Name: "InventoryConfiguration", Shape: 320}, // InventoryConfiguration
@@ -818,8 +818,8 @@ var shapes = [...]awsapi.Shape{
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header}, // AccountId
 	}},
 	225: {Name: "GetBucketLifecycleConfigurationOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Rules", Shape: 361, Wire: "Rule"},                // LifecycleRules
-		{Name: "TransitionDefaultMinimumObjectSize", Shape: 706}, // TransitionDefaultMinimumObjectSize
+		{Name: "Rules", Shape: 361, Wire: "Rule"}, // LifecycleRules
+		{Name: "TransitionDefaultMinimumObjectSize", Shape: 706, Wire: "x-amz-transition-default-minimum-object-size", Location: awsapi.Header}, // TransitionDefaultMinimumObjectSize
 	}},
 	226: {Name: "GetBucketLifecycleConfigurationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                      // BucketName
@@ -847,8 +847,8 @@ var shapes = [...]awsapi.Shape{
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header}, // AccountId
 	}},
 	233: {Name: "GetBucketMetadataConfigurationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Bucket", Shape: 681, Required: true},                       // String
-		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header}, // String
+		{Name: "Bucket", Shape: 681, Required: true},                                                            // String
+		{Name: "ExpectedBucketOwner", Shape: 681, Wire: "X-Amz-Expected-Bucket-Owner", Location: awsapi.Header}, // String
 	}},
 	234: {Name: "GetBucketMetadataConfigurationResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "GetBucketMetadataConfigurationResult", Shape: 235}, // GetBucketMetadataConfigurationResult
@@ -857,8 +857,8 @@ var shapes = [...]awsapi.Shape{
 		{Name: "MetadataConfigurationResult", Shape: 447}, // MetadataConfigurationResult
 	}},
 	236: {Name: "GetBucketMetadataTableConfigurationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Bucket", Shape: 681, Required: true},                       // String
-		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header}, // String
+		{Name: "Bucket", Shape: 681, Required: true},                                                            // String
+		{Name: "ExpectedBucketOwner", Shape: 681, Wire: "X-Amz-Expected-Bucket-Owner", Location: awsapi.Header}, // String
 	}},
 	237: {Name: "GetBucketMetadataTableConfigurationResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "GetBucketMetadataTableConfigurationResult", Shape: 238}, // GetBucketMetadataTableConfigurationResult
@@ -956,30 +956,30 @@ var shapes = [...]awsapi.Shape{
 		{Name: "AnnotationName", Shape: 681, Wire: "annotationName", Location: awsapi.QueryString, Required: true}, // String
 		{Name: "Bucket", Shape: 681, Required: true},                                                               // String
 		{Name: "Key", Shape: 681, Wire: "Key", Location: awsapi.URI, Required: true},                               // String
-		{Name: "ChecksumMode", Shape: 76, Location: awsapi.Header},                                                 // ChecksumMode
-		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header},                                         // String
-		{Name: "RequestPayer", Shape: 615, Location: awsapi.Header},                                                // RequestPayer
+		{Name: "ChecksumMode", Shape: 76, Wire: "X-Amz-Checksum-Mode", Location: awsapi.Header},                    // ChecksumMode
+		{Name: "ExpectedBucketOwner", Shape: 681, Wire: "X-Amz-Expected-Bucket-Owner", Location: awsapi.Header},    // String
+		{Name: "RequestPayer", Shape: 615, Wire: "X-Amz-Request-Payer", Location: awsapi.Header},                   // RequestPayer
 		{Name: "VersionId", Shape: 681, Wire: "versionId", Location: awsapi.QueryString},                           // String
 	}},
 	261: {Name: "GetObjectAnnotationResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ChecksumCRC32", Shape: 681},        // String
-		{Name: "ChecksumCRC32C", Shape: 681},       // String
-		{Name: "ChecksumCRC64NVME", Shape: 681},    // String
-		{Name: "ChecksumMD5", Shape: 681},          // String
-		{Name: "ChecksumSHA1", Shape: 681},         // String
-		{Name: "ChecksumSHA256", Shape: 681},       // String
-		{Name: "ChecksumSHA512", Shape: 681},       // String
-		{Name: "ChecksumType", Shape: 79},          // ChecksumType
-		{Name: "ChecksumXXHASH128", Shape: 681},    // String
-		{Name: "ChecksumXXHASH3", Shape: 681},      // String
-		{Name: "ChecksumXXHASH64", Shape: 681},     // String
-		{Name: "ContentLength", Shape: 433},        // Long
-		{Name: "ETag", Shape: 681},                 // String
-		{Name: "LastModified", Shape: 698},         // Timestamp
-		{Name: "ObjectVersionId", Shape: 681},      // String
-		{Name: "ReplicationStatus", Shape: 610},    // ReplicationStatus
-		{Name: "RequestCharged", Shape: 614},       // RequestCharged
-		{Name: "ServerSideEncryption", Shape: 657}, // ServerSideEncryption
+		{Name: "ChecksumCRC32", Shape: 681, Wire: "x-amz-checksum-crc32", Location: awsapi.Header},                // String
+		{Name: "ChecksumCRC32C", Shape: 681, Wire: "x-amz-checksum-crc32c", Location: awsapi.Header},              // String
+		{Name: "ChecksumCRC64NVME", Shape: 681, Wire: "x-amz-checksum-crc64nvme", Location: awsapi.Header},        // String
+		{Name: "ChecksumMD5", Shape: 681, Wire: "x-amz-checksum-md5", Location: awsapi.Header},                    // String
+		{Name: "ChecksumSHA1", Shape: 681, Wire: "x-amz-checksum-sha1", Location: awsapi.Header},                  // String
+		{Name: "ChecksumSHA256", Shape: 681, Wire: "x-amz-checksum-sha256", Location: awsapi.Header},              // String
+		{Name: "ChecksumSHA512", Shape: 681, Wire: "x-amz-checksum-sha512", Location: awsapi.Header},              // String
+		{Name: "ChecksumType", Shape: 79, Wire: "x-amz-checksum-type", Location: awsapi.Header},                   // ChecksumType
+		{Name: "ChecksumXXHASH128", Shape: 681, Wire: "x-amz-checksum-xxhash128", Location: awsapi.Header},        // String
+		{Name: "ChecksumXXHASH3", Shape: 681, Wire: "x-amz-checksum-xxhash3", Location: awsapi.Header},            // String
+		{Name: "ChecksumXXHASH64", Shape: 681, Wire: "x-amz-checksum-xxhash64", Location: awsapi.Header},          // String
+		{Name: "ContentLength", Shape: 433, Wire: "Content-Length", Location: awsapi.Header},                      // Long
+		{Name: "ETag", Shape: 681, Wire: "ETag", Location: awsapi.Header},                                         // String
+		{Name: "LastModified", Shape: 698, Wire: "Last-Modified", Location: awsapi.Header},                        // Timestamp
+		{Name: "ObjectVersionId", Shape: 681, Wire: "x-amz-object-version-id", Location: awsapi.Header},           // String
+		{Name: "ReplicationStatus", Shape: 610, Wire: "x-amz-replication-status", Location: awsapi.Header},        // ReplicationStatus
+		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header},              // RequestCharged
+		{Name: "ServerSideEncryption", Shape: 657, Wire: "x-amz-server-side-encryption", Location: awsapi.Header}, // ServerSideEncryption
 	}},
 	262: {Name: "GetObjectAttributesOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "DeleteMarker", Shape: 148, Wire: "x-amz-delete-marker", Location: awsapi.Header},     // DeleteMarker
@@ -1031,53 +1031,53 @@ var shapes = [...]awsapi.Shape{
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header}, // AccountId
 	}},
 	269: {Name: "GetObjectOutput", Kind: awsapi.Structure, Payload: "Body", Members: []awsapi.Member{
-		{Name: "Body", Shape: 41, Streaming: true},                                                                                   // Body
-		{Name: "DeleteMarker", Shape: 148, Wire: "x-amz-delete-marker", Location: awsapi.Header},                                     // DeleteMarker
-		{Name: "AcceptRanges", Shape: 7, Wire: "accept-ranges", Location: awsapi.Header},                                             // AcceptRanges
-		{Name: "Expiration", Shape: 193, Wire: "x-amz-expiration", Location: awsapi.Header},                                          // Expiration
-		{Name: "Restore", Shape: 626, Wire: "x-amz-restore", Location: awsapi.Header},                                                // Restore
-		{Name: "LastModified", Shape: 355, Wire: "Last-Modified", Location: awsapi.Header},                                           // LastModified
-		{Name: "ContentLength", Shape: 98, Wire: "Content-Length", Location: awsapi.Header},                                          // ContentLength
-		{Name: "ETag", Shape: 171, Wire: "ETag", Location: awsapi.Header},                                                            // ETag
-		{Name: "ChecksumCRC32", Shape: 74, Wire: "x-amz-checksum-crc32", Location: awsapi.Header},                                    // ChecksumCRC32
-		{Name: "ChecksumCRC32C", Shape: 75, Wire: "x-amz-checksum-crc32c", Location: awsapi.Header},                                  // ChecksumCRC32C
-		{Name: "ChecksumSHA1", Shape: 77, Wire: "x-amz-checksum-sha1", Location: awsapi.Header},                                      // ChecksumSHA1
-		{Name: "ChecksumSHA256", Shape: 78, Wire: "x-amz-checksum-sha256", Location: awsapi.Header},                                  // ChecksumSHA256
-		{Name: "MissingMeta", Shape: 463, Wire: "x-amz-missing-meta", Location: awsapi.Header},                                       // MissingMeta
-		{Name: "VersionId", Shape: 515, Wire: "x-amz-version-id", Location: awsapi.Header},                                           // ObjectVersionId
-		{Name: "CacheControl", Shape: 70, Wire: "Cache-Control", Location: awsapi.Header},                                            // CacheControl
-		{Name: "ContentDisposition", Shape: 95, Wire: "Content-Disposition", Location: awsapi.Header},                                // ContentDisposition
-		{Name: "ContentEncoding", Shape: 96, Wire: "Content-Encoding", Location: awsapi.Header},                                      // ContentEncoding
-		{Name: "ContentLanguage", Shape: 97, Wire: "Content-Language", Location: awsapi.Header},                                      // ContentLanguage
-		{Name: "ContentRange", Shape: 100, Wire: "Content-Range", Location: awsapi.Header},                                           // ContentRange
-		{Name: "ContentType", Shape: 101, Wire: "Content-Type", Location: awsapi.Header},                                             // ContentType
-		{Name: "Expires", Shape: 197, Wire: "Expires", Location: awsapi.Header},                                                      // Expires
-		{Name: "WebsiteRedirectLocation", Shape: 728, Wire: "x-amz-website-redirect-location", Location: awsapi.Header},              // WebsiteRedirectLocation
-		{Name: "ServerSideEncryption", Shape: 657, Wire: "x-amz-server-side-encryption", Location: awsapi.Header},                    // ServerSideEncryption
-		{Name: "Metadata", Shape: 445, Wire: "x-amz-meta-", Location: awsapi.Headers},                                                // Metadata
-		{Name: "SSECustomerAlgorithm", Shape: 644, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // SSECustomerAlgorithm
-		{Name: "SSECustomerKeyMD5", Shape: 646, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
-		{Name: "SSEKMSKeyId", Shape: 650, Wire: "x-amz-server-side-encryption-aws-kms-key-id", Location: awsapi.Header},              // SSEKMSKeyId
-		{Name: "BucketKeyEnabled", Shape: 50, Wire: "x-amz-server-side-encryption-bucket-key-enabled", Location: awsapi.Header},      // BucketKeyEnabled
-		{Name: "StorageClass", Shape: 677, Wire: "x-amz-storage-class", Location: awsapi.Header},                                     // StorageClass
-		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header},                                 // RequestCharged
-		{Name: "ReplicationStatus", Shape: 610, Wire: "x-amz-replication-status", Location: awsapi.Header},                           // ReplicationStatus
-		{Name: "PartsCount", Shape: 534, Wire: "x-amz-mp-parts-count", Location: awsapi.Header},                                      // PartsCount
-		{Name: "TagCount", Shape: 685, Wire: "x-amz-tagging-count", Location: awsapi.Header},                                         // TagCount
-		{Name: "ObjectLockMode", Shape: 501, Wire: "x-amz-object-lock-mode", Location: awsapi.Header},                                // ObjectLockMode
-		{Name: "ObjectLockRetainUntilDate", Shape: 502, Wire: "x-amz-object-lock-retain-until-date", Location: awsapi.Header},        // ObjectLockRetainUntilDate
-		{Name: "ObjectLockLegalHoldStatus", Shape: 500, Wire: "x-amz-object-lock-legal-hold", Location: awsapi.Header},               // ObjectLockLegalHoldStatus
-		{Name: "ChecksumCRC64NVME", Shape: 681},                                                                                      // String
-		{Name: "ChecksumMD5", Shape: 681},                                                                                            // String
-		{Name: "ChecksumSHA512", Shape: 681},                                                                                         // String
-		{Name: "ChecksumType", Shape: 79},                                                                                            // ChecksumType
-		{Name: "ChecksumXXHASH128", Shape: 681},                                                                                      // String
-		{Name: "ChecksumXXHASH3", Shape: 681},                                                                                        // String
-		{Name: "ChecksumXXHASH64", Shape: 681},                                                                                       // String
-		{Name: "ExpiresString", Shape: 681},                                                                                          // String
-		{Name: "ObjectLockEventHold", Shape: 498},                                                                                    // ObjectLockEventHold
-		{Name: "ObjectLockEventHoldDurationDays", Shape: 306},                                                                        // Integer
-		{Name: "ObjectLockEventHoldDurationYears", Shape: 306},                                                                       // Integer
+		{Name: "Body", Shape: 41, Streaming: true},                                                                                           // Body
+		{Name: "DeleteMarker", Shape: 148, Wire: "x-amz-delete-marker", Location: awsapi.Header},                                             // DeleteMarker
+		{Name: "AcceptRanges", Shape: 7, Wire: "accept-ranges", Location: awsapi.Header},                                                     // AcceptRanges
+		{Name: "Expiration", Shape: 193, Wire: "x-amz-expiration", Location: awsapi.Header},                                                  // Expiration
+		{Name: "Restore", Shape: 626, Wire: "x-amz-restore", Location: awsapi.Header},                                                        // Restore
+		{Name: "LastModified", Shape: 355, Wire: "Last-Modified", Location: awsapi.Header},                                                   // LastModified
+		{Name: "ContentLength", Shape: 98, Wire: "Content-Length", Location: awsapi.Header},                                                  // ContentLength
+		{Name: "ETag", Shape: 171, Wire: "ETag", Location: awsapi.Header},                                                                    // ETag
+		{Name: "ChecksumCRC32", Shape: 74, Wire: "x-amz-checksum-crc32", Location: awsapi.Header},                                            // ChecksumCRC32
+		{Name: "ChecksumCRC32C", Shape: 75, Wire: "x-amz-checksum-crc32c", Location: awsapi.Header},                                          // ChecksumCRC32C
+		{Name: "ChecksumSHA1", Shape: 77, Wire: "x-amz-checksum-sha1", Location: awsapi.Header},                                              // ChecksumSHA1
+		{Name: "ChecksumSHA256", Shape: 78, Wire: "x-amz-checksum-sha256", Location: awsapi.Header},                                          // ChecksumSHA256
+		{Name: "MissingMeta", Shape: 463, Wire: "x-amz-missing-meta", Location: awsapi.Header},                                               // MissingMeta
+		{Name: "VersionId", Shape: 515, Wire: "x-amz-version-id", Location: awsapi.Header},                                                   // ObjectVersionId
+		{Name: "CacheControl", Shape: 70, Wire: "Cache-Control", Location: awsapi.Header},                                                    // CacheControl
+		{Name: "ContentDisposition", Shape: 95, Wire: "Content-Disposition", Location: awsapi.Header},                                        // ContentDisposition
+		{Name: "ContentEncoding", Shape: 96, Wire: "Content-Encoding", Location: awsapi.Header},                                              // ContentEncoding
+		{Name: "ContentLanguage", Shape: 97, Wire: "Content-Language", Location: awsapi.Header},                                              // ContentLanguage
+		{Name: "ContentRange", Shape: 100, Wire: "Content-Range", Location: awsapi.Header},                                                   // ContentRange
+		{Name: "ContentType", Shape: 101, Wire: "Content-Type", Location: awsapi.Header},                                                     // ContentType
+		{Name: "Expires", Shape: 197, Wire: "Expires", Location: awsapi.Header},                                                              // Expires
+		{Name: "WebsiteRedirectLocation", Shape: 728, Wire: "x-amz-website-redirect-location", Location: awsapi.Header},                      // WebsiteRedirectLocation
+		{Name: "ServerSideEncryption", Shape: 657, Wire: "x-amz-server-side-encryption", Location: awsapi.Header},                            // ServerSideEncryption
+		{Name: "Metadata", Shape: 445, Wire: "x-amz-meta-", Location: awsapi.Headers},                                                        // Metadata
+		{Name: "SSECustomerAlgorithm", Shape: 644, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header},         // SSECustomerAlgorithm
+		{Name: "SSECustomerKeyMD5", Shape: 646, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},              // SSECustomerKeyMD5
+		{Name: "SSEKMSKeyId", Shape: 650, Wire: "x-amz-server-side-encryption-aws-kms-key-id", Location: awsapi.Header},                      // SSEKMSKeyId
+		{Name: "BucketKeyEnabled", Shape: 50, Wire: "x-amz-server-side-encryption-bucket-key-enabled", Location: awsapi.Header},              // BucketKeyEnabled
+		{Name: "StorageClass", Shape: 677, Wire: "x-amz-storage-class", Location: awsapi.Header},                                             // StorageClass
+		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header},                                         // RequestCharged
+		{Name: "ReplicationStatus", Shape: 610, Wire: "x-amz-replication-status", Location: awsapi.Header},                                   // ReplicationStatus
+		{Name: "PartsCount", Shape: 534, Wire: "x-amz-mp-parts-count", Location: awsapi.Header},                                              // PartsCount
+		{Name: "TagCount", Shape: 685, Wire: "x-amz-tagging-count", Location: awsapi.Header},                                                 // TagCount
+		{Name: "ObjectLockMode", Shape: 501, Wire: "x-amz-object-lock-mode", Location: awsapi.Header},                                        // ObjectLockMode
+		{Name: "ObjectLockRetainUntilDate", Shape: 502, Wire: "x-amz-object-lock-retain-until-date", Location: awsapi.Header},                // ObjectLockRetainUntilDate
+		{Name: "ObjectLockLegalHoldStatus", Shape: 500, Wire: "x-amz-object-lock-legal-hold", Location: awsapi.Header},                       // ObjectLockLegalHoldStatus
+		{Name: "ChecksumCRC64NVME", Shape: 681, Wire: "x-amz-checksum-crc64nvme", Location: awsapi.Header},                                   // String
+		{Name: "ChecksumMD5", Shape: 681, Wire: "x-amz-checksum-md5", Location: awsapi.Header},                                               // String
+		{Name: "ChecksumSHA512", Shape: 681, Wire: "x-amz-checksum-sha512", Location: awsapi.Header},                                         // String
+		{Name: "ChecksumType", Shape: 79, Wire: "x-amz-checksum-type", Location: awsapi.Header},                                              // ChecksumType
+		{Name: "ChecksumXXHASH128", Shape: 681, Wire: "x-amz-checksum-xxhash128", Location: awsapi.Header},                                   // String
+		{Name: "ChecksumXXHASH3", Shape: 681, Wire: "x-amz-checksum-xxhash3", Location: awsapi.Header},                                       // String
+		{Name: "ChecksumXXHASH64", Shape: 681, Wire: "x-amz-checksum-xxhash64", Location: awsapi.Header},                                     // String
+		{Name: "ExpiresString", Shape: 681, Wire: "Expires", Location: awsapi.Header},                                                        // String
+		{Name: "ObjectLockEventHold", Shape: 498, Wire: "x-amz-object-lock-event-hold", Location: awsapi.Header},                             // ObjectLockEventHold
+		{Name: "ObjectLockEventHoldDurationDays", Shape: 306, Wire: "x-amz-object-lock-event-hold-duration-days", Location: awsapi.Header},   // Integer
+		{Name: "ObjectLockEventHoldDurationYears", Shape: 306, Wire: "x-amz-object-lock-event-hold-duration-years", Location: awsapi.Header}, // Integer
 	}},
 	270: {Name: "GetObjectRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                            // BucketName
@@ -1166,60 +1166,60 @@ var shapes = [...]awsapi.Shape{
 		{Name: "BucketLocationName", Shape: 53, Wire: "x-amz-bucket-location-name", Location: awsapi.Header},  // BucketLocationName
 		{Name: "BucketRegion", Shape: 597, Wire: "x-amz-bucket-region", Location: awsapi.Header},              // Region
 		{Name: "AccessPointAlias", Shape: 12, Wire: "x-amz-access-point-alias", Location: awsapi.Header},      // AccessPointAlias
-		{Name: "BucketArn", Shape: 681}, // String
+		{Name: "BucketArn", Shape: 681, Wire: "x-amz-bucket-arn", Location: awsapi.Header},                    // String
 	}},
 	290: {Name: "HeadBucketRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                      // BucketName
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header}, // AccountId
 	}},
 	291: {Name: "HeadObjectOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "DeleteMarker", Shape: 148, Wire: "x-amz-delete-marker", Location: awsapi.Header},                                     // DeleteMarker
-		{Name: "AcceptRanges", Shape: 7, Wire: "accept-ranges", Location: awsapi.Header},                                             // AcceptRanges
-		{Name: "Expiration", Shape: 193, Wire: "x-amz-expiration", Location: awsapi.Header},                                          // Expiration
-		{Name: "Restore", Shape: 626, Wire: "x-amz-restore", Location: awsapi.Header},                                                // Restore
-		{Name: "ArchiveStatus", Shape: 38, Wire: "x-amz-archive-status", Location: awsapi.Header},                                    // ArchiveStatus
-		{Name: "LastModified", Shape: 355, Wire: "Last-Modified", Location: awsapi.Header},                                           // LastModified
-		{Name: "ContentLength", Shape: 98, Wire: "Content-Length", Location: awsapi.Header},                                          // ContentLength
-		{Name: "ChecksumCRC32", Shape: 74, Wire: "x-amz-checksum-crc32", Location: awsapi.Header},                                    // ChecksumCRC32
-		{Name: "ChecksumCRC32C", Shape: 75, Wire: "x-amz-checksum-crc32c", Location: awsapi.Header},                                  // ChecksumCRC32C
-		{Name: "ChecksumSHA1", Shape: 77, Wire: "x-amz-checksum-sha1", Location: awsapi.Header},                                      // ChecksumSHA1
-		{Name: "ChecksumSHA256", Shape: 78, Wire: "x-amz-checksum-sha256", Location: awsapi.Header},                                  // ChecksumSHA256
-		{Name: "ETag", Shape: 171, Wire: "ETag", Location: awsapi.Header},                                                            // ETag
-		{Name: "MissingMeta", Shape: 463, Wire: "x-amz-missing-meta", Location: awsapi.Header},                                       // MissingMeta
-		{Name: "VersionId", Shape: 515, Wire: "x-amz-version-id", Location: awsapi.Header},                                           // ObjectVersionId
-		{Name: "CacheControl", Shape: 70, Wire: "Cache-Control", Location: awsapi.Header},                                            // CacheControl
-		{Name: "ContentDisposition", Shape: 95, Wire: "Content-Disposition", Location: awsapi.Header},                                // ContentDisposition
-		{Name: "ContentEncoding", Shape: 96, Wire: "Content-Encoding", Location: awsapi.Header},                                      // ContentEncoding
-		{Name: "ContentLanguage", Shape: 97, Wire: "Content-Language", Location: awsapi.Header},                                      // ContentLanguage
-		{Name: "ContentType", Shape: 101, Wire: "Content-Type", Location: awsapi.Header},                                             // ContentType
-		{Name: "Expires", Shape: 197, Wire: "Expires", Location: awsapi.Header},                                                      // Expires
-		{Name: "WebsiteRedirectLocation", Shape: 728, Wire: "x-amz-website-redirect-location", Location: awsapi.Header},              // WebsiteRedirectLocation
-		{Name: "ServerSideEncryption", Shape: 657, Wire: "x-amz-server-side-encryption", Location: awsapi.Header},                    // ServerSideEncryption
-		{Name: "Metadata", Shape: 445, Wire: "x-amz-meta-", Location: awsapi.Headers},                                                // Metadata
-		{Name: "SSECustomerAlgorithm", Shape: 644, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // SSECustomerAlgorithm
-		{Name: "SSECustomerKeyMD5", Shape: 646, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
-		{Name: "SSEKMSKeyId", Shape: 650, Wire: "x-amz-server-side-encryption-aws-kms-key-id", Location: awsapi.Header},              // SSEKMSKeyId
-		{Name: "BucketKeyEnabled", Shape: 50, Wire: "x-amz-server-side-encryption-bucket-key-enabled", Location: awsapi.Header},      // BucketKeyEnabled
-		{Name: "StorageClass", Shape: 677, Wire: "x-amz-storage-class", Location: awsapi.Header},                                     // StorageClass
-		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header},                                 // RequestCharged
-		{Name: "ReplicationStatus", Shape: 610, Wire: "x-amz-replication-status", Location: awsapi.Header},                           // ReplicationStatus
-		{Name: "PartsCount", Shape: 534, Wire: "x-amz-mp-parts-count", Location: awsapi.Header},                                      // PartsCount
-		{Name: "ObjectLockMode", Shape: 501, Wire: "x-amz-object-lock-mode", Location: awsapi.Header},                                // ObjectLockMode
-		{Name: "ObjectLockRetainUntilDate", Shape: 502, Wire: "x-amz-object-lock-retain-until-date", Location: awsapi.Header},        // ObjectLockRetainUntilDate
-		{Name: "ObjectLockLegalHoldStatus", Shape: 500, Wire: "x-amz-object-lock-legal-hold", Location: awsapi.Header},               // ObjectLockLegalHoldStatus
-		{Name: "ChecksumCRC64NVME", Shape: 681},                                                                                      // String
-		{Name: "ChecksumMD5", Shape: 681},                                                                                            // String
-		{Name: "ChecksumSHA512", Shape: 681},                                                                                         // String
-		{Name: "ChecksumType", Shape: 79},                                                                                            // ChecksumType
-		{Name: "ChecksumXXHASH128", Shape: 681},                                                                                      // String
-		{Name: "ChecksumXXHASH3", Shape: 681},                                                                                        // String
-		{Name: "ChecksumXXHASH64", Shape: 681},                                                                                       // String
-		{Name: "ContentRange", Shape: 681},                                                                                           // String
-		{Name: "ExpiresString", Shape: 681},                                                                                          // String
-		{Name: "ObjectLockEventHold", Shape: 498},                                                                                    // ObjectLockEventHold
-		{Name: "ObjectLockEventHoldDurationDays", Shape: 306},                                                                        // Integer
-		{Name: "ObjectLockEventHoldDurationYears", Shape: 306},                                                                       // Integer
-		{Name: "TagCount", Shape: 306},                                                                                               // Integer
+		{Name: "DeleteMarker", Shape: 148, Wire: "x-amz-delete-marker", Location: awsapi.Header},                                             // DeleteMarker
+		{Name: "AcceptRanges", Shape: 7, Wire: "accept-ranges", Location: awsapi.Header},                                                     // AcceptRanges
+		{Name: "Expiration", Shape: 193, Wire: "x-amz-expiration", Location: awsapi.Header},                                                  // Expiration
+		{Name: "Restore", Shape: 626, Wire: "x-amz-restore", Location: awsapi.Header},                                                        // Restore
+		{Name: "ArchiveStatus", Shape: 38, Wire: "x-amz-archive-status", Location: awsapi.Header},                                            // ArchiveStatus
+		{Name: "LastModified", Shape: 355, Wire: "Last-Modified", Location: awsapi.Header},                                                   // LastModified
+		{Name: "ContentLength", Shape: 98, Wire: "Content-Length", Location: awsapi.Header},                                                  // ContentLength
+		{Name: "ChecksumCRC32", Shape: 74, Wire: "x-amz-checksum-crc32", Location: awsapi.Header},                                            // ChecksumCRC32
+		{Name: "ChecksumCRC32C", Shape: 75, Wire: "x-amz-checksum-crc32c", Location: awsapi.Header},                                          // ChecksumCRC32C
+		{Name: "ChecksumSHA1", Shape: 77, Wire: "x-amz-checksum-sha1", Location: awsapi.Header},                                              // ChecksumSHA1
+		{Name: "ChecksumSHA256", Shape: 78, Wire: "x-amz-checksum-sha256", Location: awsapi.Header},                                          // ChecksumSHA256
+		{Name: "ETag", Shape: 171, Wire: "ETag", Location: awsapi.Header},                                                                    // ETag
+		{Name: "MissingMeta", Shape: 463, Wire: "x-amz-missing-meta", Location: awsapi.Header},                                               // MissingMeta
+		{Name: "VersionId", Shape: 515, Wire: "x-amz-version-id", Location: awsapi.Header},                                                   // ObjectVersionId
+		{Name: "CacheControl", Shape: 70, Wire: "Cache-Control", Location: awsapi.Header},                                                    // CacheControl
+		{Name: "ContentDisposition", Shape: 95, Wire: "Content-Disposition", Location: awsapi.Header},                                        // ContentDisposition
+		{Name: "ContentEncoding", Shape: 96, Wire: "Content-Encoding", Location: awsapi.Header},                                              // ContentEncoding
+		{Name: "ContentLanguage", Shape: 97, Wire: "Content-Language", Location: awsapi.Header},                                              // ContentLanguage
+		{Name: "ContentType", Shape: 101, Wire: "Content-Type", Location: awsapi.Header},                                                     // ContentType
+		{Name: "Expires", Shape: 197, Wire: "Expires", Location: awsapi.Header},                                                              // Expires
+		{Name: "WebsiteRedirectLocation", Shape: 728, Wire: "x-amz-website-redirect-location", Location: awsapi.Header},                      // WebsiteRedirectLocation
+		{Name: "ServerSideEncryption", Shape: 657, Wire: "x-amz-server-side-encryption", Location: awsapi.Header},                            // ServerSideEncryption
+		{Name: "Metadata", Shape: 445, Wire: "x-amz-meta-", Location: awsapi.Headers},                                                        // Metadata
+		{Name: "SSECustomerAlgorithm", Shape: 644, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header},         // SSECustomerAlgorithm
+		{Name: "SSECustomerKeyMD5", Shape: 646, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},              // SSECustomerKeyMD5
+		{Name: "SSEKMSKeyId", Shape: 650, Wire: "x-amz-server-side-encryption-aws-kms-key-id", Location: awsapi.Header},                      // SSEKMSKeyId
+		{Name: "BucketKeyEnabled", Shape: 50, Wire: "x-amz-server-side-encryption-bucket-key-enabled", Location: awsapi.Header},              // BucketKeyEnabled
+		{Name: "StorageClass", Shape: 677, Wire: "x-amz-storage-class", Location: awsapi.Header},                                             // StorageClass
+		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header},                                         // RequestCharged
+		{Name: "ReplicationStatus", Shape: 610, Wire: "x-amz-replication-status", Location: awsapi.Header},                                   // ReplicationStatus
+		{Name: "PartsCount", Shape: 534, Wire: "x-amz-mp-parts-count", Location: awsapi.Header},                                              // PartsCount
+		{Name: "ObjectLockMode", Shape: 501, Wire: "x-amz-object-lock-mode", Location: awsapi.Header},                                        // ObjectLockMode
+		{Name: "ObjectLockRetainUntilDate", Shape: 502, Wire: "x-amz-object-lock-retain-until-date", Location: awsapi.Header},                // ObjectLockRetainUntilDate
+		{Name: "ObjectLockLegalHoldStatus", Shape: 500, Wire: "x-amz-object-lock-legal-hold", Location: awsapi.Header},                       // ObjectLockLegalHoldStatus
+		{Name: "ChecksumCRC64NVME", Shape: 681, Wire: "x-amz-checksum-crc64nvme", Location: awsapi.Header},                                   // String
+		{Name: "ChecksumMD5", Shape: 681, Wire: "x-amz-checksum-md5", Location: awsapi.Header},                                               // String
+		{Name: "ChecksumSHA512", Shape: 681, Wire: "x-amz-checksum-sha512", Location: awsapi.Header},                                         // String
+		{Name: "ChecksumType", Shape: 79, Wire: "x-amz-checksum-type", Location: awsapi.Header},                                              // ChecksumType
+		{Name: "ChecksumXXHASH128", Shape: 681, Wire: "x-amz-checksum-xxhash128", Location: awsapi.Header},                                   // String
+		{Name: "ChecksumXXHASH3", Shape: 681, Wire: "x-amz-checksum-xxhash3", Location: awsapi.Header},                                       // String
+		{Name: "ChecksumXXHASH64", Shape: 681, Wire: "x-amz-checksum-xxhash64", Location: awsapi.Header},                                     // String
+		{Name: "ContentRange", Shape: 681, Wire: "Content-Range", Location: awsapi.Header},                                                   // String
+		{Name: "ExpiresString", Shape: 681, Wire: "Expires", Location: awsapi.Header},                                                        // String
+		{Name: "ObjectLockEventHold", Shape: 498, Wire: "x-amz-object-lock-event-hold", Location: awsapi.Header},                             // ObjectLockEventHold
+		{Name: "ObjectLockEventHoldDurationDays", Shape: 306, Wire: "x-amz-object-lock-event-hold-duration-days", Location: awsapi.Header},   // Integer
+		{Name: "ObjectLockEventHoldDurationYears", Shape: 306, Wire: "x-amz-object-lock-event-hold-duration-years", Location: awsapi.Header}, // Integer
+		{Name: "TagCount", Shape: 306, Wire: "x-amz-tagging-count", Location: awsapi.Header},                                                 // Integer
 	}},
 	292: {Name: "HeadObjectRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                            // BucketName
@@ -1449,9 +1449,9 @@ var shapes = [...]awsapi.Shape{
 		{Name: "IntelligentTieringConfigurationList", Shape: 310, Wire: "IntelligentTieringConfiguration"}, // IntelligentTieringConfigurationList
 	}},
 	365: {Name: "ListBucketIntelligentTieringConfigurationsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                 // BucketName
-		{Name: "ContinuationToken", Shape: 699, Wire: "continuation-token", Location: awsapi.QueryString}, // Token
-		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header},                                // String
+		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                       // BucketName
+		{Name: "ContinuationToken", Shape: 699, Wire: "continuation-token", Location: awsapi.QueryString},       // Token
+		{Name: "ExpectedBucketOwner", Shape: 681, Wire: "X-Amz-Expected-Bucket-Owner", Location: awsapi.Header}, // String
 	}},
 	366: {Name: "ListBucketInventoryConfigurationsOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "ContinuationToken", Shape: 699},                                          // Token
@@ -1526,9 +1526,9 @@ var shapes = [...]awsapi.Shape{
 		{Name: "Key", Shape: 681, Wire: "Key", Location: awsapi.URI, Required: true},                             // String
 		{Name: "AnnotationPrefix", Shape: 681, Wire: "annotation-prefix", Location: awsapi.QueryString},          // String
 		{Name: "ContinuationToken", Shape: 681, Wire: "continuation-token", Location: awsapi.QueryString},        // String
-		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header},                                       // String
+		{Name: "ExpectedBucketOwner", Shape: 681, Wire: "X-Amz-Expected-Bucket-Owner", Location: awsapi.Header},  // String
 		{Name: "MaxAnnotationResults", Shape: 306, Wire: "max-annotation-results", Location: awsapi.QueryString}, // Integer
-		{Name: "RequestPayer", Shape: 615, Location: awsapi.Header},                                              // RequestPayer
+		{Name: "RequestPayer", Shape: 615, Wire: "X-Amz-Request-Payer", Location: awsapi.Header},                 // RequestPayer
 		{Name: "VersionId", Shape: 681, Wire: "versionId", Location: awsapi.QueryString},                         // String
 	}},
 	377: {Name: "ListObjectAnnotationsResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
@@ -1540,8 +1540,8 @@ var shapes = [...]awsapi.Shape{
 		{Name: "Key", Shape: 681},                   // String
 		{Name: "MaxAnnotationResults", Shape: 306},  // Integer
 		{Name: "NextContinuationToken", Shape: 681}, // String
-		{Name: "ObjectVersionId", Shape: 681},       // String
-		{Name: "RequestCharged", Shape: 614},        // RequestCharged
+		{Name: "ObjectVersionId", Shape: 681, Wire: "x-amz-object-version-id", Location: awsapi.Header}, // String
+		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header},    // RequestCharged
 	}},
 	378: {Name: "ListObjectVersionsOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "IsTruncated", Shape: 341},                         // IsTruncated
@@ -1994,11 +1994,11 @@ var shapes = [...]awsapi.Shape{
 		{Name: "RestrictPublicBuckets", Shape: 666, Wire: "RestrictPublicBuckets"}, // Setting
 	}},
 	546: {Name: "PutBucketAbacRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "AbacStatus", Shape: 0, Required: true},                     // AbacStatus
-		{Name: "Bucket", Shape: 681, Required: true},                       // String
-		{Name: "ChecksumAlgorithm", Shape: 72, Location: awsapi.Header},    // ChecksumAlgorithm
-		{Name: "ContentMD5", Shape: 681, Location: awsapi.Header},          // String
-		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header}, // String
+		{Name: "AbacStatus", Shape: 0, Required: true},                                                          // AbacStatus
+		{Name: "Bucket", Shape: 681, Required: true},                                                            // String
+		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "X-Amz-Sdk-Checksum-Algorithm", Location: awsapi.Header},   // ChecksumAlgorithm
+		{Name: "ContentMD5", Shape: 681, Wire: "Content-Md5", Location: awsapi.Header},                          // String
+		{Name: "ExpectedBucketOwner", Shape: 681, Wire: "X-Amz-Expected-Bucket-Owner", Location: awsapi.Header}, // String
 	}},
 	547: {Name: "PutBucketAccelerateConfigurationRequest", Kind: awsapi.Structure, Payload: "AccelerateConfiguration", Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                                                     // BucketName
@@ -2043,7 +2043,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                                                                       // BucketName
 		{Name: "Id", Shape: 313, Wire: "id", Location: awsapi.QueryString, Required: true},                                                                                      // IntelligentTieringId
 		{Name: "IntelligentTieringConfiguration", Shape: 309, Wire: "IntelligentTieringConfiguration", Required: true, XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // IntelligentTieringConfiguration
-		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header},                                                                                                      // String
+		{Name: "ExpectedBucketOwner", Shape: 681, Wire: "X-Amz-Expected-Bucket-Owner", Location: awsapi.Header},                                                                 // String
 	}},
 	553: {Name: "PutBucketInventoryConfigurationRequest", Kind: awsapi.Structure, Payload: "InventoryConfiguration", Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                                                     // BucketName
@@ -2052,14 +2052,14 @@ var shapes = [...]awsapi.Shape{
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                                                // AccountId
 	}},
 	554: {Name: "PutBucketLifecycleConfigurationRequest", Kind: awsapi.Structure, Payload: "LifecycleConfiguration", Members: []awsapi.Member{
-		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                                    // BucketName
-		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "x-amz-sdk-checksum-algorithm", Location: awsapi.Header},                                // ChecksumAlgorithm
-		{Name: "LifecycleConfiguration", Shape: 51, Wire: "LifecycleConfiguration", XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // BucketLifecycleConfiguration
-		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                               // AccountId
-		{Name: "TransitionDefaultMinimumObjectSize", Shape: 706, Location: awsapi.Header},                                                    // TransitionDefaultMinimumObjectSize
+		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                                       // BucketName
+		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "x-amz-sdk-checksum-algorithm", Location: awsapi.Header},                                   // ChecksumAlgorithm
+		{Name: "LifecycleConfiguration", Shape: 51, Wire: "LifecycleConfiguration", XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"},    // BucketLifecycleConfiguration
+		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                                  // AccountId
+		{Name: "TransitionDefaultMinimumObjectSize", Shape: 706, Wire: "X-Amz-Transition-Default-Minimum-Object-Size", Location: awsapi.Header}, // TransitionDefaultMinimumObjectSize
 	}},
 	555: {Name: "PutBucketLifecycleConfigurationResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "TransitionDefaultMinimumObjectSize", Shape: 706}, // TransitionDefaultMinimumObjectSize
+		{Name: "TransitionDefaultMinimumObjectSize", Shape: 706, Wire: "x-amz-transition-default-minimum-object-size", Location: awsapi.Header}, // TransitionDefaultMinimumObjectSize
 	}},
 	556: {Name: "PutBucketLifecycleRequest", Kind: awsapi.Structure, Payload: "LifecycleConfiguration", Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                                     // BucketName
@@ -2099,7 +2099,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "ContentMD5", Shape: 99, Wire: "Content-MD5", Location: awsapi.Header},                                                               // ContentMD5
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                                      // AccountId
 		{Name: "OwnershipControls", Shape: 524, Wire: "OwnershipControls", Required: true, XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/"}, // OwnershipControls
-		{Name: "ChecksumAlgorithm", Shape: 72, Location: awsapi.Header},                                                                             // ChecksumAlgorithm
+		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "X-Amz-Sdk-Checksum-Algorithm", Location: awsapi.Header},                                       // ChecksumAlgorithm
 	}},
 	562: {Name: "PutBucketPolicyRequest", Kind: awsapi.Structure, Payload: "Policy", Members: []awsapi.Member{
 		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                            // BucketName
@@ -2169,41 +2169,41 @@ var shapes = [...]awsapi.Shape{
 		{Name: "AnnotationName", Shape: 681, Wire: "annotationName", Location: awsapi.QueryString, Required: true}, // String
 		{Name: "Bucket", Shape: 681, Required: true},                                                               // String
 		{Name: "Key", Shape: 681, Wire: "Key", Location: awsapi.URI, Required: true},                               // String
-		{Name: "ChecksumAlgorithm", Shape: 72, Location: awsapi.Header},                                            // ChecksumAlgorithm
-		{Name: "ChecksumCRC32", Shape: 681, Location: awsapi.Header},                                               // String
-		{Name: "ChecksumCRC32C", Shape: 681, Location: awsapi.Header},                                              // String
-		{Name: "ChecksumCRC64NVME", Shape: 681, Location: awsapi.Header},                                           // String
-		{Name: "ChecksumMD5", Shape: 681, Location: awsapi.Header},                                                 // String
-		{Name: "ChecksumSHA1", Shape: 681, Location: awsapi.Header},                                                // String
-		{Name: "ChecksumSHA256", Shape: 681, Location: awsapi.Header},                                              // String
-		{Name: "ChecksumSHA512", Shape: 681, Location: awsapi.Header},                                              // String
-		{Name: "ChecksumXXHASH128", Shape: 681, Location: awsapi.Header},                                           // String
-		{Name: "ChecksumXXHASH3", Shape: 681, Location: awsapi.Header},                                             // String
-		{Name: "ChecksumXXHASH64", Shape: 681, Location: awsapi.Header},                                            // String
-		{Name: "ContentMD5", Shape: 681, Location: awsapi.Header},                                                  // String
-		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header},                                         // String
-		{Name: "ObjectIfMatch", Shape: 681, Location: awsapi.Header},                                               // String
-		{Name: "RequestPayer", Shape: 615, Location: awsapi.Header},                                                // RequestPayer
+		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "X-Amz-Sdk-Checksum-Algorithm", Location: awsapi.Header},      // ChecksumAlgorithm
+		{Name: "ChecksumCRC32", Shape: 681, Wire: "X-Amz-Checksum-Crc32", Location: awsapi.Header},                 // String
+		{Name: "ChecksumCRC32C", Shape: 681, Wire: "X-Amz-Checksum-Crc32c", Location: awsapi.Header},               // String
+		{Name: "ChecksumCRC64NVME", Shape: 681, Wire: "X-Amz-Checksum-Crc64nvme", Location: awsapi.Header},         // String
+		{Name: "ChecksumMD5", Shape: 681, Wire: "X-Amz-Checksum-Md5", Location: awsapi.Header},                     // String
+		{Name: "ChecksumSHA1", Shape: 681, Wire: "X-Amz-Checksum-Sha1", Location: awsapi.Header},                   // String
+		{Name: "ChecksumSHA256", Shape: 681, Wire: "X-Amz-Checksum-Sha256", Location: awsapi.Header},               // String
+		{Name: "ChecksumSHA512", Shape: 681, Wire: "X-Amz-Checksum-Sha512", Location: awsapi.Header},               // String
+		{Name: "ChecksumXXHASH128", Shape: 681, Wire: "X-Amz-Checksum-Xxhash128", Location: awsapi.Header},         // String
+		{Name: "ChecksumXXHASH3", Shape: 681, Wire: "X-Amz-Checksum-Xxhash3", Location: awsapi.Header},             // String
+		{Name: "ChecksumXXHASH64", Shape: 681, Wire: "X-Amz-Checksum-Xxhash64", Location: awsapi.Header},           // String
+		{Name: "ContentMD5", Shape: 681, Wire: "Content-Md5", Location: awsapi.Header},                             // String
+		{Name: "ExpectedBucketOwner", Shape: 681, Wire: "X-Amz-Expected-Bucket-Owner", Location: awsapi.Header},    // String
+		{Name: "ObjectIfMatch", Shape: 681, Wire: "X-Amz-Object-If-Match", Location: awsapi.Header},                // String
+		{Name: "RequestPayer", Shape: 615, Wire: "X-Amz-Request-Payer", Location: awsapi.Header},                   // RequestPayer
 		{Name: "VersionId", Shape: 681, Wire: "versionId", Location: awsapi.QueryString},                           // String
 	}},
 	571: {Name: "PutObjectAnnotationResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "AnnotationName", Shape: 681},       // String
-		{Name: "ChecksumCRC32", Shape: 681},        // String
-		{Name: "ChecksumCRC32C", Shape: 681},       // String
-		{Name: "ChecksumCRC64NVME", Shape: 681},    // String
-		{Name: "ChecksumMD5", Shape: 681},          // String
-		{Name: "ChecksumSHA1", Shape: 681},         // String
-		{Name: "ChecksumSHA256", Shape: 681},       // String
-		{Name: "ChecksumSHA512", Shape: 681},       // String
-		{Name: "ChecksumType", Shape: 79},          // ChecksumType
-		{Name: "ChecksumXXHASH128", Shape: 681},    // String
-		{Name: "ChecksumXXHASH3", Shape: 681},      // String
-		{Name: "ChecksumXXHASH64", Shape: 681},     // String
-		{Name: "ETag", Shape: 681},                 // String
-		{Name: "Key", Shape: 681},                  // String
-		{Name: "ObjectVersionId", Shape: 681},      // String
-		{Name: "RequestCharged", Shape: 614},       // RequestCharged
-		{Name: "ServerSideEncryption", Shape: 657}, // ServerSideEncryption
+		{Name: "AnnotationName", Shape: 681}, // String
+		{Name: "ChecksumCRC32", Shape: 681, Wire: "x-amz-checksum-crc32", Location: awsapi.Header},         // String
+		{Name: "ChecksumCRC32C", Shape: 681, Wire: "x-amz-checksum-crc32c", Location: awsapi.Header},       // String
+		{Name: "ChecksumCRC64NVME", Shape: 681, Wire: "x-amz-checksum-crc64nvme", Location: awsapi.Header}, // String
+		{Name: "ChecksumMD5", Shape: 681, Wire: "x-amz-checksum-md5", Location: awsapi.Header},             // String
+		{Name: "ChecksumSHA1", Shape: 681, Wire: "x-amz-checksum-sha1", Location: awsapi.Header},           // String
+		{Name: "ChecksumSHA256", Shape: 681, Wire: "x-amz-checksum-sha256", Location: awsapi.Header},       // String
+		{Name: "ChecksumSHA512", Shape: 681, Wire: "x-amz-checksum-sha512", Location: awsapi.Header},       // String
+		{Name: "ChecksumType", Shape: 79, Wire: "x-amz-checksum-type", Location: awsapi.Header},            // ChecksumType
+		{Name: "ChecksumXXHASH128", Shape: 681, Wire: "x-amz-checksum-xxhash128", Location: awsapi.Header}, // String
+		{Name: "ChecksumXXHASH3", Shape: 681, Wire: "x-amz-checksum-xxhash3", Location: awsapi.Header},     // String
+		{Name: "ChecksumXXHASH64", Shape: 681, Wire: "x-amz-checksum-xxhash64", Location: awsapi.Header},   // String
+		{Name: "ETag", Shape: 681, Wire: "ETag", Location: awsapi.Header},                                  // String
+		{Name: "Key", Shape: 681}, // String
+		{Name: "ObjectVersionId", Shape: 681, Wire: "x-amz-object-version-id", Location: awsapi.Header},           // String
+		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header},              // RequestCharged
+		{Name: "ServerSideEncryption", Shape: 657, Wire: "x-amz-server-side-encryption", Location: awsapi.Header}, // ServerSideEncryption
 	}},
 	572: {Name: "PutObjectLegalHoldOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header}, // RequestCharged
@@ -2245,65 +2245,65 @@ var shapes = [...]awsapi.Shape{
 		{Name: "SSEKMSEncryptionContext", Shape: 649, Wire: "x-amz-server-side-encryption-context", Location: awsapi.Header},         // SSEKMSEncryptionContext
 		{Name: "BucketKeyEnabled", Shape: 50, Wire: "x-amz-server-side-encryption-bucket-key-enabled", Location: awsapi.Header},      // BucketKeyEnabled
 		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header},                                 // RequestCharged
-		{Name: "ChecksumCRC64NVME", Shape: 681},                                                                                      // String
-		{Name: "ChecksumMD5", Shape: 681},                                                                                            // String
-		{Name: "ChecksumSHA512", Shape: 681},                                                                                         // String
-		{Name: "ChecksumType", Shape: 79},                                                                                            // ChecksumType
-		{Name: "ChecksumXXHASH128", Shape: 681},                                                                                      // String
-		{Name: "ChecksumXXHASH3", Shape: 681},                                                                                        // String
-		{Name: "ChecksumXXHASH64", Shape: 681},                                                                                       // String
-		{Name: "Size", Shape: 433},                                                                                                   // Long
+		{Name: "ChecksumCRC64NVME", Shape: 681, Wire: "x-amz-checksum-crc64nvme", Location: awsapi.Header},                           // String
+		{Name: "ChecksumMD5", Shape: 681, Wire: "x-amz-checksum-md5", Location: awsapi.Header},                                       // String
+		{Name: "ChecksumSHA512", Shape: 681, Wire: "x-amz-checksum-sha512", Location: awsapi.Header},                                 // String
+		{Name: "ChecksumType", Shape: 79, Wire: "x-amz-checksum-type", Location: awsapi.Header},                                      // ChecksumType
+		{Name: "ChecksumXXHASH128", Shape: 681, Wire: "x-amz-checksum-xxhash128", Location: awsapi.Header},                           // String
+		{Name: "ChecksumXXHASH3", Shape: 681, Wire: "x-amz-checksum-xxhash3", Location: awsapi.Header},                               // String
+		{Name: "ChecksumXXHASH64", Shape: 681, Wire: "x-amz-checksum-xxhash64", Location: awsapi.Header},                             // String
+		{Name: "Size", Shape: 433, Wire: "x-amz-object-size", Location: awsapi.Header},                                               // Long
 	}},
 	577: {Name: "PutObjectRequest", Kind: awsapi.Structure, Payload: "Body", Members: []awsapi.Member{
-		{Name: "ACL", Shape: 489, Wire: "x-amz-acl", Location: awsapi.Header},                                                        // ObjectCannedACL
-		{Name: "Body", Shape: 41, Streaming: true},                                                                                   // Body
-		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                            // BucketName
-		{Name: "CacheControl", Shape: 70, Wire: "Cache-Control", Location: awsapi.Header},                                            // CacheControl
-		{Name: "ContentDisposition", Shape: 95, Wire: "Content-Disposition", Location: awsapi.Header},                                // ContentDisposition
-		{Name: "ContentEncoding", Shape: 96, Wire: "Content-Encoding", Location: awsapi.Header},                                      // ContentEncoding
-		{Name: "ContentLanguage", Shape: 97, Wire: "Content-Language", Location: awsapi.Header},                                      // ContentLanguage
-		{Name: "ContentLength", Shape: 98, Wire: "Content-Length", Location: awsapi.Header},                                          // ContentLength
-		{Name: "ContentMD5", Shape: 99, Wire: "Content-MD5", Location: awsapi.Header},                                                // ContentMD5
-		{Name: "ContentType", Shape: 101, Wire: "Content-Type", Location: awsapi.Header},                                             // ContentType
-		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "x-amz-sdk-checksum-algorithm", Location: awsapi.Header},                        // ChecksumAlgorithm
-		{Name: "ChecksumCRC32", Shape: 74, Wire: "x-amz-checksum-crc32", Location: awsapi.Header},                                    // ChecksumCRC32
-		{Name: "ChecksumCRC32C", Shape: 75, Wire: "x-amz-checksum-crc32c", Location: awsapi.Header},                                  // ChecksumCRC32C
-		{Name: "ChecksumSHA1", Shape: 77, Wire: "x-amz-checksum-sha1", Location: awsapi.Header},                                      // ChecksumSHA1
-		{Name: "ChecksumSHA256", Shape: 78, Wire: "x-amz-checksum-sha256", Location: awsapi.Header},                                  // ChecksumSHA256
-		{Name: "Expires", Shape: 197, Wire: "Expires", Location: awsapi.Header},                                                      // Expires
-		{Name: "GrantFullControl", Shape: 282, Wire: "x-amz-grant-full-control", Location: awsapi.Header},                            // GrantFullControl
-		{Name: "GrantRead", Shape: 283, Wire: "x-amz-grant-read", Location: awsapi.Header},                                           // GrantRead
-		{Name: "GrantReadACP", Shape: 284, Wire: "x-amz-grant-read-acp", Location: awsapi.Header},                                    // GrantReadACP
-		{Name: "GrantWriteACP", Shape: 286, Wire: "x-amz-grant-write-acp", Location: awsapi.Header},                                  // GrantWriteACP
-		{Name: "Key", Shape: 493, Wire: "Key", Location: awsapi.URI, Required: true},                                                 // ObjectKey
-		{Name: "Metadata", Shape: 445, Wire: "x-amz-meta-", Location: awsapi.Headers},                                                // Metadata
-		{Name: "ServerSideEncryption", Shape: 657, Wire: "x-amz-server-side-encryption", Location: awsapi.Header},                    // ServerSideEncryption
-		{Name: "StorageClass", Shape: 677, Wire: "x-amz-storage-class", Location: awsapi.Header},                                     // StorageClass
-		{Name: "WebsiteRedirectLocation", Shape: 728, Wire: "x-amz-website-redirect-location", Location: awsapi.Header},              // WebsiteRedirectLocation
-		{Name: "SSECustomerAlgorithm", Shape: 644, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header}, // SSECustomerAlgorithm
-		{Name: "SSECustomerKey", Shape: 645, Wire: "x-amz-server-side-encryption-customer-key", Location: awsapi.Header},             // SSECustomerKey
-		{Name: "SSECustomerKeyMD5", Shape: 646, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
-		{Name: "SSEKMSKeyId", Shape: 650, Wire: "x-amz-server-side-encryption-aws-kms-key-id", Location: awsapi.Header},              // SSEKMSKeyId
-		{Name: "SSEKMSEncryptionContext", Shape: 649, Wire: "x-amz-server-side-encryption-context", Location: awsapi.Header},         // SSEKMSEncryptionContext
-		{Name: "BucketKeyEnabled", Shape: 50, Wire: "x-amz-server-side-encryption-bucket-key-enabled", Location: awsapi.Header},      // BucketKeyEnabled
-		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},                                     // RequestPayer
-		{Name: "Tagging", Shape: 689, Wire: "x-amz-tagging", Location: awsapi.Header},                                                // TaggingHeader
-		{Name: "ObjectLockMode", Shape: 501, Wire: "x-amz-object-lock-mode", Location: awsapi.Header},                                // ObjectLockMode
-		{Name: "ObjectLockRetainUntilDate", Shape: 502, Wire: "x-amz-object-lock-retain-until-date", Location: awsapi.Header},        // ObjectLockRetainUntilDate
-		{Name: "ObjectLockLegalHoldStatus", Shape: 500, Wire: "x-amz-object-lock-legal-hold", Location: awsapi.Header},               // ObjectLockLegalHoldStatus
-		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                       // AccountId
-		{Name: "ChecksumCRC64NVME", Shape: 681, Location: awsapi.Header},                                                             // String
-		{Name: "ChecksumMD5", Shape: 681, Location: awsapi.Header},                                                                   // String
-		{Name: "ChecksumSHA512", Shape: 681, Location: awsapi.Header},                                                                // String
-		{Name: "ChecksumXXHASH128", Shape: 681, Location: awsapi.Header},                                                             // String
-		{Name: "ChecksumXXHASH3", Shape: 681, Location: awsapi.Header},                                                               // String
-		{Name: "ChecksumXXHASH64", Shape: 681, Location: awsapi.Header},                                                              // String
-		{Name: "IfMatch", Shape: 681, Location: awsapi.Header},                                                                       // String
-		{Name: "IfNoneMatch", Shape: 681, Location: awsapi.Header},                                                                   // String
-		{Name: "ObjectLockEventHold", Shape: 498, Location: awsapi.Header},                                                           // ObjectLockEventHold
-		{Name: "ObjectLockEventHoldDurationDays", Shape: 306, Location: awsapi.Header},                                               // Integer
-		{Name: "ObjectLockEventHoldDurationYears", Shape: 306, Location: awsapi.Header},                                              // Integer
-		{Name: "WriteOffsetBytes", Shape: 433, Location: awsapi.Header},                                                              // Long
+		{Name: "ACL", Shape: 489, Wire: "x-amz-acl", Location: awsapi.Header},                                                                // ObjectCannedACL
+		{Name: "Body", Shape: 41, Streaming: true},                                                                                           // Body
+		{Name: "Bucket", Shape: 56, Wire: "Bucket", Location: awsapi.URI, Required: true},                                                    // BucketName
+		{Name: "CacheControl", Shape: 70, Wire: "Cache-Control", Location: awsapi.Header},                                                    // CacheControl
+		{Name: "ContentDisposition", Shape: 95, Wire: "Content-Disposition", Location: awsapi.Header},                                        // ContentDisposition
+		{Name: "ContentEncoding", Shape: 96, Wire: "Content-Encoding", Location: awsapi.Header},                                              // ContentEncoding
+		{Name: "ContentLanguage", Shape: 97, Wire: "Content-Language", Location: awsapi.Header},                                              // ContentLanguage
+		{Name: "ContentLength", Shape: 98, Wire: "Content-Length", Location: awsapi.Header},                                                  // ContentLength
+		{Name: "ContentMD5", Shape: 99, Wire: "Content-MD5", Location: awsapi.Header},                                                        // ContentMD5
+		{Name: "ContentType", Shape: 101, Wire: "Content-Type", Location: awsapi.Header},                                                     // ContentType
+		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "x-amz-sdk-checksum-algorithm", Location: awsapi.Header},                                // ChecksumAlgorithm
+		{Name: "ChecksumCRC32", Shape: 74, Wire: "x-amz-checksum-crc32", Location: awsapi.Header},                                            // ChecksumCRC32
+		{Name: "ChecksumCRC32C", Shape: 75, Wire: "x-amz-checksum-crc32c", Location: awsapi.Header},                                          // ChecksumCRC32C
+		{Name: "ChecksumSHA1", Shape: 77, Wire: "x-amz-checksum-sha1", Location: awsapi.Header},                                              // ChecksumSHA1
+		{Name: "ChecksumSHA256", Shape: 78, Wire: "x-amz-checksum-sha256", Location: awsapi.Header},                                          // ChecksumSHA256
+		{Name: "Expires", Shape: 197, Wire: "Expires", Location: awsapi.Header},                                                              // Expires
+		{Name: "GrantFullControl", Shape: 282, Wire: "x-amz-grant-full-control", Location: awsapi.Header},                                    // GrantFullControl
+		{Name: "GrantRead", Shape: 283, Wire: "x-amz-grant-read", Location: awsapi.Header},                                                   // GrantRead
+		{Name: "GrantReadACP", Shape: 284, Wire: "x-amz-grant-read-acp", Location: awsapi.Header},                                            // GrantReadACP
+		{Name: "GrantWriteACP", Shape: 286, Wire: "x-amz-grant-write-acp", Location: awsapi.Header},                                          // GrantWriteACP
+		{Name: "Key", Shape: 493, Wire: "Key", Location: awsapi.URI, Required: true},                                                         // ObjectKey
+		{Name: "Metadata", Shape: 445, Wire: "x-amz-meta-", Location: awsapi.Headers},                                                        // Metadata
+		{Name: "ServerSideEncryption", Shape: 657, Wire: "x-amz-server-side-encryption", Location: awsapi.Header},                            // ServerSideEncryption
+		{Name: "StorageClass", Shape: 677, Wire: "x-amz-storage-class", Location: awsapi.Header},                                             // StorageClass
+		{Name: "WebsiteRedirectLocation", Shape: 728, Wire: "x-amz-website-redirect-location", Location: awsapi.Header},                      // WebsiteRedirectLocation
+		{Name: "SSECustomerAlgorithm", Shape: 644, Wire: "x-amz-server-side-encryption-customer-algorithm", Location: awsapi.Header},         // SSECustomerAlgorithm
+		{Name: "SSECustomerKey", Shape: 645, Wire: "x-amz-server-side-encryption-customer-key", Location: awsapi.Header},                     // SSECustomerKey
+		{Name: "SSECustomerKeyMD5", Shape: 646, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},              // SSECustomerKeyMD5
+		{Name: "SSEKMSKeyId", Shape: 650, Wire: "x-amz-server-side-encryption-aws-kms-key-id", Location: awsapi.Header},                      // SSEKMSKeyId
+		{Name: "SSEKMSEncryptionContext", Shape: 649, Wire: "x-amz-server-side-encryption-context", Location: awsapi.Header},                 // SSEKMSEncryptionContext
+		{Name: "BucketKeyEnabled", Shape: 50, Wire: "x-amz-server-side-encryption-bucket-key-enabled", Location: awsapi.Header},              // BucketKeyEnabled
+		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},                                             // RequestPayer
+		{Name: "Tagging", Shape: 689, Wire: "x-amz-tagging", Location: awsapi.Header},                                                        // TaggingHeader
+		{Name: "ObjectLockMode", Shape: 501, Wire: "x-amz-object-lock-mode", Location: awsapi.Header},                                        // ObjectLockMode
+		{Name: "ObjectLockRetainUntilDate", Shape: 502, Wire: "x-amz-object-lock-retain-until-date", Location: awsapi.Header},                // ObjectLockRetainUntilDate
+		{Name: "ObjectLockLegalHoldStatus", Shape: 500, Wire: "x-amz-object-lock-legal-hold", Location: awsapi.Header},                       // ObjectLockLegalHoldStatus
+		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                               // AccountId
+		{Name: "ChecksumCRC64NVME", Shape: 681, Wire: "X-Amz-Checksum-Crc64nvme", Location: awsapi.Header},                                   // String
+		{Name: "ChecksumMD5", Shape: 681, Wire: "X-Amz-Checksum-Md5", Location: awsapi.Header},                                               // String
+		{Name: "ChecksumSHA512", Shape: 681, Wire: "X-Amz-Checksum-Sha512", Location: awsapi.Header},                                         // String
+		{Name: "ChecksumXXHASH128", Shape: 681, Wire: "X-Amz-Checksum-Xxhash128", Location: awsapi.Header},                                   // String
+		{Name: "ChecksumXXHASH3", Shape: 681, Wire: "X-Amz-Checksum-Xxhash3", Location: awsapi.Header},                                       // String
+		{Name: "ChecksumXXHASH64", Shape: 681, Wire: "X-Amz-Checksum-Xxhash64", Location: awsapi.Header},                                     // String
+		{Name: "IfMatch", Shape: 681, Wire: "If-Match", Location: awsapi.Header},                                                             // String
+		{Name: "IfNoneMatch", Shape: 681, Wire: "If-None-Match", Location: awsapi.Header},                                                    // String
+		{Name: "ObjectLockEventHold", Shape: 498, Wire: "X-Amz-Object-Lock-Event-Hold", Location: awsapi.Header},                             // ObjectLockEventHold
+		{Name: "ObjectLockEventHoldDurationDays", Shape: 306, Wire: "X-Amz-Object-Lock-Event-Hold-Duration-Days", Location: awsapi.Header},   // Integer
+		{Name: "ObjectLockEventHoldDurationYears", Shape: 306, Wire: "X-Amz-Object-Lock-Event-Hold-Duration-Years", Location: awsapi.Header}, // Integer
+		{Name: "WriteOffsetBytes", Shape: 433, Wire: "X-Amz-Write-Offset-Bytes", Location: awsapi.Header},                                    // Long
 	}},
 	578: {Name: "PutObjectRetentionOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header}, // RequestCharged
@@ -2379,18 +2379,18 @@ var shapes = [...]awsapi.Shape{
 	}},
 	597: {Name: "Region", Kind: awsapi.String, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 20, HasMax: true}},
 	598: {Name: "RenameObjectRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Bucket", Shape: 681, Required: true},                                 // String
-		{Name: "Key", Shape: 681, Wire: "Key", Location: awsapi.URI, Required: true}, // String
-		{Name: "RenameSource", Shape: 681, Location: awsapi.Header, Required: true},  // String
-		{Name: "ClientToken", Shape: 681, Location: awsapi.Header},                   // String
-		{Name: "DestinationIfMatch", Shape: 681, Location: awsapi.Header},            // String
-		{Name: "DestinationIfModifiedSince", Shape: 698, Location: awsapi.Header},    // Timestamp
-		{Name: "DestinationIfNoneMatch", Shape: 681, Location: awsapi.Header},        // String
-		{Name: "DestinationIfUnmodifiedSince", Shape: 698, Location: awsapi.Header},  // Timestamp
-		{Name: "SourceIfMatch", Shape: 681, Location: awsapi.Header},                 // String
-		{Name: "SourceIfModifiedSince", Shape: 698, Location: awsapi.Header},         // Timestamp
-		{Name: "SourceIfNoneMatch", Shape: 681, Location: awsapi.Header},             // String
-		{Name: "SourceIfUnmodifiedSince", Shape: 698, Location: awsapi.Header},       // Timestamp
+		{Name: "Bucket", Shape: 681, Required: true},                                                                            // String
+		{Name: "Key", Shape: 681, Wire: "Key", Location: awsapi.URI, Required: true},                                            // String
+		{Name: "RenameSource", Shape: 681, Wire: "X-Amz-Rename-Source", Location: awsapi.Header, Required: true},                // String
+		{Name: "ClientToken", Shape: 681, Wire: "X-Amz-Client-Token", Location: awsapi.Header},                                  // String
+		{Name: "DestinationIfMatch", Shape: 681, Wire: "If-Match", Location: awsapi.Header},                                     // String
+		{Name: "DestinationIfModifiedSince", Shape: 698, Wire: "If-Modified-Since", Location: awsapi.Header},                    // Timestamp
+		{Name: "DestinationIfNoneMatch", Shape: 681, Wire: "If-None-Match", Location: awsapi.Header},                            // String
+		{Name: "DestinationIfUnmodifiedSince", Shape: 698, Wire: "If-Unmodified-Since", Location: awsapi.Header},                // Timestamp
+		{Name: "SourceIfMatch", Shape: 681, Wire: "X-Amz-Rename-Source-If-Match", Location: awsapi.Header},                      // String
+		{Name: "SourceIfModifiedSince", Shape: 698, Wire: "X-Amz-Rename-Source-If-Modified-Since", Location: awsapi.Header},     // Timestamp
+		{Name: "SourceIfNoneMatch", Shape: 681, Wire: "X-Amz-Rename-Source-If-None-Match", Location: awsapi.Header},             // String
+		{Name: "SourceIfUnmodifiedSince", Shape: 698, Wire: "X-Amz-Rename-Source-If-Unmodified-Since", Location: awsapi.Header}, // Timestamp
 	}},
 	599: {Name: "ReplaceKeyPrefixWith", Kind: awsapi.String},
 	600: {Name: "ReplaceKeyWith", Kind: awsapi.String},
@@ -2686,38 +2686,38 @@ var shapes = [...]awsapi.Shape{
 		{Name: "Message", Shape: 681}, // String
 	}},
 	712: {Name: "UpdateBucketMetadataAnnotationTableConfigurationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "AnnotationTableConfiguration", Shape: 37, Required: true},  // AnnotationTableConfigurationUpdates
-		{Name: "Bucket", Shape: 681, Required: true},                       // String
-		{Name: "ChecksumAlgorithm", Shape: 72, Location: awsapi.Header},    // ChecksumAlgorithm
-		{Name: "ContentMD5", Shape: 681, Location: awsapi.Header},          // String
-		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header}, // String
+		{Name: "AnnotationTableConfiguration", Shape: 37, Required: true},                                       // AnnotationTableConfigurationUpdates
+		{Name: "Bucket", Shape: 681, Required: true},                                                            // String
+		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "X-Amz-Sdk-Checksum-Algorithm", Location: awsapi.Header},   // ChecksumAlgorithm
+		{Name: "ContentMD5", Shape: 681, Wire: "Content-Md5", Location: awsapi.Header},                          // String
+		{Name: "ExpectedBucketOwner", Shape: 681, Wire: "X-Amz-Expected-Bucket-Owner", Location: awsapi.Header}, // String
 	}},
 	713: {Name: "UpdateBucketMetadataInventoryTableConfigurationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Bucket", Shape: 681, Required: true},                       // String
-		{Name: "InventoryTableConfiguration", Shape: 336, Required: true},  // InventoryTableConfigurationUpdates
-		{Name: "ChecksumAlgorithm", Shape: 72, Location: awsapi.Header},    // ChecksumAlgorithm
-		{Name: "ContentMD5", Shape: 681, Location: awsapi.Header},          // String
-		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header}, // String
+		{Name: "Bucket", Shape: 681, Required: true},                                                            // String
+		{Name: "InventoryTableConfiguration", Shape: 336, Required: true},                                       // InventoryTableConfigurationUpdates
+		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "X-Amz-Sdk-Checksum-Algorithm", Location: awsapi.Header},   // ChecksumAlgorithm
+		{Name: "ContentMD5", Shape: 681, Wire: "Content-Md5", Location: awsapi.Header},                          // String
+		{Name: "ExpectedBucketOwner", Shape: 681, Wire: "X-Amz-Expected-Bucket-Owner", Location: awsapi.Header}, // String
 	}},
 	714: {Name: "UpdateBucketMetadataJournalTableConfigurationRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Bucket", Shape: 681, Required: true},                       // String
-		{Name: "JournalTableConfiguration", Shape: 347, Required: true},    // JournalTableConfigurationUpdates
-		{Name: "ChecksumAlgorithm", Shape: 72, Location: awsapi.Header},    // ChecksumAlgorithm
-		{Name: "ContentMD5", Shape: 681, Location: awsapi.Header},          // String
-		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header}, // String
+		{Name: "Bucket", Shape: 681, Required: true},                                                            // String
+		{Name: "JournalTableConfiguration", Shape: 347, Required: true},                                         // JournalTableConfigurationUpdates
+		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "X-Amz-Sdk-Checksum-Algorithm", Location: awsapi.Header},   // ChecksumAlgorithm
+		{Name: "ContentMD5", Shape: 681, Wire: "Content-Md5", Location: awsapi.Header},                          // String
+		{Name: "ExpectedBucketOwner", Shape: 681, Wire: "X-Amz-Expected-Bucket-Owner", Location: awsapi.Header}, // String
 	}},
 	715: {Name: "UpdateObjectEncryptionRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Bucket", Shape: 681, Required: true},                                     // String
-		{Name: "Key", Shape: 681, Wire: "Key", Location: awsapi.URI, Required: true},     // String
-		{Name: "ObjectEncryption", Shape: 490, Required: true},                           // ObjectEncryption
-		{Name: "ChecksumAlgorithm", Shape: 72, Location: awsapi.Header},                  // ChecksumAlgorithm
-		{Name: "ContentMD5", Shape: 681, Location: awsapi.Header},                        // String
-		{Name: "ExpectedBucketOwner", Shape: 681, Location: awsapi.Header},               // String
-		{Name: "RequestPayer", Shape: 615, Location: awsapi.Header},                      // RequestPayer
-		{Name: "VersionId", Shape: 681, Wire: "versionId", Location: awsapi.QueryString}, // String
+		{Name: "Bucket", Shape: 681, Required: true},                                                            // String
+		{Name: "Key", Shape: 681, Wire: "Key", Location: awsapi.URI, Required: true},                            // String
+		{Name: "ObjectEncryption", Shape: 490, Required: true},                                                  // ObjectEncryption
+		{Name: "ChecksumAlgorithm", Shape: 72, Wire: "X-Amz-Sdk-Checksum-Algorithm", Location: awsapi.Header},   // ChecksumAlgorithm
+		{Name: "ContentMD5", Shape: 681, Wire: "Content-Md5", Location: awsapi.Header},                          // String
+		{Name: "ExpectedBucketOwner", Shape: 681, Wire: "X-Amz-Expected-Bucket-Owner", Location: awsapi.Header}, // String
+		{Name: "RequestPayer", Shape: 615, Wire: "X-Amz-Request-Payer", Location: awsapi.Header},                // RequestPayer
+		{Name: "VersionId", Shape: 681, Wire: "versionId", Location: awsapi.QueryString},                        // String
 	}},
 	716: {Name: "UpdateObjectEncryptionResponse", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "RequestCharged", Shape: 614}, // RequestCharged
+		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header}, // RequestCharged
 	}},
 	717: {Name: "UploadIdMarker", Kind: awsapi.String},
 	718: {Name: "UploadPartCopyOutput", Kind: awsapi.Structure, Payload: "CopyPartResult", Members: []awsapi.Member{
@@ -2763,12 +2763,12 @@ var shapes = [...]awsapi.Shape{
 		{Name: "SSEKMSKeyId", Shape: 650, Wire: "x-amz-server-side-encryption-aws-kms-key-id", Location: awsapi.Header},              // SSEKMSKeyId
 		{Name: "BucketKeyEnabled", Shape: 50, Wire: "x-amz-server-side-encryption-bucket-key-enabled", Location: awsapi.Header},      // BucketKeyEnabled
 		{Name: "RequestCharged", Shape: 614, Wire: "x-amz-request-charged", Location: awsapi.Header},                                 // RequestCharged
-		{Name: "ChecksumCRC64NVME", Shape: 681}, // String
-		{Name: "ChecksumMD5", Shape: 681},       // String
-		{Name: "ChecksumSHA512", Shape: 681},    // String
-		{Name: "ChecksumXXHASH128", Shape: 681}, // String
-		{Name: "ChecksumXXHASH3", Shape: 681},   // String
-		{Name: "ChecksumXXHASH64", Shape: 681},  // String
+		{Name: "ChecksumCRC64NVME", Shape: 681, Wire: "x-amz-checksum-crc64nvme", Location: awsapi.Header},                           // String
+		{Name: "ChecksumMD5", Shape: 681, Wire: "x-amz-checksum-md5", Location: awsapi.Header},                                       // String
+		{Name: "ChecksumSHA512", Shape: 681, Wire: "x-amz-checksum-sha512", Location: awsapi.Header},                                 // String
+		{Name: "ChecksumXXHASH128", Shape: 681, Wire: "x-amz-checksum-xxhash128", Location: awsapi.Header},                           // String
+		{Name: "ChecksumXXHASH3", Shape: 681, Wire: "x-amz-checksum-xxhash3", Location: awsapi.Header},                               // String
+		{Name: "ChecksumXXHASH64", Shape: 681, Wire: "x-amz-checksum-xxhash64", Location: awsapi.Header},                             // String
 	}},
 	721: {Name: "UploadPartRequest", Kind: awsapi.Structure, Payload: "Body", Members: []awsapi.Member{
 		{Name: "Body", Shape: 41, Streaming: true},                                                                                   // Body
@@ -2788,12 +2788,12 @@ var shapes = [...]awsapi.Shape{
 		{Name: "SSECustomerKeyMD5", Shape: 646, Wire: "x-amz-server-side-encryption-customer-key-MD5", Location: awsapi.Header},      // SSECustomerKeyMD5
 		{Name: "RequestPayer", Shape: 615, Wire: "x-amz-request-payer", Location: awsapi.Header},                                     // RequestPayer
 		{Name: "ExpectedBucketOwner", Shape: 14, Wire: "x-amz-expected-bucket-owner", Location: awsapi.Header},                       // AccountId
-		{Name: "ChecksumCRC64NVME", Shape: 681, Location: awsapi.Header},                                                             // String
-		{Name: "ChecksumMD5", Shape: 681, Location: awsapi.Header},                                                                   // String
-		{Name: "ChecksumSHA512", Shape: 681, Location: awsapi.Header},                                                                // String
-		{Name: "ChecksumXXHASH128", Shape: 681, Location: awsapi.Header},                                                             // String
-		{Name: "ChecksumXXHASH3", Shape: 681, Location: awsapi.Header},                                                               // String
-		{Name: "ChecksumXXHASH64", Shape: 681, Location: awsapi.Header},                                                              // String
+		{Name: "ChecksumCRC64NVME", Shape: 681, Wire: "X-Amz-Checksum-Crc64nvme", Location: awsapi.Header},                           // String
+		{Name: "ChecksumMD5", Shape: 681, Wire: "X-Amz-Checksum-Md5", Location: awsapi.Header},                                       // String
+		{Name: "ChecksumSHA512", Shape: 681, Wire: "X-Amz-Checksum-Sha512", Location: awsapi.Header},                                 // String
+		{Name: "ChecksumXXHASH128", Shape: 681, Wire: "X-Amz-Checksum-Xxhash128", Location: awsapi.Header},                           // String
+		{Name: "ChecksumXXHASH3", Shape: 681, Wire: "X-Amz-Checksum-Xxhash3", Location: awsapi.Header},                               // String
+		{Name: "ChecksumXXHASH64", Shape: 681, Wire: "X-Amz-Checksum-Xxhash64", Location: awsapi.Header},                             // String
 	}},
 	722: {Name: "UserMetadata", Kind: awsapi.List, Elem: awsapi.Element{Shape: 449, Name: "MetadataEntry"}},
 	723: {Name: "Value", Kind: awsapi.String},
@@ -2851,12 +2851,12 @@ var shapes = [...]awsapi.Shape{
 		{Name: "TagCount", Shape: 685, Wire: "x-amz-fwd-header-x-amz-tagging-count", Location: awsapi.Header},                                         // TagCount
 		{Name: "VersionId", Shape: 515, Wire: "x-amz-fwd-header-x-amz-version-id", Location: awsapi.Header},                                           // ObjectVersionId
 		{Name: "BucketKeyEnabled", Shape: 50, Wire: "x-amz-fwd-header-x-amz-server-side-encryption-bucket-key-enabled", Location: awsapi.Header},      // BucketKeyEnabled
-		{Name: "ChecksumCRC64NVME", Shape: 681, Location: awsapi.Header},                                                                              // String
-		{Name: "ChecksumMD5", Shape: 681, Location: awsapi.Header},                                                                                    // String
-		{Name: "ChecksumSHA512", Shape: 681, Location: awsapi.Header},                                                                                 // String
-		{Name: "ChecksumXXHASH128", Shape: 681, Location: awsapi.Header},                                                                              // String
-		{Name: "ChecksumXXHASH3", Shape: 681, Location: awsapi.Header},                                                                                // String
-		{Name: "ChecksumXXHASH64", Shape: 681, Location: awsapi.Header},                                                                               // String
+		{Name: "ChecksumCRC64NVME", Shape: 681, Wire: "X-Amz-Fwd-Header-X-Amz-Checksum-Crc64nvme", Location: awsapi.Header},                           // String
+		{Name: "ChecksumMD5", Shape: 681, Wire: "X-Amz-Fwd-Header-X-Amz-Checksum-Md5", Location: awsapi.Header},                                       // String
+		{Name: "ChecksumSHA512", Shape: 681, Wire: "X-Amz-Fwd-Header-X-Amz-Checksum-Sha512", Location: awsapi.Header},                                 // String
+		{Name: "ChecksumXXHASH128", Shape: 681, Wire: "X-Amz-Fwd-Header-X-Amz-Checksum-Xxhash128", Location: awsapi.Header},                           // String
+		{Name: "ChecksumXXHASH3", Shape: 681, Wire: "X-Amz-Fwd-Header-X-Amz-Checksum-Xxhash3", Location: awsapi.Header},                               // String
+		{Name: "ChecksumXXHASH64", Shape: 681, Wire: "X-Amz-Fwd-Header-X-Amz-Checksum-Xxhash64", Location: awsapi.Header},                             // String
 	}},
 	730: {Name: "Years", Kind: awsapi.Integer},
 }

@@ -11,21 +11,21 @@ import (
 
 // Service is the service's table.
 var Service = awsapi.Service{
-	Name: "sqs", ID: "SQS", SigningName: "sqs", EndpointPrefix: "sqs", TargetPrefix: "AmazonSQS", APIVersion: "2012-11-05", JSONVersion: "1.0", Protocol: awsapi.JSON, QueryCompatible: true,
+	Name: "sqs", ID: "SQS", SigningName: "sqs", EndpointPrefix: "sqs", TargetPrefix: "AmazonSQS", APIVersion: "2012-11-05", JSONVersion: "1.0", XMLNamespace: "http://queue.amazonaws.com/doc/2012-11-05/", Protocol: awsapi.JSON, QueryCompatible: true,
 	Shapes:     shapes[:],
 	Operations: operations[:],
 }
 
 var shapes = [...]awsapi.Shape{
-	0: {Name: "AWSAccountIdList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 104}, Flattened: true},
-	1: {Name: "ActionNameList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 104}, Flattened: true},
+	0: {Name: "AWSAccountIdList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 104, Name: "AWSAccountId"}, Flattened: true},
+	1: {Name: "ActionNameList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 104, Name: "ActionName"}, Flattened: true},
 	2: {Name: "AddPermissionRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "QueueUrl", Shape: 104, Required: true},    // String
 		{Name: "Label", Shape: 104, Required: true},       // String
 		{Name: "AWSAccountIds", Shape: 0, Required: true}, // AWSAccountIdList
 		{Name: "Actions", Shape: 1, Required: true},       // ActionNameList
 	}},
-	3: {Name: "AttributeNameList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 82}, Flattened: true},
+	3: {Name: "AttributeNameList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 82, Name: "AttributeName"}, Flattened: true},
 	4: {Name: "BatchEntryIdsNotDistinct", Kind: awsapi.Structure, Exception: BatchEntryIdsNotDistinct, Members: []awsapi.Member{
 		{Name: "message", Shape: 32}, // ExceptionMessage
 	}},
@@ -38,7 +38,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "Code", Shape: 104, Required: true},       // String
 		{Name: "Message", Shape: 104},                    // String
 	}},
-	7:  {Name: "BatchResultErrorEntryList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 6}, Flattened: true},
+	7:  {Name: "BatchResultErrorEntryList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 6, Name: "BatchResultErrorEntry"}, Flattened: true},
 	8:  {Name: "Binary", Kind: awsapi.Blob},
 	9:  {Name: "BinaryList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 8}},
 	10: {Name: "Boolean", Kind: awsapi.Boolean},
@@ -58,7 +58,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "ReceiptHandle", Shape: 104, Required: true}, // String
 		{Name: "VisibilityTimeout", Shape: 37},              // Integer
 	}},
-	16: {Name: "ChangeMessageVisibilityBatchRequestEntryList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 15}, Flattened: true},
+	16: {Name: "ChangeMessageVisibilityBatchRequestEntryList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 15, Name: "ChangeMessageVisibilityBatchRequestEntry"}, Flattened: true},
 	17: {Name: "ChangeMessageVisibilityBatchResult", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Successful", Shape: 19, Required: true}, // ChangeMessageVisibilityBatchResultEntryList
 		{Name: "Failed", Shape: 7, Required: true},      // BatchResultErrorEntryList
@@ -66,16 +66,16 @@ var shapes = [...]awsapi.Shape{
 	18: {Name: "ChangeMessageVisibilityBatchResultEntry", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Id", Shape: 104, Required: true}, // String
 	}},
-	19: {Name: "ChangeMessageVisibilityBatchResultEntryList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 18}, Flattened: true},
+	19: {Name: "ChangeMessageVisibilityBatchResultEntryList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 18, Name: "ChangeMessageVisibilityBatchResultEntry"}, Flattened: true},
 	20: {Name: "ChangeMessageVisibilityRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "QueueUrl", Shape: 104, Required: true},      // String
 		{Name: "ReceiptHandle", Shape: 104, Required: true}, // String
 		{Name: "VisibilityTimeout", Shape: 37},              // Integer
 	}},
 	21: {Name: "CreateQueueRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "QueueName", Shape: 104, Required: true}, // String
-		{Name: "Attributes", Shape: 81},                 // QueueAttributeMap
-		{Name: "tags", Shape: 108},                      // TagMap
+		{Name: "QueueName", Shape: 104, Required: true},         // String
+		{Name: "Attributes", Shape: 81, QueryName: "Attribute"}, // QueueAttributeMap
+		{Name: "tags", Shape: 108, QueryName: "Tag"},            // TagMap
 	}},
 	22: {Name: "CreateQueueResult", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "QueueUrl", Shape: 104}, // String
@@ -88,7 +88,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "Id", Shape: 104, Required: true},            // String
 		{Name: "ReceiptHandle", Shape: 104, Required: true}, // String
 	}},
-	25: {Name: "DeleteMessageBatchRequestEntryList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 24}, Flattened: true},
+	25: {Name: "DeleteMessageBatchRequestEntryList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 24, Name: "DeleteMessageBatchRequestEntry"}, Flattened: true},
 	26: {Name: "DeleteMessageBatchResult", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Successful", Shape: 28, Required: true}, // DeleteMessageBatchResultEntryList
 		{Name: "Failed", Shape: 7, Required: true},      // BatchResultErrorEntryList
@@ -96,7 +96,7 @@ var shapes = [...]awsapi.Shape{
 	27: {Name: "DeleteMessageBatchResultEntry", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Id", Shape: 104, Required: true}, // String
 	}},
-	28: {Name: "DeleteMessageBatchResultEntryList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 27}, Flattened: true},
+	28: {Name: "DeleteMessageBatchResultEntryList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 27, Name: "DeleteMessageBatchResultEntry"}, Flattened: true},
 	29: {Name: "DeleteMessageRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "QueueUrl", Shape: 104, Required: true},      // String
 		{Name: "ReceiptHandle", Shape: 104, Required: true}, // String
@@ -113,7 +113,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "AttributeNames", Shape: 3},             // AttributeNameList
 	}},
 	34: {Name: "GetQueueAttributesResult", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Attributes", Shape: 81}, // QueueAttributeMap
+		{Name: "Attributes", Shape: 81, QueryName: "Attribute"}, // QueueAttributeMap
 	}},
 	35: {Name: "GetQueueUrlRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "QueueName", Shape: 104, Required: true}, // String
@@ -190,12 +190,12 @@ var shapes = [...]awsapi.Shape{
 		{Name: "FailureReason", Shape: 104},                    // String
 		{Name: "StartedTimestamp", Shape: 62},                  // Long
 	}},
-	57: {Name: "ListMessageMoveTasksResultEntryList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 56}, Flattened: true},
+	57: {Name: "ListMessageMoveTasksResultEntryList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 56, Name: "ListMessageMoveTasksResultEntry"}, Flattened: true},
 	58: {Name: "ListQueueTagsRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "QueueUrl", Shape: 104, Required: true}, // String
 	}},
 	59: {Name: "ListQueueTagsResult", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Tags", Shape: 108}, // TagMap
+		{Name: "Tags", Shape: 108, QueryName: "Tag"}, // TagMap
 	}},
 	60: {Name: "ListQueuesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "QueueNamePrefix", Shape: 104}, // String
@@ -208,16 +208,16 @@ var shapes = [...]awsapi.Shape{
 	}},
 	62: {Name: "Long", Kind: awsapi.Long},
 	63: {Name: "Message", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "MessageId", Shape: 104},              // String
-		{Name: "ReceiptHandle", Shape: 104},          // String
-		{Name: "MD5OfBody", Shape: 104},              // String
-		{Name: "Body", Shape: 104},                   // String
-		{Name: "Attributes", Shape: 72},              // MessageSystemAttributeMap
-		{Name: "MD5OfMessageAttributes", Shape: 104}, // String
-		{Name: "MessageAttributes", Shape: 67},       // MessageBodyAttributeMap
+		{Name: "MessageId", Shape: 104},                                       // String
+		{Name: "ReceiptHandle", Shape: 104},                                   // String
+		{Name: "MD5OfBody", Shape: 104},                                       // String
+		{Name: "Body", Shape: 104},                                            // String
+		{Name: "Attributes", Shape: 72, QueryName: "Attribute"},               // MessageSystemAttributeMap
+		{Name: "MD5OfMessageAttributes", Shape: 104},                          // String
+		{Name: "MessageAttributes", Shape: 67, QueryName: "MessageAttribute"}, // MessageBodyAttributeMap
 	}},
 	64: {Name: "MessageAttributeName", Kind: awsapi.String},
-	65: {Name: "MessageAttributeNameList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 64}, Flattened: true},
+	65: {Name: "MessageAttributeNameList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 64, Name: "MessageAttributeName"}, Flattened: true},
 	66: {Name: "MessageAttributeValue", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "StringValue", Shape: 104},                       // String
 		{Name: "BinaryValue", Shape: 8},                         // Binary
@@ -225,12 +225,12 @@ var shapes = [...]awsapi.Shape{
 		{Name: "BinaryListValues", Shape: 9, Flattened: true},   // BinaryList
 		{Name: "DataType", Shape: 104, Required: true},          // String
 	}},
-	67: {Name: "MessageBodyAttributeMap", Kind: awsapi.Map, Key: awsapi.Element{Shape: 104}, Elem: awsapi.Element{Shape: 66}, Flattened: true},
-	68: {Name: "MessageBodySystemAttributeMap", Kind: awsapi.Map, Key: awsapi.Element{Shape: 74}, Elem: awsapi.Element{Shape: 75}, Flattened: true},
-	69: {Name: "MessageList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 63}, Flattened: true},
+	67: {Name: "MessageBodyAttributeMap", Kind: awsapi.Map, Key: awsapi.Element{Shape: 104, Name: "Name"}, Elem: awsapi.Element{Shape: 66, Name: "Value"}, Flattened: true},
+	68: {Name: "MessageBodySystemAttributeMap", Kind: awsapi.Map, Key: awsapi.Element{Shape: 74, Name: "Name"}, Elem: awsapi.Element{Shape: 75, Name: "Value"}, Flattened: true},
+	69: {Name: "MessageList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 63, Name: "Message"}, Flattened: true},
 	70: {Name: "MessageNotInflight", Kind: awsapi.Structure, Exception: MessageNotInflight},
-	71: {Name: "MessageSystemAttributeList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 73}, Flattened: true},
-	72: {Name: "MessageSystemAttributeMap", Kind: awsapi.Map, Key: awsapi.Element{Shape: 73}, Elem: awsapi.Element{Shape: 104}, Flattened: true},
+	71: {Name: "MessageSystemAttributeList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 73, Name: "MessageSystemAttributeName"}, Flattened: true},
+	72: {Name: "MessageSystemAttributeMap", Kind: awsapi.Map, Key: awsapi.Element{Shape: 73, Name: "Name"}, Elem: awsapi.Element{Shape: 104, Name: "Value"}, Flattened: true},
 	73: {Name: "MessageSystemAttributeName", Kind: awsapi.String, Enum: []string{"All", "SenderId", "SentTimestamp", "ApproximateReceiveCount", "ApproximateFirstReceiveTimestamp", "SequenceNumber", "MessageDeduplicationId", "MessageGroupId", "AWSTraceHeader", "DeadLetterQueueSourceArn"}},
 	74: {Name: "MessageSystemAttributeNameForSends", Kind: awsapi.String, Enum: []string{"AWSTraceHeader"}},
 	75: {Name: "MessageSystemAttributeValue", Kind: awsapi.Structure, Members: []awsapi.Member{
@@ -251,7 +251,7 @@ var shapes = [...]awsapi.Shape{
 	80: {Name: "PurgeQueueRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "QueueUrl", Shape: 104, Required: true}, // String
 	}},
-	81: {Name: "QueueAttributeMap", Kind: awsapi.Map, Key: awsapi.Element{Shape: 82}, Elem: awsapi.Element{Shape: 104}, Flattened: true},
+	81: {Name: "QueueAttributeMap", Kind: awsapi.Map, Key: awsapi.Element{Shape: 82, Name: "Name"}, Elem: awsapi.Element{Shape: 104, Name: "Value"}, Flattened: true},
 	82: {Name: "QueueAttributeName", Kind: awsapi.String, Enum: []string{"All", "Policy", "VisibilityTimeout", "MaximumMessageSize", "MessageRetentionPeriod", "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "CreatedTimestamp", "LastModifiedTimestamp", "QueueArn", "ApproximateNumberOfMessagesDelayed", "DelaySeconds", "ReceiveMessageWaitTimeSeconds", "RedrivePolicy", "FifoQueue", "ContentBasedDeduplication", "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds", "DeduplicationScope", "FifoThroughputLimit", "RedriveAllowPolicy", "SqsManagedSseEnabled"}},
 	83: {Name: "QueueDeletedRecently", Kind: awsapi.Structure, Exception: QueueDeletedRecently, Members: []awsapi.Member{
 		{Name: "message", Shape: 32}, // ExceptionMessage
@@ -262,7 +262,7 @@ var shapes = [...]awsapi.Shape{
 	85: {Name: "QueueNameExists", Kind: awsapi.Structure, Exception: QueueNameExists, Members: []awsapi.Member{
 		{Name: "message", Shape: 32}, // ExceptionMessage
 	}},
-	86: {Name: "QueueUrlList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 104}, Flattened: true},
+	86: {Name: "QueueUrlList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 104, Name: "QueueUrl"}, Flattened: true},
 	87: {Name: "ReceiptHandleIsInvalid", Kind: awsapi.Structure, Exception: ReceiptHandleIsInvalid, Members: []awsapi.Member{
 		{Name: "message", Shape: 32}, // ExceptionMessage
 	}},
@@ -294,15 +294,15 @@ var shapes = [...]awsapi.Shape{
 		{Name: "Entries", Shape: 95, Required: true},   // SendMessageBatchRequestEntryList
 	}},
 	94: {Name: "SendMessageBatchRequestEntry", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Id", Shape: 104, Required: true},          // String
-		{Name: "MessageBody", Shape: 104, Required: true}, // String
-		{Name: "DelaySeconds", Shape: 37},                 // Integer
-		{Name: "MessageAttributes", Shape: 67},            // MessageBodyAttributeMap
-		{Name: "MessageSystemAttributes", Shape: 68},      // MessageBodySystemAttributeMap
-		{Name: "MessageDeduplicationId", Shape: 104},      // String
-		{Name: "MessageGroupId", Shape: 104},              // String
+		{Name: "Id", Shape: 104, Required: true},                                          // String
+		{Name: "MessageBody", Shape: 104, Required: true},                                 // String
+		{Name: "DelaySeconds", Shape: 37},                                                 // Integer
+		{Name: "MessageAttributes", Shape: 67, QueryName: "MessageAttribute"},             // MessageBodyAttributeMap
+		{Name: "MessageSystemAttributes", Shape: 68, QueryName: "MessageSystemAttribute"}, // MessageBodySystemAttributeMap
+		{Name: "MessageDeduplicationId", Shape: 104},                                      // String
+		{Name: "MessageGroupId", Shape: 104},                                              // String
 	}},
-	95: {Name: "SendMessageBatchRequestEntryList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 94}, Flattened: true},
+	95: {Name: "SendMessageBatchRequestEntryList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 94, Name: "SendMessageBatchRequestEntry"}, Flattened: true},
 	96: {Name: "SendMessageBatchResult", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "Successful", Shape: 98, Required: true}, // SendMessageBatchResultEntryList
 		{Name: "Failed", Shape: 7, Required: true},      // BatchResultErrorEntryList
@@ -315,15 +315,15 @@ var shapes = [...]awsapi.Shape{
 		{Name: "MD5OfMessageSystemAttributes", Shape: 104},     // String
 		{Name: "SequenceNumber", Shape: 104},                   // String
 	}},
-	98: {Name: "SendMessageBatchResultEntryList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 97}, Flattened: true},
+	98: {Name: "SendMessageBatchResultEntryList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 97, Name: "SendMessageBatchResultEntry"}, Flattened: true},
 	99: {Name: "SendMessageRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "QueueUrl", Shape: 104, Required: true},    // String
-		{Name: "MessageBody", Shape: 104, Required: true}, // String
-		{Name: "DelaySeconds", Shape: 37},                 // Integer
-		{Name: "MessageAttributes", Shape: 67},            // MessageBodyAttributeMap
-		{Name: "MessageSystemAttributes", Shape: 68},      // MessageBodySystemAttributeMap
-		{Name: "MessageDeduplicationId", Shape: 104},      // String
-		{Name: "MessageGroupId", Shape: 104},              // String
+		{Name: "QueueUrl", Shape: 104, Required: true},                                    // String
+		{Name: "MessageBody", Shape: 104, Required: true},                                 // String
+		{Name: "DelaySeconds", Shape: 37},                                                 // Integer
+		{Name: "MessageAttributes", Shape: 67, QueryName: "MessageAttribute"},             // MessageBodyAttributeMap
+		{Name: "MessageSystemAttributes", Shape: 68, QueryName: "MessageSystemAttribute"}, // MessageBodySystemAttributeMap
+		{Name: "MessageDeduplicationId", Shape: 104},                                      // String
+		{Name: "MessageGroupId", Shape: 104},                                              // String
 	}},
 	100: {Name: "SendMessageResult", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "MD5OfMessageBody", Shape: 104},             // String
@@ -333,8 +333,8 @@ var shapes = [...]awsapi.Shape{
 		{Name: "SequenceNumber", Shape: 104},               // String
 	}},
 	101: {Name: "SetQueueAttributesRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "QueueUrl", Shape: 104, Required: true},  // String
-		{Name: "Attributes", Shape: 81, Required: true}, // QueueAttributeMap
+		{Name: "QueueUrl", Shape: 104, Required: true},                          // String
+		{Name: "Attributes", Shape: 81, QueryName: "Attribute", Required: true}, // QueueAttributeMap
 	}},
 	102: {Name: "StartMessageMoveTaskRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "SourceArn", Shape: 104, Required: true},   // String
@@ -347,11 +347,11 @@ var shapes = [...]awsapi.Shape{
 	104: {Name: "String", Kind: awsapi.String},
 	105: {Name: "StringList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 104}},
 	106: {Name: "TagKey", Kind: awsapi.String},
-	107: {Name: "TagKeyList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 106}, Flattened: true},
-	108: {Name: "TagMap", Kind: awsapi.Map, Key: awsapi.Element{Shape: 106}, Elem: awsapi.Element{Shape: 110}, Flattened: true},
+	107: {Name: "TagKeyList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 106, Name: "TagKey"}, Flattened: true},
+	108: {Name: "TagMap", Kind: awsapi.Map, Key: awsapi.Element{Shape: 106, Name: "Key"}, Elem: awsapi.Element{Shape: 110, Name: "Value"}, Flattened: true},
 	109: {Name: "TagQueueRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "QueueUrl", Shape: 104, Required: true}, // String
-		{Name: "Tags", Shape: 108, Required: true},     // TagMap
+		{Name: "QueueUrl", Shape: 104, Required: true},               // String
+		{Name: "Tags", Shape: 108, QueryName: "Tag", Required: true}, // TagMap
 	}},
 	110: {Name: "TagValue", Kind: awsapi.String},
 	111: {Name: "Token", Kind: awsapi.String},

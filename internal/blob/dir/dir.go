@@ -8,10 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strings"
 
 	"cirro/internal/blob"
+	"cirro/internal/disk"
 )
 
 // Store is a blob.Store in a directory. A key that is the beginning of another, up to a '/', cannot
@@ -19,7 +18,11 @@ import (
 type Store struct {
 	bodies   string // the files, at the paths that their keys are
 	incoming string // files that are being written
+	disk     *disk.Disk
 }
+
+// keptBytes is how much of the disk bodies leave free, for the store to work on.
+const keptBytes = 64 << 20
 
 var _ blob.Store = (*Store)(nil)
 
@@ -34,6 +37,7 @@ func Open(path string) (*Store, error) {
 			return nil, fmt.Errorf("blob: %w", err)
 		}
 	}
+	s.disk = disk.Of(path, keptBytes)
 	return s, nil
 }
 
@@ -66,17 +70,10 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-var keyForm = regexp.MustCompile(`^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$`)
-
 // file is where the body under a key lies.
 func (s *Store) file(key string) (string, error) {
-	if !keyForm.MatchString(key) {
-		return "", fmt.Errorf("blob: bad key %q", key)
-	}
-	for part := range strings.SplitSeq(key, "/") {
-		if part == "." || part == ".." {
-			return "", fmt.Errorf("blob: bad key %q", key)
-		}
+	if err := blob.CheckKey(key); err != nil {
+		return "", err
 	}
 	return filepath.Join(s.bodies, filepath.FromSlash(key)), nil
 }
@@ -109,7 +106,7 @@ func (s *Store) write(ctx context.Context, body io.Reader) (name string, size in
 			os.Remove(f.Name())
 		}
 	}()
-	size, err = fill(ctx, f, body)
+	size, err = s.fill(ctx, f, body)
 	if err == nil {
 		err = f.Sync()
 	}
@@ -133,8 +130,8 @@ func (s *Store) place(tmp, file string) error {
 }
 
 // fill writes a body to a file.
-func fill(ctx context.Context, f *os.File, body io.Reader) (int64, error) {
-	w := &early{ctx: ctx, file: f}
+func (s *Store) fill(ctx context.Context, f *os.File, body io.Reader) (int64, error) {
+	w := &early{ctx: ctx, disk: s.disk, file: f}
 	if own, ok := body.(io.WriterTo); ok {
 		_, err := own.WriteTo(w)
 		return w.written, err
@@ -147,12 +144,16 @@ const (
 	copyBuffer = 256 << 10
 	// earlyBytes is how much is written before the kernel is told to begin to put it on the disk.
 	earlyBytes = 8 << 20
+	// lookBytes is how much is written before the room on the disk is looked at again.
+	lookBytes = 1 << 20
 )
 
 // early writes to a file, and has the disk begin before the end, so that there is less to wait for then. It
-// fails once its context is done.
+// fails once its context is done, and where the disk has no room for it.
 type early struct {
 	ctx     context.Context
+	disk    *disk.Disk
+	seen    int64 // up to where there was room
 	file    *os.File
 	written int64
 	begun   int64 // up to where the disk was told to begin
@@ -161,6 +162,13 @@ type early struct {
 func (w *early) Write(p []byte) (int, error) {
 	if err := w.ctx.Err(); err != nil {
 		return 0, err
+	}
+	if end := w.written + int64(len(p)); end > w.seen {
+		room, _ := w.disk.Room()
+		if room < int64(len(p)) {
+			return 0, w.disk.Full()
+		}
+		w.seen = end + lookBytes
 	}
 	n, err := w.file.Write(p)
 	w.written += int64(n)

@@ -8,11 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"testing/iotest"
 
 	"cirro/internal/blob"
+	"cirro/internal/blob/blobtest"
 )
 
 func open(t *testing.T, path string) *Store {
@@ -36,6 +36,10 @@ func read(t *testing.T, s *Store, key string) string {
 		t.Fatalf("read %d bytes of %d: %v", len(b), size, err)
 	}
 	return string(b)
+}
+
+func TestStore(t *testing.T) {
+	blobtest.Run(t, open(t, t.TempDir()))
 }
 
 func TestPutGetDelete(t *testing.T) {
@@ -63,21 +67,6 @@ func TestPutGetDelete(t *testing.T) {
 	for _, key := range []string{"a/b/c.zip", "a/b", "never/was"} {
 		if _, _, err := s.Get(t.Context(), key); !errors.Is(err, blob.ErrNotFound) {
 			t.Errorf("Get(%q) = %v, want ErrNotFound", key, err)
-		}
-	}
-}
-
-func TestBadKeysAreRefused(t *testing.T) {
-	s := open(t, t.TempDir())
-	for _, key := range []string{"", "/", "/a", "a/", "a//b", "..", "../a", "a/../../b", "a/./b", "a b", "a\x00", "ä", "a\\b"} {
-		if _, err := s.Put(t.Context(), key, strings.NewReader("x")); err == nil {
-			t.Errorf("Put(%q) succeeded", key)
-		}
-		if _, _, err := s.Get(t.Context(), key); err == nil || errors.Is(err, blob.ErrNotFound) {
-			t.Errorf("Get(%q) = %v", key, err)
-		}
-		if err := s.Delete(t.Context(), key); err == nil {
-			t.Errorf("Delete(%q) succeeded", key)
 		}
 	}
 }
@@ -116,33 +105,6 @@ func TestOpenRemovesUnfinished(t *testing.T) {
 	if left, _ := os.ReadDir(open(t, path).incoming); len(left) > 0 {
 		t.Errorf("left over: %v", left)
 	}
-}
-
-// A reader sees one whole body while others replace it.
-func TestReplacementIsWhole(t *testing.T) {
-	s := open(t, t.TempDir())
-	bodies := [][]byte{bytes.Repeat([]byte("a"), 100_000), bytes.Repeat([]byte("b"), 70_000)}
-	put := func(b []byte) {
-		if _, err := s.Put(t.Context(), "k", bytes.NewReader(b)); err != nil {
-			t.Error(err)
-		}
-	}
-	put(bodies[0])
-	var writers sync.WaitGroup
-	for _, b := range bodies {
-		writers.Go(func() {
-			for range 20 {
-				put(b)
-			}
-		})
-	}
-	for range 50 {
-		got := []byte(read(t, s, "k"))
-		if !bytes.Equal(got, bodies[0]) && !bytes.Equal(got, bodies[1]) {
-			t.Fatalf("a mixture of %d bytes", len(got))
-		}
-	}
-	writers.Wait()
 }
 
 // A part is read to its end after its body was replaced and deleted, and says where the body is too short.

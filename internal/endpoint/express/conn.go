@@ -72,6 +72,9 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// ReadFrom implements io.ReaderFrom for net/http, which sends files by it.
+func (c *conn) ReadFrom(r io.Reader) (int64, error) { return c.Conn.(io.ReaderFrom).ReadFrom(r) }
+
 // readSome reads what is there, or from the connection below.
 func (c *conn) readSome(p []byte) (int, error) {
 	if c.at == c.end {
@@ -215,13 +218,21 @@ func (c *conn) answer(h *Head, size int) bool {
 	c.reply.begin(c)
 	c.server.HTTP.Handler.ServeHTTP(&c.reply, &x.request)
 	x.body.Close()
+	if c.reply.postponed {
+		c.pass(int64(whole))
+		return true
+	}
 	c.at += whole
 	return c.reply.end()
 }
 
 // answered ends an answer; also where the handler panics, which is net/http's to report.
 func (c *conn) answered() {
-	if !c.stage.CompareAndSwap(answering, rested) {
+	next := int32(rested)
+	if !c.idle { // it was passed on
+		next = fresh
+	}
+	if !c.stage.CompareAndSwap(answering, next) {
 		c.Close()
 	}
 }

@@ -1,6 +1,7 @@
 package express
 
 import (
+	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -32,6 +33,8 @@ type reply struct {
 	whole  bool   // the head is complete
 	rest   []byte // the body, where its length was not declared
 	failed error
+
+	postponed bool
 }
 
 // begin makes the reply one to another request.
@@ -45,6 +48,10 @@ func (w *reply) begin(c *conn) {
 	}
 	*w = reply{conn: c, header: w.header, names: w.names[:0], out: w.out[:0], declared: -1}
 }
+
+// Postpone leaves the request to net/http after all, which gets it as it came; the reply is void. A handler does so that
+// would have to wait long: net/http tells it when the client goes.
+func (w *reply) Postpone() { w.postponed = true }
 
 // Header implements http.ResponseWriter.
 func (w *reply) Header() http.Header { return w.header }
@@ -151,6 +158,24 @@ func (w *reply) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	return len(p), w.send(p)
+}
+
+// ReadFrom implements io.ReaderFrom: a file whose length was declared goes to the socket within the kernel.
+func (w *reply) ReadFrom(r io.Reader) (int64, error) {
+	l, ok := r.(*io.LimitedReader)
+	if !ok || w.declared < 0 || w.bodiless || w.failed != nil || l.N > w.declared-w.written || l.N <= maxAtOnce {
+		return io.Copy(struct{ io.Writer }{w}, r)
+	}
+	w.complete(nil, w.declared)
+	if len(w.out) > 0 {
+		if err := w.send(nil); err != nil {
+			return 0, err
+		}
+	}
+	n, err := w.conn.ReadFrom(r)
+	w.written += n
+	w.failed = err
+	return n, err
 }
 
 // complete ends the head of a reply whose body has a length, and begins as given.

@@ -13,7 +13,8 @@ import (
 
 // Server is an http.Server that leaves some requests to a quicker way. A handler cannot tell the two
 // apart, but that on the quick way the request's context does not end when the client goes, and that a
-// reply is sent when it is whole: there is no http.Flusher, and nothing is informational.
+// reply is sent when it is whole: there is no http.Flusher, and nothing is informational. Instead its http.ResponseWriter
+// has a method Postpone, by which the handler leaves the request to net/http.
 type Server struct {
 	// HTTP serves whatever is not taken. Its ConnState is the Server's own.
 	HTTP *http.Server

@@ -10,6 +10,8 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -31,6 +33,12 @@ func echo(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Connection", "close")
 	case "/quick/panic":
 		panic(http.ErrAbortHandler)
+	case "/quick/postponed":
+		if w, ok := w.(interface{ Postpone() }); ok {
+			w.(http.ResponseWriter).Header().Set("X-Void", "1")
+			w.Postpone()
+			return
+		}
 	case "/quick/silent":
 		return
 	case "/quick/short":
@@ -49,6 +57,17 @@ func echo(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusTeapot)
 		w.WriteHeader(http.StatusOK)
 		io.WriteString(w, "<html>")
+		return
+	case "/quick/file":
+		f, err := os.Open(r.Header.Get("X-File"))
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		defer f.Close()
+		w.Header().Set("Content-Length", r.Header.Get("X-Length"))
+		w.Header().Set("Content-Type", "text/plain")
+		w.WriteHeader(http.StatusOK)
+		io.CopyN(w, f, 3*maxAtOnce)
 		return
 	case "/quick/large":
 		large := strings.Repeat("x", maxAtOnce+1)
@@ -128,10 +147,19 @@ func TestAsNetHTTP(t *testing.T) {
 	defer plain.Close()
 	last := "GET /end HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
 	chunked := "POST /quick/c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte(strings.Repeat("0123456789abcdef", 4*maxAtOnce/16)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	send := func(name string, length int) string {
+		return post("/quick/file", "1", "X-File: "+name+"\r\n", fmt.Sprintf("X-Length: %d\r\n", length))
+	}
 	tests := map[string]struct {
 		sent  string
 		taken int
 	}{
+		"file":                    {send(file, 3*maxAtOnce) + post("/quick/a", ""), 2},
+		"file that is no file":    {send(t.TempDir(), 1<<20) + post("/quick/a", ""), 1},
 		"one":                     {post("/quick/a?b=%20c", "body", "X-a: 1\r\n", "x-A: 2\r\n"), 1},
 		"without a body":          {post("/quick/a", ""), 1},
 		"pipelined":               {post("/quick/a", "1") + post("/quick/b", "22") + post("/quick/c", ""), 3},
@@ -140,6 +168,8 @@ func TestAsNetHTTP(t *testing.T) {
 		"chunked":                 {post("/quick/a", "1") + chunked + post("/quick/b", "2"), 1},
 		"waits to be asked":       {post("/quick/a", "body", "Expect: 100-continue\r\n"), 0},
 		"closes":                  {post("/quick/a", "1", "Connection: close\r\n") + post("/quick/b", ""), 0},
+		"postponed":               {post("/quick/a", "1") + post("/quick/b", "2") + post("/quick/postponed", "33"), 3},
+		"postponed among others":  {post("/quick/a", "1") + post("/quick/postponed", "22") + post("/quick/b", "3"), -1},
 		"handler closes":          {post("/quick/close", "1") + post("/quick/b", ""), 1},
 		"handler panics":          {post("/quick/a", "") + post("/quick/panic", "1") + post("/quick/b", ""), 2},
 		"no content":              {post("/quick/none", "1") + post("/quick/a", ""), 2},

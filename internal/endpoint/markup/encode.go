@@ -76,7 +76,7 @@ func AppendMembers(dst []byte, p *wire.Plan, v reflect.Value) []byte {
 		case flat(f) && f.Plan.Kind == awsapi.List:
 			dst = appendList(dst, flatName(f), f.Plan, x)
 		case flat(f):
-			dst = appendMap(dst, f.WireName(), f.Plan, x)
+			dst = appendMap(dst, f.FormName(), f.Plan, x)
 		default:
 			dst = appendElement(dst, f.WireName(), f, f.Plan, f.Time, x)
 		}
@@ -94,6 +94,8 @@ func appendElement(dst []byte, name string, f *wire.Field, p *wire.Plan, t wire.
 	prefix, namespace := "", p.XMLNamespace
 	if f != nil && f.XMLNamespace != "" {
 		prefix, namespace = f.XMLPrefix, f.XMLNamespace
+	} else if namespace != "" {
+		prefix = attributePrefix(p)
 	}
 	if namespace != "" {
 		dst = append(dst, " xmlns"...)
@@ -108,6 +110,18 @@ func appendElement(dst []byte, name string, f *wire.Field, p *wire.Plan, t wire.
 	dst = append(dst, '>')
 	dst = appendContent(dst, p, t, v)
 	return Close(dst, name)
+}
+
+// attributePrefix is the prefix of a structure's attributes, which its namespace is for; "" where they have none.
+func attributePrefix(p *wire.Plan) string {
+	for i := range p.Fields {
+		if f := &p.Fields[i]; f.XMLAttribute {
+			if prefix, _, ok := strings.Cut(f.WireName(), ":"); ok {
+				return prefix
+			}
+		}
+	}
+	return ""
 }
 
 func appendAttributes(dst []byte, p *wire.Plan, v reflect.Value) []byte {

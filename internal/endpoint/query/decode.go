@@ -40,7 +40,10 @@ func decodeStructure(t *tree, p *wire.Plan, v reflect.Value) error {
 		if f.Plan.EventStream || f.Plan.IsError() {
 			continue
 		}
-		c := t.child(f.WireName())
+		c := t.child(f.FormName())
+		if c == nil && f.QueryName != "" {
+			c = t.child(f.WireName())
+		}
 		if c == nil && (f.Flattened || f.Plan.Flattened) && f.Plan.Kind == awsapi.List && f.Plan.Shape.Elem.Name != "" {
 			c = t.child(f.Plan.Shape.Elem.Name)
 		}
@@ -89,6 +92,9 @@ func decodeMap(t *tree, p *wire.Plan, v reflect.Value) error {
 	entries := t.numbered()
 	if c := t.child("entry"); c != nil && len(entries) == 0 {
 		entries = c.numbered()
+	}
+	if len(entries) == 0 && t.child(keyName) != nil {
+		entries = []*tree{t} // the only one, as SQS takes it: Attribute.Name, Attribute.Value
 	}
 	m := reflect.MakeMapWithSize(p.Type, len(entries))
 	for _, e := range entries {

@@ -82,10 +82,13 @@ func (Protocol) Encode(w http.ResponseWriter, x *wire.Exchange, out any) error {
 		return wire.Send(w, status, "", nil)
 	}
 	name := plan.XMLName
+	namespace := plan.XMLNamespace
+	if x.Service.ID == "S3" {
+		name, namespace = roots[x.Operation.Name], s3Namespace
+	}
 	if name == "" {
 		name = plan.Name
 	}
-	namespace := plan.XMLNamespace
 	if namespace == "" {
 		namespace = x.Service.XMLNamespace
 	}
@@ -105,6 +108,25 @@ func (Protocol) Encode(w http.ResponseWriter, x *wire.Exchange, out any) error {
 	b.B = markup.AppendMembers(b.B, plan, v)
 	b.B = markup.Close(b.B, name)
 	return wire.Send(w, status, ContentType, b.B)
+}
+
+const s3Namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
+
+// roots are the names that S3's documents have, of which its model knows few.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations.html
+var roots = map[string]string{
+	"CompleteMultipartUpload": "CompleteMultipartUploadResult", "CopyObject": "CopyObjectResult", "CreateMultipartUpload": "InitiateMultipartUploadResult",
+	"DeleteObjects": "DeleteResult", "GetBucketAccelerateConfiguration": "AccelerateConfiguration", "GetBucketAcl": "AccessControlPolicy",
+	"GetBucketCors": "CORSConfiguration", "GetBucketLifecycle": "LifecycleConfiguration", "GetBucketLifecycleConfiguration": "LifecycleConfiguration",
+	"GetBucketLogging": "BucketLoggingStatus", "GetBucketNotificationConfiguration": "NotificationConfiguration",
+	"GetBucketRequestPayment": "RequestPaymentConfiguration", "GetBucketTagging": "Tagging", "GetBucketVersioning": "VersioningConfiguration",
+	"GetBucketWebsite": "WebsiteConfiguration", "GetObjectAcl": "AccessControlPolicy", "GetObjectAttributes": "GetObjectAttributesResponse",
+	"GetObjectTagging": "Tagging", "ListBucketAnalyticsConfigurations": "ListBucketAnalyticsConfigurationResult",
+	"ListBucketIntelligentTieringConfigurations": "ListBucketIntelligentTieringConfigurationsResult",
+	"ListBucketInventoryConfigurations": "ListInventoryConfigurationsResult", "ListBucketMetricsConfigurations": "ListMetricsConfigurationsResult",
+	"ListBuckets": "ListAllMyBucketsResult", "ListMultipartUploads": "ListMultipartUploadsResult", "ListObjectVersions": "ListVersionsResult",
+	"ListObjects": "ListBucketResult", "ListObjectsV2": "ListBucketResult", "ListParts": "ListPartsResult",
+	"UploadPartCopy": "CopyPartResult",
 }
 
 // unwrapped is the only member of the one output that is not in an element of its own.

@@ -26,6 +26,10 @@ type dialect struct {
 	terse map[string]bool
 	// alone are members, with their operation, that are told of alone.
 	alone map[string]alone
+	// presence is set where the service itself checks all values that there are, in words of its own.
+	presence bool
+	// documents is set where nothing is told of a document but that it is wrong.
+	documents bool
 }
 
 // alone is how a member is told of that is told of alone. If it isn't because it is missing, no other may be missing.
@@ -41,6 +45,8 @@ var dialects = map[string]dialect{
 	"apigateway": {err: awsapi.ValidationException, operationPath: true},
 	"lambda":     {err: awsapi.ValidationException, notNull: true, leaves: map[string]bool{"Runtime": true}},
 	"dynamodb":   dynamoDB,
+	"s3":         s3,
+	"sqs":        sqs,
 	// https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
 	"logs": {err: &awsapi.ErrorType{Code: "InvalidParameterException", Status: http.StatusBadRequest}},
 }

@@ -39,6 +39,14 @@ func (c *checker) err() error {
 	if len(c.failures) == 0 {
 		return nil
 	}
+	if c.documents {
+		if err := c.malformed(); err != nil {
+			return err
+		}
+	}
+	if c.presence {
+		return c.absent()
+	}
 	c.sort()
 	if text, ok := c.lone(); ok {
 		return c.dialect.err.New("%s", text)
@@ -112,13 +120,19 @@ type failure struct {
 	member string // of the input
 	null   bool   // the member is missing
 	text   string
+	absent string // what is missing, where that is all that is told
 }
 
 func (c *checker) fail(p *path, value, constraint string) {
-	if len(c.failures) < maxFailures {
-		c.failures = append(c.failures, failure{p.member(), value == " null" && p.up == nil,
-			"Value" + value + " at '" + p.String() + "' failed to satisfy constraint: " + constraint})
+	if len(c.failures) >= maxFailures {
+		return
 	}
+	f := failure{member: p.member(), null: value == " null" && p.up == nil,
+		text: "Value" + value + " at '" + p.String() + "' failed to satisfy constraint: " + constraint}
+	if value == " null" {
+		f.absent = p.parameter()
+	}
+	c.failures = append(c.failures, f)
 }
 
 func (c *checker) structure(r *rule, v reflect.Value, p *path) {

@@ -7,7 +7,7 @@ import (
 
 	"cirro/internal/awsapi"
 	api "cirro/internal/awsapi/applicationautoscaling"
-	"cirro/internal/service/applicationautoscaling/schedule"
+	"cirro/internal/schedule"
 	"cirro/internal/store"
 
 	"github.com/google/uuid"

@@ -45,7 +45,7 @@ func (s *Service) enqueue(ctx context.Context, r *route, payload []byte) error {
 		scope:     r.scope,
 		Function:  r.Name,
 		Qualifier: r.Qualifier,
-		TraceID:   trace(req.TraceID, r.invokedARN, r.main.Tracing == api.TracingModeActive, s.Clock()),
+		TraceID:   r.trace(s.Clock(), req.TraceID),
 		Accepted:  s.Clock(),
 		Payload:   payload,
 	}).encode()
@@ -118,6 +118,9 @@ func (s *Service) attempt(ctx context.Context, ev *event, deliveries int) verdic
 	}
 	if r.limits.off {
 		return s.conclude(r, ev, endedOff)
+	}
+	if r.looping(ev.TraceID) {
+		return s.conclude(r, ev, endedRecursive)
 	}
 	if s.Clock().Sub(ev.Accepted) >= r.events.maxAge() {
 		return s.conclude(r, ev, endedTooOld)

@@ -10,6 +10,7 @@ import (
 	"cirro/internal/awsapi"
 	eventsapi "cirro/internal/awsapi/events"
 	api "cirro/internal/awsapi/lambda"
+	s3api "cirro/internal/awsapi/s3"
 	snsapi "cirro/internal/awsapi/sns"
 	sqsapi "cirro/internal/awsapi/sqs"
 	"cirro/internal/courier"
@@ -33,11 +34,17 @@ type delivery struct {
 	FunctionARN string // with the qualifier
 	Role        string
 	RequestID   string
+	TraceID     string
 	Condition   ending
 	Target      string // ARN
 	Body        string
-	DeadLetter  *deadLetter // nil for a destination
+	DeadLetter  *deadLetter     // nil for a destination
+	Source      *deliverySource // nil for an asynchronous invocation
+	At          time.Time       // when it was concluded
 }
+
+// deliverySource is where a batch was given up.
+type deliverySource struct{ UUID, Shard string }
 
 func (d *delivery) encode() []byte {
 	b, err := json.Marshal(d)
@@ -90,6 +97,9 @@ func (s *Service) deliver(ctx context.Context, d *delivery) error {
 		operation, in = "Invoke", d.toFunction()
 	case "events":
 		operation, in = "PutEvents", d.toBus(s.Clock())
+	case "s3":
+		region = d.Region
+		operation, in = "PutObject", d.toObject(resource)
 	default:
 		return awsapi.Unimplemented(service, "as a destination of asynchronous invocations")
 	}
@@ -97,7 +107,8 @@ func (s *Service) deliver(ctx context.Context, d *delivery) error {
 		return awsapi.Unimplemented(service, operation)
 	}
 	principal := d.principal()
-	ctx = awsapi.WithRequest(ctx, &awsapi.Request{ID: uuid.NewString(), Region: region, Principal: principal, Time: s.Clock()})
+	ctx = awsapi.WithRequest(ctx, &awsapi.Request{ID: uuid.NewString(), Region: region, Principal: principal, Time: s.Clock(),
+		TraceID: d.TraceID})
 	out, err := s.Caller.Call(ctx, principal, service, operation, in)
 	if err != nil {
 		return err
@@ -110,17 +121,14 @@ func (s *Service) deliver(ctx context.Context, d *delivery) error {
 
 // principal is the session that the function runs as.
 func (d *delivery) principal() awsapi.Principal {
-	role := d.Role[strings.LastIndexByte(d.Role, '/')+1:]
-	return awsapi.Principal{
-		Account:   d.Account,
-		ARN:       fmt.Sprintf("arn:aws:sts::%s:assumed-role/%s/%s", d.Account, role, d.Function),
-		SourceARN: d.FunctionARN,
-	}
+	p := session(d.scope, d.Role, d.Function)
+	p.SourceARN = d.FunctionARN
+	return p
 }
 
 func (d *delivery) toQueue(region, account, name string) *sqsapi.SendMessageRequest {
 	in := &sqsapi.SendMessageRequest{
-		QueueUrl:    new(fmt.Sprintf("https://sqs.%s.amazonaws.com/%s/%s", region, account, name)),
+		QueueUrl:    new(queueURL(region, account, name)),
 		MessageBody: &d.Body,
 	}
 	if l := d.DeadLetter; l != nil {
@@ -147,6 +155,25 @@ func (d *delivery) toTopic() *snsapi.PublishInput {
 
 func (d *delivery) toFunction() *api.InvocationRequest {
 	return &api.InvocationRequest{FunctionName: &d.Target, InvocationType: new(api.InvocationTypeEvent), Payload: []byte(d.Body)}
+}
+
+// toBucket reports whether the target is a bucket.
+func (d *delivery) toBucket() bool { return strings.HasPrefix(d.Target, "arn:aws:s3:") }
+
+// toObject writes the record into a bucket, by the hour.
+// https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+// https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html
+func (d *delivery) toObject(bucket string) *s3api.PutObjectRequest {
+	of := "async/" + d.Function
+	if d.Source != nil {
+		of = d.Source.UUID + "/" + d.Source.Shard
+	}
+	return &s3api.PutObjectRequest{
+		Bucket:      &bucket,
+		Key:         new(fmt.Sprintf("aws/lambda/%s/%s-%s", of, d.At.UTC().Format("2006/01/02/2006-01-02T15.04.05"), d.RequestID)),
+		Body:        strings.NewReader(d.Body),
+		ContentType: new("application/json"),
+	}
 }
 
 func (d *delivery) toBus(now time.Time) *eventsapi.PutEventsRequest {

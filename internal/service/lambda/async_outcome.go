@@ -15,6 +15,7 @@ const (
 	endedExhausted ending = "RetriesExhausted"
 	endedTooOld    ending = "EventAgeExceeded"
 	endedOff       ending = "ZeroReservedConcurrency"
+	endedRecursive ending = "RecursiveInvocation" // AWS tells no name
 )
 
 // conclude ends an event and says where its outcome goes: to the destination for its condition, and, if
@@ -25,8 +26,8 @@ func (s *Service) conclude(r *route, ev *event, c ending) verdict {
 		destination = r.events.OnSuccess
 	}
 	var v verdict
-	base := delivery{scope: ev.scope, Function: ev.Function, RequestID: ev.RequestID, Role: r.main.Role,
-		FunctionARN: r.arn("function", r.Name, r.qualifier()), Condition: c}
+	base := delivery{scope: ev.scope, Function: ev.Function, RequestID: ev.RequestID, Role: r.main.Role, TraceID: ev.TraceID,
+		FunctionARN: r.arn("function", r.Name, r.qualifier()), Condition: c, At: s.Clock()}
 	if destination != "" {
 		d := base
 		d.Target, d.Body = destination, string(s.outcome(r, ev, c))
@@ -35,7 +36,7 @@ func (s *Service) conclude(r *route, ev *event, c ending) verdict {
 	if r.main.DeadLetter != "" && c != endedWell {
 		d := base
 		d.Target, d.Body = r.main.DeadLetter, string(ev.Payload)
-		d.DeadLetter = deadLetterOf(ev)
+		d.DeadLetter = deadLetterOf(ev, c)
 		v.deliveries = append(v.deliveries, d)
 	}
 	return v
@@ -69,7 +70,7 @@ type outcomeResponse struct {
 func (s *Service) outcome(r *route, ev *event, c ending) []byte {
 	o := outcome{
 		Version:   "1.0",
-		Timestamp: s.Clock().UTC().Format("2006-01-02T15:04:05.000Z"),
+		Timestamp: s.Clock().UTC().Format(instant),
 		RequestContext: outcomeRequest{RequestID: ev.RequestID, FunctionARN: r.arn("function", r.Name, r.qualifier()),
 			Condition: c, Count: ev.Attempts},
 		RequestPayload: rawJSON(ev.Payload),
@@ -104,7 +105,10 @@ type deadLetter struct{ Code, Message string }
 // maxErrorMessage bounds the message in a dead letter, in bytes.
 const maxErrorMessage = 1 << 10
 
-func deadLetterOf(ev *event) *deadLetter {
+func deadLetterOf(ev *event, c ending) *deadLetter {
+	if c == endedRecursive {
+		return &deadLetter{strconv.Itoa(http.StatusBadRequest), recursive().Message}
+	}
 	if ev.Attempts == 0 {
 		return &deadLetter{strconv.Itoa(http.StatusTooManyRequests), "Rate Exceeded."}
 	}

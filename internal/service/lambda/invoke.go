@@ -108,12 +108,16 @@ func (s *Service) invocation(ctx context.Context, r *route, payload []byte, clie
 		return nil, err
 	}
 	req := awsapi.RequestOf(ctx)
+	traceID := r.trace(s.Clock(), req.TraceID)
+	if r.looping(traceID) {
+		return nil, recursive()
+	}
 	return &sandbox.Invocation{
 		RequestID:     req.ID,
 		InvokedARN:    r.invokedARN,
 		Payload:       payload,
 		ClientContext: decoded,
-		TraceID:       trace(req.TraceID, r.invokedARN, r.main.Tracing == api.TracingModeActive, s.Clock()),
+		TraceID:       traceID,
 		TailLog:       logType == api.LogTypeTail,
 	}, nil
 }

@@ -11,8 +11,7 @@ import (
 // watched is the store as the service sees it. It notices which functions' records a transaction
 // wrote, so that what is computed of them can be kept until then (see routes).
 //
-// It knows of this process's writes alone. Where several nodes share a store, they must hear of each
-// other's: whoever does calls changed for every key that another node wrote.
+// Where several nodes share a store, it hears of the others' writes from the store.
 type watched struct {
 	store.Store
 	changes changes
@@ -27,7 +26,20 @@ type changes struct {
 }
 
 func newWatched(s store.Store) *watched {
-	return &watched{Store: s, changes: changes{seed: maphash.MakeSeed()}}
+	w := &watched{Store: s, changes: changes{seed: maphash.MakeSeed()}}
+	store.Watch(s, store.Key("lambda"), func(key []byte) { // until the store closes
+		if key == nil {
+			w.changes.all()
+			return
+		}
+		w.changes.changed(key)
+	})
+	return w
+}
+
+// Watch is the store's; see store.Watcher.
+func (w *watched) Watch(prefix []byte, changed func(key []byte)) (stop func()) {
+	return store.Watch(w.Store, prefix, changed)
 }
 
 // of is the counter of a function.

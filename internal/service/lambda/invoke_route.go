@@ -24,6 +24,8 @@ type route struct {
 	other      *executable // an alias's additional version, which gets weight of the invocations
 	weight     float64
 	events     eventInvoke // how asynchronous invocations are treated
+	lineageID  string      // the function in a lineage
+	mayLoop    bool        // the function may call itself in a circle
 
 	counter *atomic.Uint64 // of the changes of the function
 	seen    uint64         // the counter's value when the route was computed
@@ -104,6 +106,7 @@ func (s *Service) newRoute(ctx context.Context, in scope, name, qualifier string
 		return nil, err
 	}
 	r.limits, r.events = found.limits(), found.events
+	r.lineageID, r.mayLoop = lineageID(ref.arn("function", ref.Name)), found.function.Recursive == api.RecursiveLoopAllow
 	r.load = s.loadOf(ref)
 	r.account = s.accountOf(ref.scope)
 	if r.main, err = s.executable(ctx, found.main); err != nil {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"cirro/internal/awsapi"
 	api "cirro/internal/awsapi/lambda"
@@ -264,15 +265,15 @@ func TestInvokeWeightedAlias(t *testing.T) {
 var regexpTrace = regexp.MustCompile(`^Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=[01];Lineage=[0-9]+:[0-9a-f]+:[0-9]+$`)
 
 func TestTrace(t *testing.T) {
-	s := newStage(t, echo)
-	now := s.Clock()
-	fresh := trace("", "arn", true, now)
+	now := time.Now()
+	r := &route{lineageID: lineageID("arn"), main: &executable{version: &version{Tracing: api.TracingModeActive}}}
+	fresh := r.trace(now, "")
 	if !regexpTrace.MatchString(fresh) || !strings.Contains(fresh, ";Sampled=1;") {
 		t.Errorf("fresh: %s", fresh)
 	}
-	kept := trace("Root=1-5759e988-bd862e3fe1be46a994272793; Parent=53995c3f42cd8ad8;Sampled=0;Lineage=2:ab:1", "arn", true, now)
+	kept := r.trace(now, "Root=1-5759e988-bd862e3fe1be46a994272793; Parent=53995c3f42cd8ad8;Sampled=0;Lineage=2:"+r.lineageID+":1")
 	if !regexpTrace.MatchString(kept) || !strings.HasPrefix(kept, "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=") ||
-		strings.Contains(kept, "53995c3f42cd8ad8") || !strings.HasSuffix(kept, ";Sampled=0;Lineage=2:ab:1") {
+		strings.Contains(kept, "53995c3f42cd8ad8") || !strings.HasSuffix(kept, ";Sampled=0;Lineage=3:"+r.lineageID+":2") {
 		t.Errorf("kept: %s", kept)
 	}
 }

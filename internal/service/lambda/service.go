@@ -52,9 +52,10 @@ type Service struct {
 	provisioning keyedMutex // by the ARN of a function
 	kept         sync.Map   // reference to map[string]*sandbox.Spec: what is kept ready of a function
 
-	watched *watched // what Store is
-	routes  routes
-	urls    urls
+	watched  *watched // what Store is
+	mappings mappings
+	routes   routes
+	urls     urls
 
 	ctx  context.Context // of all work in the background
 	stop func()
@@ -100,6 +101,7 @@ func (s *Service) Start(ctx context.Context) {
 	s.background(s.provisionAll)
 	s.background(s.runEvents)
 	s.background(s.deliverOutcomes)
+	s.background(s.startMappings)
 }
 
 // Close stops the work in the background and waits for its end.

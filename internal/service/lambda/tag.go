@@ -17,6 +17,8 @@ const taggablePattern = `arn:(aws[a-zA-Z-]*):lambda:[a-z]{2}((-gov)|(-iso([a-z]?
 	`(function:[a-zA-Z0-9-_]+(:(\$LATEST|[a-zA-Z0-9-_]+))?|layer:([a-zA-Z0-9-_]+)|code-signing-config:csc-[a-z0-9]{17}|` +
 	`event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})`
 
+var mappingARN = regexp.MustCompile(`^arn:aws[a-zA-Z-]*:lambda:[a-z]{2}(?:-[a-z]+)+-\d:\d{12}:event-source-mapping:([0-9a-f-]{36})$`)
+
 var functionARN = regexp.MustCompile(`^arn:aws[a-zA-Z-]*:lambda:[a-z]{2}(?:-[a-z]+)+-\d:\d{12}:function:[a-zA-Z0-9_-]+(:(?:\$LATEST|[a-zA-Z0-9_-]+))?$`)
 
 func checkTags(tags map[string]string) error {
@@ -34,7 +36,7 @@ func checkTags(tags map[string]string) error {
 	return nil
 }
 
-// taggable reads the ARN of a resource that can have tags: a function.
+// taggable reads the ARN of a function, which can have tags.
 func taggable(ctx context.Context, arn string) (reference, error) {
 	m := functionARN.FindStringSubmatch(arn)
 	if m == nil {
@@ -74,6 +76,9 @@ func (s *Service) UntagResource(ctx context.Context, in *api.UntagResourceReques
 }
 
 func (s *Service) changeTags(ctx context.Context, arn string, f func(map[string]string)) error {
+	if m := mappingARN.FindStringSubmatch(arn); m != nil {
+		return s.changeMappingTags(ctx, m[1], f)
+	}
 	ref, err := taggable(ctx, arn)
 	if err != nil {
 		return err
@@ -94,8 +99,12 @@ func (s *Service) changeTags(ctx context.Context, arn string, f func(map[string]
 	})
 }
 
-// ListTags returns a function's tags. https://docs.aws.amazon.com/lambda/latest/api/API_ListTags.html
+// ListTags returns the tags of a function or a mapping.
+// https://docs.aws.amazon.com/lambda/latest/api/API_ListTags.html
 func (s *Service) ListTags(ctx context.Context, in *api.ListTagsRequest) (out *api.ListTagsResponse, err error) {
+	if m := mappingARN.FindStringSubmatch(*in.Resource); m != nil {
+		return s.listMappingTags(ctx, m[1])
+	}
 	ref, err := taggable(ctx, *in.Resource)
 	if err != nil {
 		return nil, err

@@ -200,7 +200,7 @@ func (c *urlCall) invoke() error {
 		return err
 	}
 	e := r.pick()
-	traceID := trace(c.r.Header.Get("X-Amzn-Trace-Id"), r.invokedARN, e.Tracing == api.TracingModeActive, s.Clock())
+	traceID := r.trace(s.Clock(), c.r.Header.Get("X-Amzn-Trace-Id"))
 	payload := c.event(body, traceID, s.Clock())
 	if len(payload) > maxRequest {
 		return requestEntityTooLarge.New("Request must be smaller than %d bytes for the InvokeFunction operation", maxRequest)

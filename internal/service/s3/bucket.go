@@ -94,10 +94,19 @@ func (s *Service) access(ctx context.Context, r store.Reader, name string, owner
 	if err != nil {
 		return nil, err
 	}
-	if owner != nil && *owner != b.Account {
-		return nil, accessDenied.New("Access Denied")
+	if err := b.belongsTo(owner); err != nil {
+		return nil, err
 	}
 	return b, s.authorize(ctx, r, b, action, key)
+}
+
+// belongsTo refuses a request that expects another owner.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html
+func (b *bucket) belongsTo(owner *string) error {
+	if owner != nil && *owner != b.Account {
+		return accessDenied.New("Access Denied")
+	}
+	return nil
 }
 
 // setBucket writes a changed record.

@@ -15,6 +15,7 @@ var (
 	conditionalConflict     = &awsapi.ErrorType{Code: "ConditionalRequestConflict", Status: http.StatusConflict}
 	entityTooLarge          = &awsapi.ErrorType{Code: "EntityTooLarge", Status: http.StatusBadRequest}
 	entityTooSmall          = &awsapi.ErrorType{Code: "EntityTooSmall", Status: http.StatusBadRequest}
+	incompleteBody          = &awsapi.ErrorType{Code: "IncompleteBody", Status: http.StatusBadRequest}
 	illegalLocation         = &awsapi.ErrorType{Code: "IllegalLocationConstraintException", Status: http.StatusBadRequest}
 	invalidArgument         = &awsapi.ErrorType{Code: "InvalidArgument", Status: http.StatusBadRequest}
 	invalidBucketName       = &awsapi.ErrorType{Code: "InvalidBucketName", Status: http.StatusBadRequest}

@@ -15,6 +15,7 @@ import (
 	api "cirro/internal/awsapi/s3"
 	snsapi "cirro/internal/awsapi/sns"
 	sqsapi "cirro/internal/awsapi/sqs"
+	"cirro/internal/service/s3/policy"
 	"cirro/internal/store"
 
 	"github.com/google/uuid"
@@ -35,7 +36,7 @@ func (s *Service) PutBucketNotificationConfiguration(ctx context.Context, in *ap
 	// Destinations are asked outside the transaction; that the bucket is there is looked at before.
 	var b *bucket
 	const action = "s3:PutBucketNotification"
-	err := s.look(ctx, *in.Bucket, in.ExpectedBucketOwner, action, func(_ store.Reader, found *bucket) error {
+	err := s.inspect(ctx, *in.Bucket, in.ExpectedBucketOwner, action, func(_ store.Reader, found *bucket) error {
 		b = found
 		return nil
 	})
@@ -276,9 +277,8 @@ func (s *Service) checkDestination(ctx context.Context, b *bucket, rule *noticeR
 		if err := call(owner, "GetFunction", &lambdaapi.GetFunctionRequest{FunctionName: &rule.ARN}); err != nil {
 			return destinationError(rule.ARN, "The destination Lambda does not exist", err)
 		}
-		try := &lambdaapi.InvocationRequest{FunctionName: &rule.ARN, InvocationType: new(lambdaapi.InvocationTypeDryRun)}
-		if err := call(principalOf(b), "Invoke", try); err != nil {
-			return destinationError(rule.ARN+", null", fmt.Sprintf("Not authorized to invoke function [%s]", rule.ARN), err)
+		if allowed, err := s.mayInvoke(ctx, owner, b, rule.ARN); err != nil || !allowed {
+			return rule.ARN + ", null", fmt.Sprintf("Not authorized to invoke function [%s]", rule.ARN), err
 		}
 	case "sqs":
 		if err := call(owner, "GetQueueUrl", &sqsapi.GetQueueUrlRequest{QueueName: &arn[5], QueueOwnerAWSAccountId: &arn[4]}); err != nil {
@@ -296,6 +296,26 @@ func (s *Service) checkDestination(ctx context.Context, b *bucket, rule *noticeR
 		}
 	}
 	return "", "", nil
+}
+
+// mayInvoke reports whether a function's policy lets S3 invoke it on behalf of the bucket.
+// https://docs.aws.amazon.com/lambda/latest/dg/with-s3.html
+func (s *Service) mayInvoke(ctx context.Context, owner awsapi.Principal, b *bucket, arn string) (bool, error) {
+	out, err := s.Caller.Call(ctx, owner, "lambda", "GetPolicy", &lambdaapi.GetPolicyRequest{FunctionName: &arn})
+	if errors.Is(err, lambdaapi.ResourceNotFoundException) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	document, err := policy.Parse(awsapi.Val(out.(*lambdaapi.GetPolicyResponse).Policy), "")
+	if err != nil {
+		return false, err
+	}
+	keys := map[string]string{"aws:sourcearn": b.arn(), "aws:sourceaccount": b.Account}
+	ask := &policy.Request{Service: lifecycleService, Action: "lambda:InvokeFunction", Resource: arn,
+		Key: func(name string) ([]string, bool) { value, ok := keys[name]; return []string{value}, ok }}
+	return document.Evaluate(ask) == policy.Allowed, nil
 }
 
 // destinationError says why a destination cannot be one; an error that is none of the destination's is returned.

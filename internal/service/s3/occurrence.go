@@ -23,12 +23,18 @@ type occurrence struct {
 	Trace                         string
 }
 
+// emptyETag is that of a body without bytes, which delete markers are said to have.
+const emptyETag = "d41d8cd98f00b204e9800998ecf8427e"
+
 // lifecycleService is who expires objects.
 const lifecycleService = "s3.amazonaws.com"
 
 func (s *Service) occurrenceOf(b *bucket, e objectEvent) *occurrence {
 	o := &occurrence{Name: e.Name, Bucket: b.Name, Account: b.Account, Region: b.Region, Key: e.Key, VersionID: e.VersionID,
 		ETag: e.ETag, Size: e.Size, Sequencer: e.Sequencer, Time: s.Clock().UTC()}
+	if strings.HasSuffix(e.Name, ":DeleteMarkerCreated") {
+		o.ETag = emptyETag
+	}
 	if b.Versioning == "" {
 		o.VersionID = ""
 	}

@@ -19,6 +19,7 @@ type Deps struct {
 	Caller awsapi.Caller
 	Clock  func() time.Time
 	Log    *slog.Logger
+	Shared bool // the store is used by other processes, too
 }
 
 // Service is Amazon S3. Start makes it work in the background, Close stops that.
@@ -27,6 +28,8 @@ type Service struct {
 	Deps
 
 	memo     memo
+	uploads  registry // bodies on their way to the blob store
+	reads    reads    // bodies in parts that are read
 	settings settings
 
 	ctx  context.Context // of all work in the background
@@ -53,7 +56,10 @@ func New(d Deps) *Service {
 // called.
 func (s *Service) Start(ctx context.Context) {
 	context.AfterFunc(ctx, s.stop)
+	s.done.Go(func() { s.sweepOn(s.ctx) })
+	s.done.Go(func() { s.reaper().Run(s.ctx) })
 	s.done.Go(func() { s.deliverNotices(s.ctx) })
+	s.done.Go(func() { s.makeVisits(s.ctx) })
 }
 
 // Close stops the work in the background and waits for its end.

@@ -86,8 +86,8 @@ func (s *Service) change(ctx context.Context, name string, owner *string, action
 	})
 }
 
-// look reads a bucket's settings.
-func (s *Service) look(ctx context.Context, name string, owner *string, action string, f func(store.Reader, *bucket) error) error {
+// inspect reads a bucket's settings.
+func (s *Service) inspect(ctx context.Context, name string, owner *string, action string, f func(store.Reader, *bucket) error) error {
 	return s.Store.View(ctx, func(r store.Reader) error {
 		b, err := s.access(ctx, r, name, owner, action, "")
 		if err != nil {
@@ -115,7 +115,7 @@ func (s *Service) drop(ctx context.Context, name string, owner *string, action, 
 
 // kept reads a configuration of a bucket; missing is the answer where there is none.
 func kept[T any](ctx context.Context, s *Service, name string, owner *string, action, kind string, missing *awsapi.Error) (config T, err error) {
-	err = s.look(ctx, name, owner, action, func(r store.Reader, b *bucket) error {
+	err = s.inspect(ctx, name, owner, action, func(r store.Reader, b *bucket) error {
 		has, err := s.getConfig(r, b, kind, &config)
 		if err == nil && !has && missing != nil {
 			return missing.With("BucketName", name)

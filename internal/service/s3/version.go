@@ -209,7 +209,10 @@ func decodeVersion(b []byte) (*version, error) {
 	return v, v.decode(b)
 }
 
-func (v *version) decode(b []byte) error {
+func (v *version) decode(b []byte) error { return fields(b, v.setNumber, v.setText) }
+
+// fields walks the fields of a record's binary form.
+func fields(b []byte, number func(protowire.Number, int64), text func(protowire.Number, []byte) error) error {
 	for len(b) > 0 {
 		n, t, size := protowire.ConsumeTag(b)
 		if size < 0 {
@@ -223,14 +226,14 @@ func (v *version) decode(b []byte) error {
 				return errRecord
 			}
 			b = b[size:]
-			v.setNumber(n, protowire.DecodeZigZag(i))
+			number(n, protowire.DecodeZigZag(i))
 		case protowire.BytesType:
 			s, size := protowire.ConsumeBytes(b)
 			if size < 0 {
 				return errRecord
 			}
 			b = b[size:]
-			if err := v.setText(n, s); err != nil {
+			if err := text(n, s); err != nil {
 				return err
 			}
 		default:

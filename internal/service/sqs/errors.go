@@ -30,7 +30,6 @@ var (
 	invalidEntryID        = compatible(api.InvalidBatchEntryId, prefix+"InvalidBatchEntryId")
 	batchTooLong          = compatible(api.BatchRequestTooLong, prefix+"BatchRequestTooLong")
 	unsupportedOperation  = compatible(api.UnsupportedOperation, prefix+"UnsupportedOperation")
-	messageNotInflight    = compatible(api.MessageNotInflight, prefix+"MessageNotInflight")
 	invalidParameterValue = &awsapi.ErrorType{Code: "InvalidParameterValueException", QueryCode: "InvalidParameterValue", Status: http.StatusBadRequest}
 	missingParameter      = &awsapi.ErrorType{Code: "MissingRequiredParameterException", QueryCode: "MissingParameter", Status: http.StatusBadRequest}
 )

@@ -38,6 +38,12 @@ func (s *Service) ReceiveMessage(ctx context.Context, in *api.ReceiveMessageRequ
 		return nil, err
 	}
 	q.lend(in, &o)
+	id := awsapi.Val(in.ReceiveRequestAttemptId)
+	if id != "" && q.fifo {
+		if messages, err := s.repeated(ctx, q, id, o); err != nil || messages != nil {
+			return &api.ReceiveMessageResult{Messages: messages}, err
+		}
+	}
 	if full, err := s.full(ctx, q); full || err != nil {
 		return q.whenFull(o.Wait, err)
 	}
@@ -53,7 +59,10 @@ func (s *Service) ReceiveMessage(ctx context.Context, in *api.ReceiveMessageRequ
 		}
 		out.Messages = append(out.Messages, m)
 	}
-	return out, nil
+	if id != "" && q.fifo {
+		err = s.remember(ctx, q, id, out.Messages)
+	}
+	return out, err
 }
 
 func checkReceive(in *api.ReceiveMessageRequest) error {
@@ -62,6 +71,9 @@ func checkReceive(in *api.ReceiveMessageRequest) error {
 	}
 	if w := in.WaitTimeSeconds; w != nil && (*w < 0 || *w > maxWait) {
 		return invalidValue(*w, "WaitTimeSeconds", "Must be >= 0 and <= 20, if provided.")
+	}
+	if err := checkFIFOID("ReceiveRequestAttemptId", in.ReceiveRequestAttemptId); err != nil {
+		return err
 	}
 	return checkVisibility(in.VisibilityTimeout)
 }
@@ -90,8 +102,16 @@ func (q *queue) lend(in *api.ReceiveMessageRequest, o *store.ReceiveOptions) {
 
 // receive receives, until polls are over where it waits.
 func (s *Service) receive(ctx context.Context, q *queue, o store.ReceiveOptions) ([]store.Message, error) {
+	wait := o.Wait
+	if awsapi.RequestOf(ctx).NoWait {
+		o.Wait = 0
+	}
 	if o.Wait == 0 {
-		return s.Store.Receive(ctx, q.messages, o)
+		messages, err := s.Store.Receive(ctx, q.messages, o)
+		if err == nil && len(messages) == 0 && wait > 0 {
+			err = awsapi.ErrWouldWait
+		}
+		return messages, err
 	}
 	waiting, stop := context.WithCancel(ctx)
 	defer stop()
@@ -227,6 +247,6 @@ func (s *Service) bury(r store.Reader, q *queue, o *store.ReceiveOptions) error 
 	if err != nil {
 		return err
 	}
-	o.MaxDeliveries, o.DeadLetter = q.redrive.Max, dead.messages
+	o.MaxDeliveries, o.DeadLetter, o.DeadRetention = q.redrive.Max, dead.messages, dead.retention
 	return nil
 }

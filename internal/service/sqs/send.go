@@ -161,8 +161,11 @@ func (m *outgoing) enqueue(tx store.Tx, q *queue) (err error) {
 	out := store.NewMessage{Delay: q.delay, Retention: q.retention}
 	if q.fifo {
 		m.identify(q, &out)
-	} else if m.delay != nil {
-		out.Delay = time.Duration(*m.delay) * time.Second
+	} else {
+		out.Fair = m.group
+		if m.delay != nil {
+			out.Delay = time.Duration(*m.delay) * time.Second
+		}
 	}
 	if m.stored == nil {
 		m.stored = m.encode()
@@ -179,7 +182,7 @@ func (m *outgoing) identify(q *queue, out *store.NewMessage) {
 		sum := sha256.Sum256(m.body)
 		m.dedup = hex.EncodeToString(sum[:])
 	}
-	out.Group, out.Dedup, out.DedupWindow = m.group, m.dedup, dedupWindow
+	out.Group, out.Dedup, out.DedupWindow, out.Sequence = m.group, m.dedup, dedupWindow, &m.sequence
 	if q.groupDedup {
 		out.Dedup = m.group + " " + m.dedup // no id has a space
 	}

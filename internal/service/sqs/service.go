@@ -8,6 +8,7 @@ import (
 
 	"cirro/internal/awsapi"
 	api "cirro/internal/awsapi/sqs"
+	"cirro/internal/courier"
 	"cirro/internal/store"
 )
 
@@ -57,6 +58,8 @@ func New(d Deps) *Service {
 // called.
 func (s *Service) Start(ctx context.Context) {
 	context.AfterFunc(ctx, s.stop)
+	moves := courier.Courier{Store: s.Store, Queue: moveTasks, AtOnce: movesAtOnce, Handle: s.carryOut, Log: s.Log}
+	s.done.Go(func() { moves.Run(s.ctx) })
 }
 
 // EndPolls answers the receivers that wait for messages, and those to come, with what there is.

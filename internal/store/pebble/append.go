@@ -14,11 +14,17 @@ import (
 type appended struct {
 	prefix string // with its space
 	value  []byte
-	number int64 // once it is committed
+	number int64  // once it is committed
+	tell   *int64 // who wants to know the number; nil for nobody
 }
 
 // Append writes a value under a number that the commit gives it; see store.Tx.
 func (tx *transaction) Append(prefix, value []byte) error {
+	return tx.AppendNumbered(prefix, value, nil)
+}
+
+// AppendNumbered is Append, and tells the number; see store.Tx.
+func (tx *transaction) AppendNumbered(prefix, value []byte, number *int64) error {
 	if len(prefix)+store.AppendSize > store.MaxKey {
 		return fmt.Errorf("store: an append under %d bytes; at most %d are allowed", len(prefix), store.MaxKey-store.AppendSize)
 	}
@@ -29,7 +35,8 @@ func (tx *transaction) Append(prefix, value []byte) error {
 	if err := checkValue(value); err != nil {
 		return err
 	}
-	tx.appends = append(tx.appends, appended{prefix: string(k), value: value})
+	tx.growth += len(k) + len(value) + store.AppendSize
+	tx.appends = append(tx.appends, appended{prefix: string(k), value: value, tell: number})
 	return nil
 }
 
@@ -69,6 +76,9 @@ func (n *numbering) number(b *pebble.Batch, appends []appended, o *overlay) erro
 			n.limit = limit
 		}
 		a.number = int64(n.next)
+		if a.tell != nil {
+			*a.tell = a.number
+		}
 		o.set(store.AppendKey([]byte(a.prefix), a.number), a.value)
 		n.next++
 	}

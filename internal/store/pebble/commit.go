@@ -28,6 +28,9 @@ func (c *commit) prepare(b *pebble.Batch, number uint64) error {
 			return errConflict
 		}
 	}
+	if err := s.room.admit(tx.growth); err != nil {
+		return err
+	}
 	if err := s.numbering.number(b, tx.appends, &tx.overlay); err != nil {
 		return err
 	}

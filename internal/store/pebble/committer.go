@@ -43,6 +43,8 @@ type committer struct {
 	bundles chan *bundle
 	stopped chan struct{}
 
+	room *room
+
 	durability
 	snapshots
 }
@@ -55,8 +57,8 @@ type bundle struct {
 	sync  bool
 }
 
-func newCommitter(db *pebble.DB) *committer {
-	c := &committer{db: db, bundles: make(chan *bundle, depth), stopped: make(chan struct{})}
+func newCommitter(db *pebble.DB, r *room) *committer {
+	c := &committer{db: db, room: r, bundles: make(chan *bundle, depth), stopped: make(chan struct{})}
 	c.arrived.L = &c.mu
 	c.durability.advanced.L = &c.durability.mu
 	c.snapshots.db, c.snapshots.applied = db, &c.applied
@@ -117,6 +119,7 @@ func (c *committer) form(steps []step) []step {
 		}
 		return steps[1:]
 	}
+	c.room.look()
 	g := &bundle{batch: c.db.NewBatch()}
 	for len(steps) > 0 && g.batch.Len() < bundleBytes {
 		s := steps[0]

@@ -27,6 +27,12 @@
 // Leases and delivery counts are written without waiting for the disk: a crash can lose the last few
 // milliseconds of them, and such a message is ready again too early.
 //
+// # A full disk
+//
+// Pebble ends the process when it cannot write its log. So some of the disk is kept free, and who wants to write beyond
+// that is refused (see room). Where the disk is full all the same, Pebble's writes wait until there is room (see
+// patient).
+//
 // # Keys in the database
 //
 //	k <key>                          a key of the key-value space

@@ -44,8 +44,8 @@ type lease struct {
 type entry struct {
 	group  string
 	fair   string // its tenant; only where it has no group
-	ready  int64 // 0 for at once
-	expiry int64 // 0 for never
+	ready  int64  // 0 for at once
+	expiry int64  // 0 for never
 }
 
 func newIndex() *index {

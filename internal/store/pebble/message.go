@@ -41,6 +41,23 @@ func decodeMessage(b []byte) (m message, err error) {
 }
 
 // encode writes an entry. That of a tenant has a negative time in the first place.
+// memory is what is remembered of a message so that it is not enqueued twice. It reads what earlier releases
+// wrote, a message without a group and a body, whose sequence they did not know.
+type memory struct {
+	id     [16]byte
+	seq    uint64
+	expiry int64
+}
+
+func (m memory) encode() []byte {
+	return (&message{id: m.id, enqueued: int64(m.seq), expiry: m.expiry}).encode()
+}
+
+func decodeMemory(b []byte) (memory, error) {
+	m, err := decodeMessage(b)
+	return memory{id: m.id, seq: uint64(m.enqueued), expiry: m.expiry}, err
+}
+
 func (e entry) encode() []byte {
 	b := make([]byte, 0, 2*binary.MaxVarintLen64+len(e.group)+len(e.fair))
 	if e.fair != "" {

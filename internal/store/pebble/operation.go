@@ -23,6 +23,10 @@ type enqueueing struct {
 	fair  string
 	ready int64
 	seq   uint64
+
+	tell   []*uint64 // who wants to know the sequence number
+	dedup  []byte    // the key of what is remembered against repetition; nil for nothing
+	memory memory
 }
 
 func (o *enqueueing) possible(int64) bool { return true }
@@ -34,6 +38,15 @@ func (o *enqueueing) entry() entry {
 func (o *enqueueing) write(b *pebble.Batch) (err error) {
 	if o.seq, err = o.q.assign(b); err != nil {
 		return err
+	}
+	for _, seq := range o.tell {
+		*seq = o.seq
+	}
+	if o.dedup != nil {
+		o.memory.seq = o.seq
+		if err := b.Set(o.dedup, o.memory.encode(), nil); err != nil {
+			return err
+		}
 	}
 	if err := b.Set(o.q.key(indexSpace, o.seq), o.entry().encode(), nil); err != nil {
 		return err

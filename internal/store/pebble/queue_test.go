@@ -160,7 +160,7 @@ func TestWaiters(t *testing.T) {
 	q.mu.Lock()
 	q.index.add(100, entry{}, 0) // unseen by any waiter
 	q.mu.Unlock()
-	l := &leasing{q: q, o: store.ReceiveOptions{Max: 1, Lease: time.Hour}, outcome: make(chan error, 1)}
+	l := &leasing{q: q, room: s.room, o: store.ReceiveOptions{Max: 1, Lease: time.Hour}, outcome: make(chan error, 1)}
 	s.committer.submit(l)
 	if err := <-l.outcome; err != nil || !woken(third) {
 		t.Fatal(err, woken(third))

@@ -68,7 +68,10 @@ func (r *receiver) try(ctx context.Context) (messages []store.Message, more bool
 	if !r.q.ready() {
 		return nil, false, nil
 	}
-	l := &leasing{q: r.q, o: r.o, outcome: make(chan error, 1)}
+	if err := r.s.room.check(); err != nil {
+		return nil, false, err
+	}
+	l := &leasing{q: r.q, o: r.o, room: r.s.room, outcome: make(chan error, 1)}
 	r.s.committer.submit(l)
 	if err := <-l.outcome; err != nil {
 		if errors.Is(err, errNothing) {
@@ -131,6 +134,9 @@ func (r *receiver) bury(ctx context.Context, dead []held) error {
 		if err != nil {
 			return err
 		}
+		if r.o.DeadRetention > 0 {
+			m.expiry = m.enqueued + int64(r.o.DeadRetention)
+		}
 		err = r.s.update(ctx, func(tx *transaction) error {
 			to, err := tx.queue(r.o.DeadLetter)
 			if err != nil {
@@ -176,11 +182,15 @@ func (r *receiver) wait(ctx context.Context) (over bool, err error) {
 type leasing struct {
 	q           *queue
 	o           store.ReceiveOptions
+	room        *room
 	taken, dead []held
 	outcome     chan error
 }
 
 func (l *leasing) prepare(b *pebble.Batch, _ uint64) error {
+	if err := l.room.admit(0); err != nil {
+		return err
+	}
 	now := time.Now()
 	until := now.Add(l.o.Lease).UnixNano()
 	q := l.q

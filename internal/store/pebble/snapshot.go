@@ -36,7 +36,11 @@ func (v *snapshot) close() error {
 }
 
 func (v *snapshot) get(key []byte) ([]byte, error) {
-	value, closer, err := v.open().Get(key)
+	snap := v.open()
+	if value, known := v.s.memo.get(key, v.asOf); known {
+		return append(make([]byte, 0, len(value)), value...), nil
+	}
+	value, closer, err := snap.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, store.ErrNotFound
 	}
@@ -45,6 +49,7 @@ func (v *snapshot) get(key []byte) ([]byte, error) {
 	}
 	// A value of no bytes is not nil.
 	own := append(make([]byte, 0, len(value)), value...)
+	v.s.memo.note(key, own, v.asOf)
 	return own, closer.Close()
 }
 

@@ -10,22 +10,28 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"cirro/internal/disk"
 	"cirro/internal/store"
 )
 
 // format is the version of the keys and values in the database. A store of a later version is refused.
 const format = "1"
 
+// keptTables is for how many full tables in memory room is kept on the disk: all that there are under load.
+const keptTables = 4
+
 // Store is a store.Store in a directory.
 type Store struct {
 	db        *pebble.DB
 	lock      *pebble.Lock
 	history   *history
+	memo      memo
 	numbering *numbering
 	committer *committer
 	contended chan struct{} // holds the turn of the transactions that lost often
 	queues    sync.Map      // string: *queue
 	watch     watch
+	room      *room
 	closing   chan struct{} // closed when Close begins
 	cleaned   chan struct{} // closed when the janitor has gone
 	log       *slog.Logger
@@ -41,19 +47,28 @@ func Open(dir string, o Options) (*Store, error) {
 	if err := fs.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
+	r := &room{closing: make(chan struct{}), log: o.logger()}
+	if o.fs == nil {
+		r.disk = disk.Of(dir, int64(o.pebble().MemTableSize)*keptTables)
+	}
 	lock, err := pebble.LockDirectory(dir, fs)
 	if err != nil {
 		return nil, fmt.Errorf("store: %s is in use by another process: %w", dir, err)
 	}
-	s, err := open(dir, lock, o)
+	s, err := open(dir, lock, o, r)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("store: %s: %w", dir, err), lock.Close())
 	}
 	return s, nil
 }
 
-func open(dir string, lock *pebble.Lock, o Options) (*Store, error) {
+func open(dir string, lock *pebble.Lock, o Options, r *room) (*Store, error) {
+	r.look()
+	if err := r.admit(0); err != nil {
+		return nil, err
+	}
 	p := o.pebble()
+	p.FS = patient{p.FS, r}
 	p.Lock = lock
 	db, err := pebble.Open(dir, p)
 	if err != nil {
@@ -71,13 +86,16 @@ func open(dir string, lock *pebble.Lock, o Options) (*Store, error) {
 		lock:      lock,
 		history:   newHistory(),
 		numbering: n,
-		committer: newCommitter(db),
+		committer: newCommitter(db, r),
 		contended: make(chan struct{}, 1),
-		closing:   make(chan struct{}),
+		room:      r,
+		closing:   r.closing,
 		cleaned:   make(chan struct{}),
 		log:       o.logger(),
 	}
 	s.use.idle.L = &s.use.mu
+	s.memo.history = s.history
+	r.open.Store(true)
 	go s.janitor()
 	return s, nil
 }

@@ -1,17 +1,22 @@
 package pebble
 
 import (
+	"errors"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+
+	"cirro/internal/store"
 )
 
 // sweep removes the messages of a queue that have expired.
 func (s *Store) sweep(q *queue) {
-	for q.expiring() {
-		w := &sweeping{db: s.db, q: q, done: make(chan struct{})}
+	for q.expiring() && s.room.check() == nil {
+		w := &sweeping{s: s, q: q, done: make(chan error, 1)}
 		s.committer.submit(w)
-		<-w.done
+		if errors.Is(<-w.done, store.ErrFull) {
+			return
+		}
 	}
 }
 
@@ -25,12 +30,15 @@ func (q *queue) expiring() bool {
 
 // sweeping is the step that looks through a chunk of messages for those that have expired.
 type sweeping struct {
-	db   *pebble.DB
+	s    *Store
 	q    *queue
-	done chan struct{}
+	done chan error
 }
 
 func (w *sweeping) prepare(b *pebble.Batch, _ uint64) error {
+	if err := w.s.room.admit(0); err != nil {
+		return err
+	}
 	q := w.q
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -40,7 +48,7 @@ func (w *sweeping) prepare(b *pebble.Batch, _ uint64) error {
 	if !ok {
 		return errNothing
 	}
-	return q.scan(w.db, indexSpace, c*chunk, (c+1)*chunk, func(seq uint64, value []byte) error {
+	return q.scan(w.s.db, indexSpace, c*chunk, (c+1)*chunk, func(seq uint64, value []byte) error {
 		if !q.index.live.has(seq) {
 			return nil // acknowledged in this group of commits, or not yet published
 		}
@@ -62,9 +70,9 @@ func (w *sweeping) prepare(b *pebble.Batch, _ uint64) error {
 	})
 }
 
-func (w *sweeping) refused(error) { close(w.done) }
+func (w *sweeping) refused(err error) { w.done <- err }
 
-func (w *sweeping) applied() { close(w.done) }
+func (w *sweeping) applied() { w.done <- nil }
 
 func (w *sweeping) published(error) {}
 

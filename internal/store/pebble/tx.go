@@ -18,6 +18,7 @@ type transaction struct {
 	reads   reads
 	overlay overlay
 	over    bool
+	growth  int // bytes, about, that it adds
 
 	appends    []appended
 	operations []operation
@@ -102,6 +103,7 @@ func (tx *transaction) Set(key, value []byte) error {
 	if err := checkValue(value); err != nil {
 		return err
 	}
+	tx.growth += len(k) + len(value)
 	tx.overlay.set(k, value)
 	return nil
 }

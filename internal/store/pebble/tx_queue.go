@@ -9,6 +9,9 @@ import (
 	"cirro/internal/store"
 )
 
+// messageSize is about how much a message takes besides its body.
+const messageSize = 100
+
 // Enqueue adds a message to a queue; see store.Tx.
 func (tx *transaction) Enqueue(name string, m store.NewMessage) (id string, err error) {
 	q, err := tx.queue(name)
@@ -30,11 +33,15 @@ func (tx *transaction) Enqueue(name string, m store.NewMessage) (id string, err 
 		o.m.expiry = now.Add(m.Retention).UnixNano()
 	}
 	if m.Dedup != "" {
-		earlier, err := tx.deduplicate(q, m, o.m.id, now)
+		earlier, err := tx.deduplicate(o, m, now)
 		if err != nil || earlier != "" {
 			return earlier, err
 		}
 	}
+	if m.Sequence != nil {
+		o.tell = append(o.tell, m.Sequence)
+	}
+	tx.growth += messageSize + len(m.Body)
 	tx.operations = append(tx.operations, o)
 	return formatID(o.m.id), nil
 }
@@ -133,21 +140,40 @@ func (tx *transaction) lease(l store.Lease) (q *queue, seq, nonce uint64, err er
 	return q, seq, nonce, nil
 }
 
-// deduplicate returns the id of the message that m repeats, or else remembers m.
-func (tx *transaction) deduplicate(q *queue, m store.NewMessage, id [16]byte, now time.Time) (earlier string, err error) {
-	key := append(q.space(dedupSpace), store.Key(m.Dedup)...)
+// deduplicate returns the id of the message that m repeats, or else remembers m, which o enqueues.
+func (tx *transaction) deduplicate(o *enqueueing, m store.NewMessage, now time.Time) (earlier string, err error) {
+	key := append(o.q.space(dedupSpace), store.Key(m.Dedup)...)
 	known, err := tx.read(key)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return "", err
 	}
 	if err == nil {
-		d, err := decodeMessage(known)
-		if err != nil || d.expiry > now.UnixNano() {
-			return formatID(d.id), err
+		d, err := decodeMemory(known)
+		if err != nil {
+			return "", err
+		}
+		if d.expiry > now.UnixNano() {
+			tx.tellSequence(d, m.Sequence)
+			return formatID(d.id), nil
 		}
 	}
 	expiry := now.Add(m.DedupWindow)
-	tx.overlay.set(key, (&message{id: id, expiry: expiry.UnixNano()}).encode())
+	o.dedup, o.memory = key, memory{id: o.m.id, expiry: expiry.UnixNano()}
+	tx.overlay.set(key, o.memory.encode())
 	tx.overlay.set(forgetKey(expiry, key), nil)
 	return "", nil
+}
+
+// tellSequence sets to to the sequence of a message that was repeated, or has it set where the transaction itself
+// enqueues that one.
+func (tx *transaction) tellSequence(d memory, to *uint64) {
+	if to == nil {
+		return
+	}
+	*to = d.seq
+	for _, o := range tx.operations {
+		if o, ok := o.(*enqueueing); ok && o.m.id == d.id {
+			o.tell = append(o.tell, to)
+		}
+	}
 }

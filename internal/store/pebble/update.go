@@ -99,6 +99,9 @@ func (a *attempt) call(f func(*transaction) error) (c *commit, err error) {
 		a.tx.s.awaitDurable(&a.tx.reads)
 		return nil, err
 	}
+	if err := a.tx.s.room.check(); err != nil {
+		return nil, err
+	}
 	return &commit{tx: a.tx, onApplied: a.turn.end, outcome: make(chan error, 1)}, nil
 }
 

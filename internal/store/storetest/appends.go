@@ -20,6 +20,16 @@ func appends(s *suite) {
 		s.logged("log", "1", "2", "", "4", "6")
 		s.logged("other", "5")
 	})
+	s.each("NumbersAreTold", func(s *suite) {
+		var first, second int64
+		s.update(func(tx store.Tx) error {
+			return errors.Join(tx.AppendNumbered(store.Key("log"), []byte("1"), &first), tx.Append(store.Key("log"), []byte("2")),
+				tx.AppendNumbered(store.Key("other"), []byte("3"), &second))
+		})
+		if last := s.last("log"); first <= 0 || first >= last || second != s.last("other") || second <= last {
+			s.Errorf("told the numbers %d and %d; the logs end at %d and %d", first, second, last, s.last("other"))
+		}
+	})
 	s.each("NumbersGrowAcrossPrefixes", func(s *suite) {
 		last := int64(0)
 		for i := range 20 {

@@ -310,6 +310,13 @@ func (s *suite) testDeadLetters() {
 		s.Errorf("dead letter %+v of %+v", d, first)
 	}
 	s.lost(first)
+	s.sendAll(store.NewMessage{Body: []byte("old")})
+	o.MaxDeliveries, o.DeadRetention = 1, 1
+	old := s.receive(o)
+	s.are(old, "old")
+	s.update(func(tx store.Tx) error { return tx.Extend(old[0].Lease, 0) })
+	s.are(s.receive(o))
+	s.until(func() bool { return s.counts("dead") == store.Stats{Leased: 1, Oldest: dead[0].Enqueued} })
 }
 
 func (s *suite) testRetention() {
@@ -539,6 +546,30 @@ func deduplication(s *suite) {
 		s.update(func(tx store.Tx) error { return tx.Drop("q") })
 		if enqueue(s, m) == first {
 			s.Error("a dropped queue remembers")
+		}
+	})
+	s.each("Sequences", func(s *suite) {
+		var first, again, inside, second uint64
+		s.update(func(tx store.Tx) error {
+			told := m
+			told.Sequence = &first
+			_, err1 := tx.Enqueue("q", told)
+			told.Sequence = &inside
+			_, err2 := tx.Enqueue("q", told)
+			_, err3 := tx.Enqueue("q", store.NewMessage{Body: []byte("n"), Sequence: &second})
+			return errors.Join(err1, err2, err3)
+		})
+		s.reopen()
+		s.update(func(tx store.Tx) error {
+			told := m
+			told.Sequence = &again
+			_, err := tx.Enqueue("q", told)
+			return err
+		})
+		got := s.receive(store.ReceiveOptions{Max: 9, Lease: never})
+		s.are(got, "m", "n")
+		if first != got[0].Sequence || again != first || inside != first || second != got[1].Sequence {
+			s.Errorf("told the sequences %d, %d, %d of %d, and %d of %d", first, again, inside, got[0].Sequence, second, got[1].Sequence)
 		}
 	})
 	s.each("DeduplicationInOneTransaction", func(s *suite) {

@@ -10,6 +10,7 @@ package headercase
 import (
 	"bytes"
 	"context"
+	"io"
 	"maps"
 	"net"
 	"net/http"
@@ -47,6 +48,14 @@ func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	c.keep(p[:n])
 	return n, err
+}
+
+// ReadFrom implements io.ReaderFrom, by which net/http sends files.
+func (c *conn) ReadFrom(r io.Reader) (int64, error) {
+	if to, ok := c.Conn.(io.ReaderFrom); ok {
+		return to.ReadFrom(r)
+	}
+	return io.Copy(struct{ io.Writer }{c.Conn}, r)
 }
 
 func (c *conn) keep(p []byte) {

@@ -1,0 +1,46 @@
+package endpoint
+
+import (
+	"context"
+	"strings"
+
+	"cirro/internal/awsapi"
+	"cirro/internal/endpoint/named"
+)
+
+var _ awsapi.JSONCaller = (*Endpoint)(nil)
+
+// CallJSON calls an operation as Call does, with its input as JSON. The service is named as Call names it, or
+// as the SDKs do: "eventbridge", "sfn".
+func (e *Endpoint) CallJSON(ctx context.Context, p awsapi.Principal, service, operation string, input []byte) (any, error) {
+	s := e.byName[service]
+	if s == nil {
+		s = e.bySDK(service)
+	}
+	if s == nil {
+		return nil, awsapi.NotImplemented.New("Cirro does not implement the service %s", service)
+	}
+	op := s.Lookup(operation)
+	if op == nil {
+		return nil, UnknownOperation.New("The service %s has no operation %s", service, operation)
+	}
+	in := op.New()
+	if err := named.Decode(input, op, in); err != nil {
+		return nil, err
+	}
+	return e.Call(ctx, p, s.Name, operation, in)
+}
+
+// bySDK finds a service by the name that SDKs give their client: its id in lower case, without spaces.
+// EventBridge's id is older than its name.
+func (e *Endpoint) bySDK(name string) *service {
+	if name == "eventbridge" {
+		return e.byName["events"]
+	}
+	for _, s := range e.services {
+		if strings.ToLower(strings.ReplaceAll(s.ID, " ", "")) == name {
+			return s
+		}
+	}
+	return nil
+}
