@@ -1,6 +1,11 @@
 package asl
 
 import (
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+
 	"cirro/internal/asl/jsonpath"
 )
 
@@ -33,6 +38,29 @@ type Machine struct {
 	StartAt        string
 	TimeoutSeconds int64 // of a whole execution; 0 for no limit
 	States         map[string]*State
+}
+
+// All are the states of a machine and of those within it, by where they stand in the definition.
+func (m *Machine) All() iter.Seq2[string, *State] {
+	return func(yield func(string, *State) bool) { m.walk("", yield) }
+}
+
+func (m *Machine) walk(at string, yield func(string, *State) bool) bool {
+	for _, name := range slices.Sorted(maps.Keys(m.States)) {
+		s, below := m.States[name], at+"/States/"+name
+		if !yield(below, s) {
+			return false
+		}
+		for i, b := range s.Branches {
+			if !b.walk(fmt.Sprintf("%s/Branches[%d]", below, i), yield) {
+				return false
+			}
+		}
+		if s.MapState != nil && !s.Processor.walk(below+"/ItemProcessor", yield) {
+			return false
+		}
+	}
+	return true
 }
 
 // State is a state, ready to run.

@@ -31,6 +31,27 @@ func (e *Endpoint) CallJSON(ctx context.Context, p awsapi.Principal, service, op
 	return e.Call(ctx, p, s.Name, operation, in)
 }
 
+// JSON is what an operation answered, as JSON with the members' names in the SDKs.
+func (e *Endpoint) JSON(service, operation string, out any) ([]byte, error) {
+	s := e.byName[service]
+	if s == nil {
+		s = e.bySDK(service)
+	}
+	if s == nil || s.Lookup(operation) == nil {
+		return nil, UnknownOperation.New("There is no operation %s of a service %s", operation, service)
+	}
+	return named.Encode(s.Lookup(operation), out)
+}
+
+// Has reports whether there is an operation of a service.
+func (e *Endpoint) Has(service, operation string) bool {
+	s := e.byName[service]
+	if s == nil {
+		s = e.bySDK(service)
+	}
+	return s != nil && s.Lookup(operation) != nil
+}
+
 // bySDK finds a service by the name that SDKs give their client: its id in lower case, without spaces.
 // EventBridge's id is older than its name.
 func (e *Endpoint) bySDK(name string) *service {

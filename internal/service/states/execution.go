@@ -38,6 +38,11 @@ func startedKey(at scope, machine string, started time.Time, id string) []byte {
 // StartExecution begins an execution. Begun again with the same name and input while it runs, it is the same.
 // https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
 func (s *Service) StartExecution(ctx context.Context, in *api.StartExecutionInput) (*api.StartExecutionOutput, error) {
+	return s.start(ctx, in, nil)
+}
+
+// start begins an execution; parent, where there is one, is told of its end.
+func (s *Service) start(ctx context.Context, in *api.StartExecutionInput, parent *engine.Parent) (*api.StartExecutionOutput, error) {
 	input, err := inputOf(in.Input)
 	if err != nil {
 		return nil, err
@@ -47,7 +52,7 @@ func (s *Service) StartExecution(ctx context.Context, in *api.StartExecutionInpu
 	if err != nil {
 		return nil, err
 	}
-	run.Trace = awsapi.Val(in.TraceHeader)
+	run.Trace, run.Parent = awsapi.Val(in.TraceHeader), parent
 	err = s.Store.Update(ctx, func(tx store.Tx) error {
 		m, rev, err := find(tx, res)
 		if err != nil {

@@ -2,18 +2,42 @@ package states
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
 	"cirro/internal/asl"
-	"cirro/internal/asl/document"
 	"cirro/internal/awsapi"
-	lambdaapi "cirro/internal/awsapi/lambda"
 	"cirro/internal/service/states/engine"
 
 	"github.com/google/uuid"
 )
+
+// integration is what a task's resource names, of those that Step Functions has made easier to use than the
+// services' own APIs.
+// https://docs.aws.amazon.com/step-functions/latest/dg/integrate-optimized.html
+type integration struct {
+	service, operation string // as Caller knows them
+	errors             string // what the names of its errors begin with
+	client             string // what its errors call the service
+	shape              func(*call) error
+	waits              []string // what of "sync", "sync:2" and "waitForTaskToken" it can wait for
+}
+
+// integrations are all of them, by service and action.
+var integrations = map[string]integration{
+	"dynamodb:deleteItem": {service: "dynamodb", operation: "DeleteItem", errors: "DynamoDB", client: "AmazonDynamoDBv2"},
+	"dynamodb:getItem":    {service: "dynamodb", operation: "GetItem", errors: "DynamoDB", client: "AmazonDynamoDBv2"},
+	"dynamodb:putItem":    {service: "dynamodb", operation: "PutItem", errors: "DynamoDB", client: "AmazonDynamoDBv2"},
+	"dynamodb:updateItem": {service: "dynamodb", operation: "UpdateItem", errors: "DynamoDB", client: "AmazonDynamoDBv2"},
+	"events:putEvents":    {service: "events", operation: "PutEvents", errors: "EventBridge", client: "AmazonEventBridge", shape: shapeEvents, waits: []string{token}},
+	"lambda:invoke":       {service: "lambda", operation: "Invoke", errors: "Lambda", client: "AWSLambda", shape: shapeFunction, waits: []string{token}},
+	"sns:publish":         {service: "sns", operation: "Publish", errors: "SNS", client: "AmazonSNS", shape: textOf("Message"), waits: []string{token}},
+	"sqs:sendMessage":     {service: "sqs", operation: "SendMessage", errors: "SQS", client: "AmazonSQS", shape: textOf("MessageBody"), waits: []string{token}},
+	"states:startExecution": {service: "states", operation: "StartExecution", errors: "StepFunctions", client: "AWSStepFunctions", shape: shapeExecution,
+		waits: []string{token, "sync", "sync:2"}},
+}
+
+const token = "waitForTaskToken"
 
 // perform performs a task.
 func (s *Service) perform(ctx context.Context, t *engine.Task) engine.Reply {
@@ -21,12 +45,63 @@ func (s *Service) perform(ctx context.Context, t *engine.Task) engine.Reply {
 	if err != nil {
 		return failed(asl.Runtime, err.Error())
 	}
-	ctx, p := s.onBehalf(ctx, t)
-	switch {
-	case r.Kind == engine.Function:
-		return s.function(ctx, p, t)
+	c, err := s.newCall(ctx, t, r)
+	if err != nil {
+		return failed(asl.Runtime, err.Error())
 	}
-	return failed(asl.Runtime, fmt.Sprintf("Cirro does not implement the integration %s:%s", r.Service, r.Action))
+	if r.Kind == engine.Function {
+		return c.invoke()
+	}
+	if service, ok := strings.CutPrefix(r.Service, "aws-sdk:"); ok {
+		return c.sdk(service)
+	}
+	i, ok := integrations[r.Service+":"+r.Action]
+	if !ok {
+		return failed(asl.Runtime, fmt.Sprintf("Cirro does not implement the integration %s:%s", r.Service, r.Action))
+	}
+	if r.Service == "states" && strings.HasPrefix(r.Wait, "sync") {
+		return c.startAndWait()
+	}
+	return c.optimised(&i)
+}
+
+// checkResource says what is wrong with a task's resource, "" for nothing: what is not there is refused when the
+// machine is made, not when it runs.
+func (s *Service) checkResource(arn string, express bool) string {
+	r, err := engine.ParseResource(arn)
+	if err != nil {
+		return "Value is not a valid resource ARN"
+	}
+	if r.Kind != engine.Integration {
+		return ""
+	}
+	if express && r.Wait != "" {
+		return fmt.Sprintf("Express state machine does not support '.%s' service integration ", r.Wait)
+	}
+	if service, ok := strings.CutPrefix(r.Service, "aws-sdk:"); ok {
+		if r.Wait != "" && r.Wait != token {
+			return "The resource provided " + arn + " is not recognized. The value is not a valid resource ARN, or the resource is not available in this region."
+		}
+		if caller, ok := s.Caller.(interface {
+			Has(service, operation string) bool
+		}); ok && !caller.Has(service, operationName(r.Action)) {
+			return fmt.Sprintf("Cirro does not implement the integration %s:%s", r.Service, r.Action)
+		}
+		return ""
+	}
+	i, ok := integrations[r.Service+":"+r.Action]
+	if !ok {
+		return fmt.Sprintf("Cirro does not implement the integration %s:%s", r.Service, r.Action)
+	}
+	if r.Wait == "" {
+		return ""
+	}
+	for _, wait := range i.waits {
+		if wait == r.Wait {
+			return ""
+		}
+	}
+	return "The resource provided " + arn + " is not recognized. The value is not a valid resource ARN, or the resource is not available in this region."
 }
 
 func failed(name, cause string) engine.Reply {
@@ -47,50 +122,4 @@ func (s *Service) onBehalf(ctx context.Context, t *engine.Task) (context.Context
 	name := role[strings.LastIndexByte(role, '/')+1:]
 	p := awsapi.Principal{Account: account, ARN: fmt.Sprintf("arn:aws:sts::%s:assumed-role/%s/%s", account, name, "cirro"), SourceARN: t.Machine}
 	return awsapi.WithRequest(ctx, &awsapi.Request{ID: uuid.NewString(), Region: t.Region, Principal: p, Time: s.Clock(), TraceID: t.Trace}), p
-}
-
-// function invokes a function that a task names by its ARN.
-// https://docs.aws.amazon.com/step-functions/latest/dg/connect-lambda.html
-func (s *Service) function(ctx context.Context, p awsapi.Principal, t *engine.Task) engine.Reply {
-	out, err := s.Caller.Call(ctx, p, "lambda", "Invoke", &lambdaapi.InvocationRequest{FunctionName: &t.Resource, Payload: []byte(t.Parameters)})
-	if err != nil {
-		return refused("Lambda", err)
-	}
-	in := out.(*lambdaapi.InvocationResponse)
-	if in.FunctionError != nil {
-		return functionFailed(in.Payload)
-	}
-	if len(in.Payload) == 0 {
-		return engine.Reply{Output: "null", Done: true}
-	}
-	return engine.Reply{Output: string(in.Payload), Done: true}
-}
-
-// functionFailed is the failure of a function that answered with an error: its type is the error's name.
-// https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
-func functionFailed(payload []byte) engine.Reply {
-	name := "Lambda.Unknown"
-	if v, err := document.Decode(payload); err == nil {
-		if object, ok := v.(*document.Object); ok {
-			if kind, ok := object.Get("errorType"); ok {
-				if text, ok := kind.(string); ok && text != "" {
-					name = text
-				}
-			}
-		}
-	}
-	return failed(name, string(payload))
-}
-
-// refused is the failure of a call that a service refused, by the name that the service's errors begin with.
-func refused(service string, err error) engine.Reply {
-	var e *awsapi.Error
-	if !errors.As(err, &e) {
-		return engine.Reply{Again: true}
-	}
-	name := e.Type.Code
-	if !strings.HasSuffix(name, "Exception") && service == "Lambda" {
-		name += "Exception"
-	}
-	return failed(service+"."+name, fmt.Sprintf("%s (Service: %s, Status Code: %d)", e.Message, service, e.Type.Status))
 }

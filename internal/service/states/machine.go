@@ -78,8 +78,8 @@ func checkName(name string) error {
 }
 
 // checked parses a definition, or says what is wrong with it as CreateStateMachine does.
-func checked(definition string, kind string) (*asl.Machine, error) {
-	m, diagnostics := asl.Parse([]byte(definition))
+func (s *Service) checked(definition string, kind string) (*asl.Machine, error) {
+	m, diagnostics := s.check(definition, kind)
 	if m == nil {
 		all := make([]string, len(diagnostics))
 		for i, d := range diagnostics {
@@ -100,7 +100,7 @@ func (s *Service) CreateStateMachine(ctx context.Context, in *api.CreateStateMac
 	if in.Type != nil {
 		kind = *in.Type
 	}
-	parsed, err := checked(*in.Definition, kind)
+	parsed, err := s.checked(*in.Definition, kind)
 	if err != nil {
 		return nil, err
 	}
@@ -134,6 +134,26 @@ func (s *Service) CreateStateMachine(ctx context.Context, in *api.CreateStateMac
 	}
 	s.machines.put(m.Revision, parsed)
 	return &api.CreateStateMachineOutput{StateMachineArn: new(at.arn("stateMachine", m.Name)), CreationDate: &m.Created}, nil
+}
+
+// check parses a definition and looks whether what its tasks name is there.
+func (s *Service) check(definition, kind string) (*asl.Machine, []asl.Diagnostic) {
+	m, diagnostics := asl.Parse([]byte(definition))
+	if m == nil {
+		return nil, diagnostics
+	}
+	for at, state := range m.All() {
+		if state.Type != asl.Task {
+			continue
+		}
+		if problem := s.checkResource(state.Resource, kind == api.StateMachineTypeExpress); problem != "" {
+			diagnostics = append(diagnostics, asl.Diagnostic{Severity: "ERROR", Code: "SCHEMA_VALIDATION_FAILED", Message: problem, Location: at + "/Resource"})
+		}
+	}
+	if len(diagnostics) > 0 {
+		return nil, diagnostics
+	}
+	return m, nil
 }
 
 // machineOf finds the parsed machine of an execution, for the engine.
@@ -223,7 +243,7 @@ func (s *Service) UpdateStateMachine(ctx context.Context, in *api.UpdateStateMac
 			return err
 		}
 		if in.Definition != nil {
-			if _, err := checked(*in.Definition, m.Type); err != nil {
+			if _, err := s.checked(*in.Definition, m.Type); err != nil {
 				return err
 			}
 			rev.Definition = *in.Definition

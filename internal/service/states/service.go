@@ -57,6 +57,7 @@ func New(d Deps) (*Service, error) {
 func (s *Service) Start(ctx context.Context) {
 	context.AfterFunc(ctx, s.stop)
 	s.done.Go(func() { s.engine.Run(s.ctx) })
+	s.done.Go(func() { s.tellEnds(s.ctx) })
 }
 
 // Close stops the work in the background and waits for its end.

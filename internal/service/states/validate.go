@@ -3,7 +3,6 @@ package states
 import (
 	"context"
 
-	"cirro/internal/asl"
 	api "cirro/internal/awsapi/states"
 )
 
@@ -16,7 +15,11 @@ func (s *Service) ValidateStateMachineDefinition(_ context.Context, in *api.Vali
 	}
 	out := &api.ValidateStateMachineDefinitionOutput{Result: new(api.ValidateStateMachineDefinitionResultCodeOk), Truncated: new(false),
 		Diagnostics: []api.ValidateStateMachineDefinitionDiagnostic{}}
-	_, diagnostics := asl.Parse([]byte(*in.Definition))
+	kind := api.StateMachineTypeStandard
+	if in.Type != nil {
+		kind = *in.Type
+	}
+	_, diagnostics := s.check(*in.Definition, kind)
 	for _, d := range diagnostics {
 		out.Result = new(api.ValidateStateMachineDefinitionResultCodeFail)
 		if len(out.Diagnostics) == most {

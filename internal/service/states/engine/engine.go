@@ -229,6 +229,27 @@ func (e *Engine) Tell(tx Tx, p *Parent, output string, failure *asl.Failure) err
 	return e.settled(e.step(tx, p.Run, Happening{Frame: p.Frame, Turn: p.Turn, Kind: result, Output: output, Failure: failure}), p.Run)
 }
 
+// WaitsForDocument reports whether the task that waits for an execution wants its output as JSON, not as text.
+func (e *Engine) WaitsForDocument(tx Tx, p *Parent) (bool, error) {
+	run, err := Find(tx, p.Run)
+	if errors.Is(err, ErrNoRun) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	s, err := e.begin(tx, run)
+	if err != nil {
+		return false, err
+	}
+	f, err := s.load(p.Frame)
+	if err != nil || f == nil || f.Turn != p.Turn {
+		return false, err
+	}
+	r, err := ParseResource(s.state(f).Resource)
+	return err == nil && r.Wait == "sync:2", nil
+}
+
 // Pick leases the next task of an activity to a worker and records that; nil where there is none in time.
 func (e *Engine) Pick(ctx context.Context, activity, worker string, wait time.Duration) (*Task, error) {
 	end := time.Now().Add(wait)

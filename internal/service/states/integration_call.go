@@ -1,0 +1,209 @@
+package states
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"cirro/internal/asl"
+	"cirro/internal/asl/document"
+	"cirro/internal/awsapi"
+	"cirro/internal/service/states/engine"
+)
+
+// call is one call that a task makes.
+type call struct {
+	service    *Service
+	ctx        context.Context
+	principal  awsapi.Principal
+	task       *engine.Task
+	resource   engine.Resource
+	parameters any
+}
+
+func (s *Service) newCall(ctx context.Context, t *engine.Task, r engine.Resource) (*call, error) {
+	v, err := document.Decode([]byte(t.Parameters))
+	if err != nil {
+		return nil, err
+	}
+	c := &call{service: s, task: t, resource: r, parameters: v}
+	c.ctx, c.principal = s.onBehalf(ctx, t)
+	return c, nil
+}
+
+// object are the parameters as an object of the call's own.
+func (c *call) object() *document.Object {
+	if o, ok := c.parameters.(*document.Object); ok {
+		return o.Clone()
+	}
+	return document.NewObject()
+}
+
+// do calls an operation and returns its answer as a document.
+func (c *call) do(service, operation string, in any) (*document.Object, error) {
+	caller, ok := c.service.Caller.(awsapi.JSONCaller)
+	if !ok {
+		return nil, awsapi.Unimplemented(service, operation)
+	}
+	out, err := caller.CallJSON(c.ctx, c.principal, service, operation, document.Encode(in))
+	if err != nil {
+		return nil, err
+	}
+	b, err := caller.JSON(service, operation, out)
+	if err != nil {
+		return nil, err
+	}
+	v, err := document.Decode(b)
+	if err != nil {
+		return nil, err
+	}
+	return v.(*document.Object), nil
+}
+
+// answer is what a task's answer is: its result, or, where the task waits for a token, what was submitted.
+func (c *call) answer(v any) engine.Reply {
+	text := string(document.Encode(v))
+	if c.resource.Wait == token {
+		return engine.Reply{Submitted: text}
+	}
+	return engine.Reply{Output: text, Done: true}
+}
+
+// optimised calls an optimised integration.
+func (c *call) optimised(i *integration) engine.Reply {
+	c.parameters = c.object()
+	if i.shape != nil {
+		if err := i.shape(c); err != nil {
+			return failed(asl.Runtime, err.Error())
+		}
+	}
+	out, err := c.do(i.service, i.operation, c.parameters)
+	if err != nil {
+		return c.refused(err, i.errors, "Amazon"+i.errors+"Exception",
+			fmt.Sprintf("(Service: %s; Status Code: %%d; Error Code: %%s; Request ID: %%s; Proxy: null)", i.client))
+	}
+	if i.operation == "Invoke" {
+		return c.invoked(out)
+	}
+	return c.answer(c.withMetadata(out))
+}
+
+// withMetadata adds what the service's client adds to an answer.
+func (c *call) withMetadata(out *document.Object) *document.Object {
+	id := awsapi.RequestOf(c.ctx).ID
+	headers := []struct{ name, value string }{
+		{"x-amzn-RequestId", id}, {"connection", "keep-alive"}, {"Content-Length", strconv.Itoa(len(document.Encode(out)))},
+		{"Date", c.service.Clock().UTC().Format(http.TimeFormat)}, {"Content-Type", "application/x-amz-json-1.0"},
+	}
+	all, single := document.NewObject(), document.NewObject()
+	for _, h := range headers {
+		all.Set(h.name, []any{h.value})
+		single.Set(h.name, h.value)
+	}
+	out.Set("SdkHttpMetadata", document.NewObject("AllHttpHeaders", all, "HttpHeaders", single, "HttpStatusCode", int64(http.StatusOK)))
+	out.Set("SdkResponseMetadata", document.NewObject("RequestId", id))
+	return out
+}
+
+// sdk calls any operation of any service, by the names that the SDK for Java has.
+// https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
+func (c *call) sdk(service string) engine.Reply {
+	out, err := c.do(service, operationName(c.resource.Action), c.object())
+	if err != nil {
+		name := clientName(service)
+		return c.refused(err, name, name+"Exception", fmt.Sprintf("(Service: %s, Status Code: %%d, Request ID: %%s)", name))
+	}
+	return c.answer(out)
+}
+
+// operationName is the operation of an action: "getItem" is GetItem.
+func operationName(action string) string {
+	first, size := utf8.DecodeRuneInString(action)
+	return string(unicode.ToUpper(first)) + action[size:]
+}
+
+// clientNames are how the SDK for Java calls services where that is not the service's name with a capital.
+var clientNames = map[string]string{"dynamodb": "DynamoDb", "eventbridge": "EventBridge", "apigateway": "ApiGateway", "cloudwatchlogs": "CloudWatchLogs",
+	"applicationautoscaling": "ApplicationAutoScaling", "secretsmanager": "SecretsManager", "dynamodbstreams": "DynamoDbStreams"}
+
+func clientName(service string) string {
+	if name, ok := clientNames[service]; ok {
+		return name
+	}
+	return operationName(service)
+}
+
+// refused is the failure of a call that was refused: an error that the service's model has goes by its name,
+// any other by that of the client's own. What is to blame on the platform is tried again.
+func (c *call) refused(err error, prefix, other, suffix string) engine.Reply {
+	var e *awsapi.Error
+	if !errors.As(err, &e) {
+		if c.ctx.Err() != nil {
+			return engine.Reply{Again: true}
+		}
+		return failed(prefix+".SdkClientException", err.Error())
+	}
+	code := e.Type.Code
+	name := code
+	if !strings.HasSuffix(name, "Exception") {
+		name += "Exception"
+	}
+	if code == awsapi.ValidationException.Code || code == awsapi.ValidationError.Code {
+		name = other
+	}
+	args := []any{e.Type.Status}
+	if strings.Count(suffix, "%s") == 2 {
+		args = append(args, code)
+	}
+	args = append(args, awsapi.RequestOf(c.ctx).ID)
+	return failed(prefix+"."+name, e.Message+" "+fmt.Sprintf(suffix, args...))
+}
+
+// textOf has a parameter that is no text be its JSON.
+func textOf(name string) func(*call) error {
+	return func(c *call) error {
+		o := c.parameters.(*document.Object)
+		if v, ok := o.Get(name); ok && v != nil {
+			if _, isText := v.(string); !isText {
+				o.Set(name, string(document.Encode(v)))
+			}
+		}
+		return nil
+	}
+}
+
+// shapeEvents has the details of events be their JSON, and says which execution they come from.
+// https://docs.aws.amazon.com/step-functions/latest/dg/connect-eventbridge.html
+func shapeEvents(c *call) error {
+	o := c.parameters.(*document.Object)
+	v, _ := o.Get("Entries")
+	entries, ok := v.([]any)
+	if !ok {
+		return nil
+	}
+	shaped := make([]any, len(entries))
+	for i, entry := range entries {
+		e, ok := entry.(*document.Object)
+		if !ok {
+			shaped[i] = entry
+			continue
+		}
+		e = e.Clone()
+		if detail, ok := e.Get("Detail"); ok {
+			if _, isText := detail.(string); !isText {
+				e.Set("Detail", string(document.Encode(detail)))
+			}
+		}
+		resources, _ := e.Get("Resources")
+		list, _ := resources.([]any)
+		e.Set("Resources", append([]any{c.task.Execution, c.task.Machine}, list...))
+		shaped[i] = e
+	}
+	o.Set("Entries", shaped)
+	return nil
+}
