@@ -54,14 +54,14 @@ func (s *Service) start(ctx context.Context, in *api.StartExecutionInput, parent
 	}
 	run.Trace, run.Parent = awsapi.Val(in.TraceHeader), parent
 	err = s.Store.Update(ctx, func(tx store.Tx) error {
-		m, rev, err := find(tx, res)
+		c, err := choose(tx, res, anyRoute)
 		if err != nil {
 			return err
 		}
-		if m.Type == api.StateMachineTypeExpress {
+		if c.Type == api.StateMachineTypeExpress {
 			return errExpress
 		}
-		known, found, err := store.GetRecord[named](tx, nameKey(res.scope, res.Rest, run.Name))
+		known, found, err := store.GetRecord[named](tx, nameKey(res.scope, c.machine.Name, run.Name))
 		if err != nil {
 			return err
 		}
@@ -70,15 +70,15 @@ func (s *Service) start(ctx context.Context, in *api.StartExecutionInput, parent
 			return err
 		}
 		r := *run
-		r.Revision, r.Role = m.Revision, rev.Role
+		r.Revision, r.Role, r.Version, r.Alias = c.ID, c.Role, c.Version, c.Alias
 		if err := s.engine.Begin(tx, &r, input); err != nil {
 			return err
 		}
 		out = &api.StartExecutionOutput{ExecutionArn: &r.ARN, StartDate: &r.Started}
-		if err := store.SetRecord(tx, nameKey(res.scope, res.Rest, r.Name), named{r.ID, r.Started}); err != nil {
+		if err := store.SetRecord(tx, nameKey(res.scope, c.machine.Name, r.Name), named{r.ID, r.Started}); err != nil {
 			return err
 		}
-		return tx.Set(startedKey(res.scope, res.Rest, r.Started, r.ID), []byte(r.ID))
+		return tx.Set(startedKey(res.scope, c.machine.Name, r.Started, r.ID), []byte(r.ID))
 	})
 	if errors.Is(err, errExpress) {
 		return s.startExpress(ctx, run, res, input)
@@ -124,14 +124,15 @@ func (s *Service) runOf(ctx context.Context, arn string, name *string) (*engine.
 	if err != nil {
 		return nil, res, err
 	}
-	run := &engine.Run{ID: uuid.NewString(), Name: awsapi.Val(name), Machine: res.arn("stateMachine", res.Rest), Account: res.Account, Region: res.Region}
+	machine, _ := res.split()
+	run := &engine.Run{ID: uuid.NewString(), Name: awsapi.Val(name), Machine: res.arn("stateMachine", machine), Account: res.Account, Region: res.Region}
 	if run.Name == "" {
 		run.Name = uuid.NewString()
 	}
 	if err := checkName(run.Name); err != nil {
 		return nil, res, err
 	}
-	run.ARN = res.arn("execution", res.Rest+":"+run.Name)
+	run.ARN = res.arn("execution", machine+":"+run.Name)
 	return run, res, nil
 }
 
@@ -152,15 +153,15 @@ func (s *Service) startExpress(ctx context.Context, run *engine.Run, res resourc
 // express readies an execution of an express machine.
 func (s *Service) express(ctx context.Context, run *engine.Run, res resource) error {
 	return s.Store.View(ctx, func(r store.Reader) error {
-		m, rev, err := find(r, res)
+		c, err := choose(r, res, anyRoute)
 		if err != nil {
 			return err
 		}
-		if m.Type != api.StateMachineTypeExpress {
+		if c.Type != api.StateMachineTypeExpress {
 			return api.StateMachineTypeNotSupported.New("This operation is not supported by this type of state machine")
 		}
-		run.ARN = res.arn("express", res.Rest+":"+run.Name+":"+run.ID)
-		run.Revision, run.Role = m.Revision, rev.Role
+		run.ARN = res.arn("express", c.machine.Name+":"+run.Name+":"+run.ID)
+		run.Revision, run.Role, run.Version, run.Alias = c.ID, c.Role, c.Version, c.Alias
 		return nil
 	})
 }
@@ -298,17 +299,18 @@ func (s *Service) ListExecutions(ctx context.Context, in *api.ListExecutionsInpu
 	if err != nil {
 		return nil, err
 	}
-	span, limit, err := pageOf(store.Prefix("states", "started", res.Account, res.Region, res.Rest), in.NextToken, in.MaxResults)
+	name, qualifier := res.split()
+	span, limit, err := pageOf(store.Prefix("states", "started", res.Account, res.Region, name), in.NextToken, in.MaxResults)
 	if err != nil {
 		return nil, err
 	}
 	out := &api.ListExecutionsOutput{Executions: []api.ExecutionListItem{}}
 	err = s.Store.View(ctx, func(r store.Reader) error {
-		m, _, err := find(r, res)
+		c, err := choose(r, res, anyRoute)
 		if err != nil {
 			return err
 		}
-		if m.Type == api.StateMachineTypeExpress {
+		if c.Type == api.StateMachineTypeExpress {
 			return api.StateMachineTypeNotSupported.New("This operation is not supported by this type of state machine")
 		}
 		var last []byte
@@ -320,7 +322,7 @@ func (s *Service) ListExecutions(ctx context.Context, in *api.ListExecutionsInpu
 			if err != nil {
 				return err
 			}
-			if in.StatusFilter != nil && run.Status != *in.StatusFilter {
+			if !wanted(run, in) || qualifier != "" && run.Version != *in.StateMachineArn && run.Alias != *in.StateMachineArn {
 				continue
 			}
 			if len(out.Executions) == limit {
@@ -332,6 +334,14 @@ func (s *Service) ListExecutions(ctx context.Context, in *api.ListExecutionsInpu
 		return nil
 	})
 	return out, err
+}
+
+// wanted reports whether a list's filters let an execution through.
+func wanted(run *engine.Run, in *api.ListExecutionsInput) bool {
+	if in.StatusFilter != nil && run.Status != *in.StatusFilter {
+		return false
+	}
+	return in.RedriveFilter == nil || (*in.RedriveFilter == api.ExecutionRedriveFilterRedriven) == (run.Redrives > 0)
 }
 
 func listed(run *engine.Run) api.ExecutionListItem {

@@ -104,7 +104,11 @@ func (s *Service) CreateStateMachine(ctx context.Context, in *api.CreateStateMac
 	if err != nil {
 		return nil, err
 	}
+	if in.VersionDescription != nil && !awsapi.Val(in.Publish) {
+		return nil, errDescription
+	}
 	at := scopeOf(ctx)
+	out := &api.CreateStateMachineOutput{StateMachineArn: new(at.arn("stateMachine", *in.Name))}
 	m := machine{Name: *in.Name, Type: kind, Created: s.Clock(), Revision: uuid.NewString(), Logging: in.LoggingConfiguration,
 		Tracing: in.TracingConfiguration != nil && awsapi.Val(in.TracingConfiguration.Enabled), Encryption: in.EncryptionConfiguration, Tags: tagsOf(in.Tags)}
 	r := revision{*in.Definition, *in.RoleArn, m.Created}
@@ -121,19 +125,36 @@ func (s *Service) CreateStateMachine(ctx context.Context, in *api.CreateStateMac
 			if was.Definition != r.Definition || was.Role != r.Role || known.Type != m.Type {
 				return api.StateMachineAlreadyExists.New("State Machine Already Exists: '%s'", at.arn("stateMachine", m.Name))
 			}
-			m = known
+			out.CreationDate = &known.Created
+			if awsapi.Val(in.Publish) {
+				return s.published(tx, at, &known, in.VersionDescription, &out.StateMachineVersionArn)
+			}
 			return nil
 		}
 		if err := store.SetRecord(tx, revisionKey(m.Revision), r); err != nil {
 			return err
 		}
-		return store.SetRecord(tx, machineKey(at, m.Name), m)
+		made := m
+		out.CreationDate = &made.Created
+		if awsapi.Val(in.Publish) {
+			return s.published(tx, at, &made, in.VersionDescription, &out.StateMachineVersionArn)
+		}
+		return store.SetRecord(tx, machineKey(at, m.Name), made)
 	})
 	if err != nil {
 		return nil, err
 	}
 	s.machines.put(m.Revision, parsed)
-	return &api.CreateStateMachineOutput{StateMachineArn: new(at.arn("stateMachine", m.Name)), CreationDate: &m.Created}, nil
+	return out, nil
+}
+
+var errDescription = api.ValidationException.New("Version description can only be set when publish is true")
+
+// published publishes a version in passing.
+func (s *Service) published(tx store.Tx, at scope, m *machine, description *string, arn **string) error {
+	v, err := publish(tx, at, m, awsapi.Val(description), s.Clock())
+	*arn = new(v.arn(at, m.Name))
+	return err
 }
 
 // check parses a definition and looks whether what its tasks name is there.
@@ -200,13 +221,17 @@ func (s *Service) DescribeStateMachine(ctx context.Context, in *api.DescribeStat
 		return nil, err
 	}
 	err = s.Store.View(ctx, func(r store.Reader) error {
-		m, rev, err := find(r, res)
+		c, err := choose(r, res, anyRoute)
 		if err != nil {
 			return err
 		}
+		m := c.machine
 		out = &api.DescribeStateMachineOutput{StateMachineArn: in.StateMachineArn, Name: &m.Name, Status: new(api.StateMachineStatusActive),
-			Definition: &rev.Definition, RoleArn: &rev.Role, Type: &m.Type, CreationDate: &m.Created, LoggingConfiguration: logging(m.Logging),
-			TracingConfiguration: &api.TracingConfiguration{Enabled: &m.Tracing}, RevisionId: &m.Revision, EncryptionConfiguration: encryption(m.Encryption)}
+			Definition: &c.Definition, RoleArn: &c.Role, Type: &m.Type, CreationDate: &c.Created, LoggingConfiguration: logging(m.Logging),
+			TracingConfiguration: &api.TracingConfiguration{Enabled: &m.Tracing}, Description: some(c.Description), EncryptionConfiguration: encryption(m.Encryption)}
+		if !c.Updated.Equal(m.Created) { // a machine's first revision has no id to its user
+			out.RevisionId = &c.ID
+		}
 		return nil
 	})
 	return out, err
@@ -229,14 +254,18 @@ func encryption(e *api.EncryptionConfiguration) *api.EncryptionConfiguration {
 // UpdateStateMachine gives a state machine a new definition or other settings. Executions under way keep theirs.
 // https://docs.aws.amazon.com/step-functions/latest/apireference/API_UpdateStateMachine.html
 func (s *Service) UpdateStateMachine(ctx context.Context, in *api.UpdateStateMachineInput) (*api.UpdateStateMachineOutput, error) {
-	res, err := parseARN(*in.StateMachineArn, "stateMachine")
+	res, err := unqualified(*in.StateMachineArn)
 	if err != nil {
 		return nil, err
+	}
+	if in.VersionDescription != nil && !awsapi.Val(in.Publish) {
+		return nil, errDescription
 	}
 	if in.Definition == nil && in.RoleArn == nil && in.LoggingConfiguration == nil && in.TracingConfiguration == nil && in.EncryptionConfiguration == nil {
 		return nil, api.MissingRequiredParameter.New("Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration must be specified")
 	}
 	now, id := s.Clock(), uuid.NewString()
+	out := &api.UpdateStateMachineOutput{UpdateDate: &now, RevisionId: &id}
 	err = s.Store.Update(ctx, func(tx store.Tx) error {
 		m, rev, err := find(tx, res)
 		if err != nil {
@@ -264,22 +293,34 @@ func (s *Service) UpdateStateMachine(ctx context.Context, in *api.UpdateStateMac
 		if err := store.SetRecord(tx, revisionKey(id), rev); err != nil {
 			return err
 		}
+		if awsapi.Val(in.Publish) {
+			return s.published(tx, res.scope, &m, in.VersionDescription, &out.StateMachineVersionArn)
+		}
 		return store.SetRecord(tx, machineKey(res.scope, res.Rest), m)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &api.UpdateStateMachineOutput{UpdateDate: &now, RevisionId: &id}, nil
+	return out, nil
 }
 
-// DeleteStateMachine removes a state machine. Executions under way run on; one that is not there is no error.
+// DeleteStateMachine removes a state machine with its versions and aliases. Executions under way run on; a machine
+// that is not there is no error.
 // https://docs.aws.amazon.com/step-functions/latest/apireference/API_DeleteStateMachine.html
 func (s *Service) DeleteStateMachine(ctx context.Context, in *api.DeleteStateMachineInput) (*api.DeleteStateMachineOutput, error) {
-	res, err := parseARN(*in.StateMachineArn, "stateMachine")
+	res, err := unqualified(*in.StateMachineArn)
 	if err != nil {
 		return nil, err
 	}
-	err = s.Store.Update(ctx, func(tx store.Tx) error { return tx.Delete(machineKey(res.scope, res.Rest)) })
+	err = s.Store.Update(ctx, func(tx store.Tx) error {
+		for _, kind := range []string{"version", "alias"} {
+			all := store.Prefix("states", kind, res.Account, res.Region, res.Rest)
+			if err := tx.DeleteRange(all.Start, all.End); err != nil {
+				return err
+			}
+		}
+		return tx.Delete(machineKey(res.scope, res.Rest))
+	})
 	return &api.DeleteStateMachineOutput{}, err
 }
 
@@ -302,12 +343,4 @@ func (s *Service) ListStateMachines(ctx context.Context, in *api.ListStateMachin
 		return err
 	})
 	return out, err
-}
-
-func tagsOf(tags []api.Tag) map[string]string {
-	all := map[string]string{}
-	for _, t := range tags {
-		all[*t.Key] = awsapi.Val(t.Value)
-	}
-	return all
 }

@@ -1,0 +1,192 @@
+"""State machines and what is kept of them: versions, aliases, tags, lists, errors; with boto3."""
+import json
+
+import pytest
+from botocore.config import Config
+
+from conftest import ROLE, eventually, unique
+
+
+@pytest.fixture(scope="module")
+def sfn(client):
+    return client("stepfunctions")
+
+
+def passing(result, **machine):
+    return json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": result, "End": True}}, **machine})
+
+
+def make(sfn, definition=None, **kw):
+    return sfn.create_state_machine(name=kw.pop("name", unique("sm")), definition=definition or passing(1), roleArn=ROLE, **kw)
+
+
+def ended(sfn, execution):
+    return eventually(lambda: (lambda d: d if d["status"] != "RUNNING" else None)(sfn.describe_execution(executionArn=execution)))
+
+
+def test_a_machine_is_made_once(sfn):
+    name = unique("sm")
+    first = make(sfn, name=name)
+    assert make(sfn, name=name)["creationDate"] == first["creationDate"]
+    with pytest.raises(sfn.exceptions.StateMachineAlreadyExists, match=f"State Machine Already Exists: '{first['stateMachineArn']}'"):
+        make(sfn, passing(2), name=name)
+    d = sfn.describe_state_machine(stateMachineArn=first["stateMachineArn"])
+    assert (d["name"], d["status"], d["type"], d["loggingConfiguration"]) == (name, "ACTIVE", "STANDARD", {"level": "OFF", "includeExecutionData": False})
+    assert "revisionId" not in d and json.loads(d["definition"]) == json.loads(passing(1))
+    assert first["stateMachineArn"] in [m["stateMachineArn"] for p in sfn.get_paginator("list_state_machines").paginate(maxResults=1) for m in p["stateMachines"]]
+    sfn.delete_state_machine(stateMachineArn=first["stateMachineArn"])
+    with pytest.raises(sfn.exceptions.StateMachineDoesNotExist):
+        sfn.describe_state_machine(stateMachineArn=first["stateMachineArn"])
+    sfn.delete_state_machine(stateMachineArn=first["stateMachineArn"])
+
+
+def test_versions(sfn):
+    with pytest.raises(sfn.exceptions.ValidationException, match="Version description can only be set when publish is true"):
+        make(sfn, versionDescription="x")
+    made = make(sfn, publish=True, versionDescription="one")
+    arn = made["stateMachineArn"]
+    assert made["stateMachineVersionArn"] == f"{arn}:1"
+    updated = sfn.update_state_machine(stateMachineArn=arn, definition=passing(2), publish=True)
+    assert updated["stateMachineVersionArn"] == f"{arn}:2"
+    assert sfn.publish_state_machine_version(stateMachineArn=arn)["stateMachineVersionArn"] == f"{arn}:2", "nothing has changed"
+    with pytest.raises(sfn.exceptions.ConflictException, match="The current State Machine revision is " + updated["revisionId"]):
+        sfn.publish_state_machine_version(stateMachineArn=arn, revisionId="11111111-1111-1111-1111-111111111111")
+    versions = sfn.list_state_machine_versions(stateMachineArn=arn)["stateMachineVersions"]
+    assert [v["stateMachineVersionArn"] for v in versions] == [f"{arn}:2", f"{arn}:1"]
+    one = sfn.describe_state_machine(stateMachineArn=f"{arn}:1")
+    assert (one["description"], json.loads(one["definition"])) == ("one", json.loads(passing(1)))
+    execution = sfn.start_execution(stateMachineArn=f"{arn}:1")["executionArn"]
+    d = ended(sfn, execution)
+    assert (d["output"], d["stateMachineVersionArn"], d["stateMachineArn"]) == ("1", f"{arn}:1", arn)
+    listed = sfn.list_executions(stateMachineArn=f"{arn}:1")["executions"]
+    assert [e["executionArn"] for e in listed] == [execution] and sfn.list_executions(stateMachineArn=f"{arn}:2")["executions"] == []
+    with pytest.raises(sfn.exceptions.StateMachineDoesNotExist, match=f"State Machine Does Not Exist: '{arn}:3'"):
+        sfn.start_execution(stateMachineArn=f"{arn}:3")
+
+
+def test_aliases(sfn):
+    arn = make(sfn, publish=True)["stateMachineArn"]
+    sfn.update_state_machine(stateMachineArn=arn, definition=passing(2), publish=True)
+
+    def routes(*weights):
+        return [{"stateMachineVersionArn": f"{arn}:{n}", "weight": w} for n, w in weights]
+    alias = sfn.create_state_machine_alias(name="live", routingConfiguration=routes((1, 100)))["stateMachineAliasArn"]
+    assert alias == f"{arn}:live"
+    assert sfn.create_state_machine_alias(name="live", routingConfiguration=routes((1, 100)))["stateMachineAliasArn"] == alias
+    for bad, problem in ((routes((1, 70), (2, 29)), r"Sum of routing configuration weights must equal 100. Received: \[70, 29\]"),
+                         (routes((1, 50), (1, 50)), "must contain distinct state machine version ARNs"),
+                         ([{"stateMachineVersionArn": arn, "weight": 100}], "must contain state machine version ARNs")):
+        with pytest.raises(sfn.exceptions.ValidationException, match=problem):
+            sfn.create_state_machine_alias(name="other", routingConfiguration=bad)
+    with pytest.raises(sfn.exceptions.ConflictException, match="an alias with the same name and a different routing configuration"):
+        sfn.create_state_machine_alias(name="live", routingConfiguration=routes((2, 100)))
+    d = ended(sfn, sfn.start_execution(stateMachineArn=alias)["executionArn"])
+    assert (d["output"], d["stateMachineAliasArn"], d["stateMachineVersionArn"]) == ("1", alias, f"{arn}:1")
+    sfn.update_state_machine_alias(stateMachineAliasArn=alias, routingConfiguration=routes((1, 50), (2, 50)))
+    outputs = {ended(sfn, sfn.start_execution(stateMachineArn=alias)["executionArn"])["output"] for _ in range(40)}
+    assert outputs == {"1", "2"}
+    with pytest.raises(sfn.exceptions.ConflictException, match="must not be referenced by an alias"):
+        sfn.delete_state_machine_version(stateMachineVersionArn=f"{arn}:1")
+    assert [a["stateMachineAliasArn"] for a in sfn.list_state_machine_aliases(stateMachineArn=f"{arn}:2")["stateMachineAliases"]] == [alias]
+    sfn.delete_state_machine_alias(stateMachineAliasArn=alias)
+    sfn.delete_state_machine_version(stateMachineVersionArn=f"{arn}:1")
+    assert len(sfn.list_state_machine_versions(stateMachineArn=arn)["stateMachineVersions"]) == 1
+
+
+def test_tags(sfn):
+    arn = make(sfn, tags=[{"key": "a", "value": "1"}])["stateMachineArn"]
+    activity = sfn.create_activity(name=unique("act"))["activityArn"]
+    for resource, before in ((arn, [{"key": "a", "value": "1"}]), (activity, [])):
+        assert sfn.list_tags_for_resource(resourceArn=resource)["tags"] == before
+        sfn.tag_resource(resourceArn=resource, tags=[{"key": "b", "value": "2"}])
+        sfn.untag_resource(resourceArn=resource, tagKeys=["a"])
+        assert sfn.list_tags_for_resource(resourceArn=resource)["tags"] == [{"key": "b", "value": "2"}]
+    with pytest.raises(sfn.exceptions.ResourceNotFound):
+        sfn.tag_resource(resourceArn=arn + "x", tags=[])
+
+
+def test_names_of_executions(sfn):
+    arn = make(sfn, json.dumps({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 99999, "End": True}}}))["stateMachineArn"]
+    first = sfn.start_execution(stateMachineArn=arn, name="x", input='{"a":1}')
+    assert sfn.start_execution(stateMachineArn=arn, name="x", input='{"a":1}')["startDate"] == first["startDate"]
+    with pytest.raises(sfn.exceptions.ExecutionAlreadyExists):
+        sfn.start_execution(stateMachineArn=arn, name="x", input='{"a":2}')
+    with pytest.raises(sfn.exceptions.InvalidName):
+        sfn.start_execution(stateMachineArn=arn, name="a b")
+    with pytest.raises(sfn.exceptions.InvalidExecutionInput):
+        sfn.start_execution(stateMachineArn=arn, input="{")
+    assert [e["status"] for e in sfn.list_executions(stateMachineArn=arn, statusFilter="RUNNING")["executions"]] == ["RUNNING"]
+    sfn.stop_execution(executionArn=first["executionArn"], error="Enough", cause="of it")
+    d = sfn.describe_execution(executionArn=first["executionArn"])
+    assert (d["status"], d["error"], d["cause"], d["redriveStatus"]) == ("ABORTED", "Enough", "of it", "REDRIVABLE")
+    with pytest.raises(sfn.exceptions.ExecutionAlreadyExists):
+        sfn.start_execution(stateMachineArn=arn, name="x", input='{"a":1}')
+    with pytest.raises(sfn.exceptions.ExecutionDoesNotExist):
+        sfn.describe_execution(executionArn=first["executionArn"] + "y")
+
+
+def test_redrive_goes_on_where_it_failed(sfn, function):
+    name = function("""
+        import boto3, os
+        def handler(event, context):
+            if event.get("until") and not event.get("ok"): raise ValueError("not yet")
+            return event
+        """)
+    arn = make(sfn, json.dumps({"StartAt": "A", "States": {
+        "A": {"Type": "Pass", "Result": {"until": True}, "Next": "T"},
+        "T": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": name, "Payload.$": "$"}, "End": True}}}))["stateMachineArn"]
+    execution = sfn.start_execution(stateMachineArn=arn)["executionArn"]
+    assert ended(sfn, execution)["error"] == "ValueError"
+    sfn.redrive_execution(executionArn=execution)
+    d = ended(sfn, execution)
+    assert (d["status"], d["redriveCount"]) == ("FAILED", 1)
+    types = [e["type"] for e in sfn.get_execution_history(executionArn=execution)["events"]]
+    assert types == ["ExecutionStarted", "PassStateEntered", "PassStateExited", "TaskStateEntered", "TaskScheduled", "TaskStarted", "TaskFailed", "ExecutionFailed",
+                     "ExecutionRedriven", "TaskScheduled", "TaskStarted", "TaskFailed", "ExecutionFailed"]
+    backwards = sfn.get_execution_history(executionArn=execution, reverseOrder=True, maxResults=5)
+    assert [e["id"] for e in backwards["events"]] == [13, 12, 11, 10, 9]
+    assert [e["id"] for e in sfn.get_execution_history(executionArn=execution, reverseOrder=True, nextToken=backwards["nextToken"])["events"]] == list(range(8, 0, -1))
+    bare = sfn.get_execution_history(executionArn=execution, includeExecutionData=False)["events"]
+    assert "input" not in bare[0]["executionStartedEventDetails"]
+
+
+def test_express_executions(client):
+    sfn = client("stepfunctions", config=Config(inject_host_prefix=False))
+    arn = make(sfn, passing({"r": 1}), type="EXPRESS")["stateMachineArn"]
+    out = sfn.start_sync_execution(stateMachineArn=arn, input='{"a": 1}')
+    assert (out["status"], json.loads(out["output"]), out["input"]) == ("SUCCEEDED", {"r": 1}, '{"a": 1}')
+    assert ":express:" in out["executionArn"] and out["billingDetails"]["billedMemoryUsedInMB"] == 64
+    failing = make(sfn, json.dumps({"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "E", "Cause": "c"}}}), type="EXPRESS")["stateMachineArn"]
+    out = sfn.start_sync_execution(stateMachineArn=failing)
+    assert (out["status"], out["error"], out["cause"]) == ("FAILED", "E", "c")
+    assert sfn.start_execution(stateMachineArn=arn)["executionArn"].split(":")[5] == "express"
+    with pytest.raises(sfn.exceptions.StateMachineTypeNotSupported):
+        sfn.start_sync_execution(stateMachineArn=make(sfn)["stateMachineArn"])
+
+
+def test_validation(sfn):
+    out = sfn.validate_state_machine_definition(definition=passing(1))
+    assert (out["result"], out["diagnostics"]) == ("OK", [])
+    out = sfn.validate_state_machine_definition(definition='{"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}}}')
+    assert out["result"] == "FAIL" and {"severity": "ERROR", "code": "MISSING_TRANSITION_TARGET", "message": "Missing 'Next' target: B",
+                                        "location": "/States/A/Next"} in out["diagnostics"]
+
+
+def test_activities(sfn):
+    activity = sfn.create_activity(name=unique("act"))["activityArn"]
+    assert sfn.create_activity(name=activity.split(":")[-1])["activityArn"] == activity
+    arn = make(sfn, json.dumps({"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": activity, "End": True}}}))["stateMachineArn"]
+    execution = sfn.start_execution(stateMachineArn=arn, input='{"n": 1}')["executionArn"]
+    task = sfn.get_activity_task(activityArn=activity, workerName="w")
+    assert json.loads(task["input"]) == {"n": 1}
+    sfn.send_task_heartbeat(taskToken=task["taskToken"])
+    sfn.send_task_success(taskToken=task["taskToken"], output='"done"')
+    assert ended(sfn, execution)["output"] == '"done"'
+    types = [e["type"] for e in sfn.get_execution_history(executionArn=execution)["events"]]
+    assert types[2:5] == ["ActivityScheduled", "ActivityStarted", "ActivitySucceeded"]
+    with pytest.raises(sfn.exceptions.TaskTimedOut):
+        sfn.send_task_success(taskToken=task["taskToken"], output='"again"')
+    with pytest.raises(sfn.exceptions.InvalidToken):
+        sfn.send_task_success(taskToken="nonsense", output='"again"')
+    with pytest.raises(sfn.exceptions.ActivityDoesNotExist):
+        sfn.get_activity_task(activityArn=activity + "x")
