@@ -74,6 +74,12 @@ func (d *dynamodbAPI) read(ctx context.Context, _, iterator string, wait time.Du
 	return records, awsapi.Val(out.NextShardIterator), nil
 }
 
+// tableRetention is how long a table's stream keeps its records.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html
+const tableRetention = 24 * time.Hour
+
+func (d *dynamodbAPI) retention(context.Context) (time.Duration, error) { return tableRetention, nil }
+
 func (d *dynamodbAPI) lost(err error) (trimmed, expired bool) {
 	return refused(err, api.TrimmedDataAccessException.Code), refused(err, api.ExpiredIteratorException.Code)
 }

@@ -304,10 +304,7 @@ func (l *lane) handled(ctx context.Context, records []Record, o *Outcome) bool {
 
 // expire discards those of a part's records that are too old.
 func (l *lane) expire(ctx context.Context, p *part) bool {
-	age := l.source.Stream.MaximumAge
-	if age <= 0 {
-		return true
-	}
+	age := l.maximumAge()
 	n := 0
 	for n < len(p.records) && l.Clock().Sub(p.records[n].Arrived) > age {
 		n++

@@ -56,6 +56,8 @@ func (f *fakeQueue) Call(ctx context.Context, p awsapi.Principal, service, opera
 			delete(f.received, *e.ReceiptHandle)
 		}
 		return &sqsapi.DeleteMessageBatchResult{}, nil
+	case *sqsapi.GetQueueAttributesRequest:
+		return &sqsapi.GetQueueAttributesResult{Attributes: map[string]string{"VisibilityTimeout": "7"}}, nil
 	case *sqsapi.ChangeMessageVisibilityBatchRequest:
 		f.mu.Lock()
 		defer f.mu.Unlock()
@@ -270,7 +272,7 @@ func TestQueueHolds(t *testing.T) {
 	r := run(t, Deps{Caller: f}, queueSource(nil), h, nil)
 	h.await(t, "the message", h.hasHandled(1))
 	r.end()
-	if got := fmt.Sprint(f.changes); got != "[r0 30]" || f.left() != "" {
+	if got := fmt.Sprint(f.changes); got != "[r0 7 r0 7 r0 7]" || f.left() != "" {
 		t.Error(got, f.left())
 	}
 

@@ -115,6 +115,8 @@ func (f *fakeStream) read(ctx context.Context, shard, iterator string, wait time
 	}
 }
 
+func (f *fakeStream) retention(context.Context) (time.Duration, error) { return 1 << 62, nil }
+
 func (f *fakeStream) lost(error) (trimmed, expired bool) { return false, false }
 
 const streamARN = "arn:aws:kinesis:us-east-1:000000000000:stream/s"
