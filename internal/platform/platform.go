@@ -227,7 +227,7 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 	p.onClose(buses.Close)
 	streams := kinesis.New(kinesis.Deps{Store: st, Caller: front, Log: o.Log})
 	p.onClose(streams.Close)
-	schedules := scheduler.New(scheduler.Deps{Store: st, Caller: front, Log: o.Log})
+	schedules := scheduler.New(scheduler.Deps{Store: st, Caller: front, RetryScale: o.RetryScale, Log: o.Log})
 	p.onClose(schedules.Close)
 	pipeline := pipes.New(pipes.Deps{Store: st, Caller: front, Log: o.Log})
 	p.onClose(pipeline.Close)
