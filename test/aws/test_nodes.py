@@ -1,4 +1,6 @@
 """Two nodes over one database and one directory of bodies: each serves what the other was told, soon."""
+import contextlib
+import signal
 import threading
 
 import pytest
@@ -11,14 +13,19 @@ from conftest import ROLE, eventually, make_client, package, unique
 @pytest.fixture(scope="module")
 def nodes(tmp_path_factory):
     """Two nodes' clients: nodes[0]("lambda")."""
+    with two(tmp_path_factory.mktemp("nodes")) as platforms:
+        yield [lambda service, url=platform.url: make_client(url, service) for platform in platforms]
+
+
+@contextlib.contextmanager
+def two(path):
     try:
         database = postgres.shared().database()
     except postgres.Unable as why:
         pytest.skip(str(why))
-    blobs = tmp_path_factory.mktemp("blobs")
-    env = {"CIRRO_STORE": database, "CIRRO_BLOBS": str(blobs)}
-    with Cirro(tmp_path_factory.mktemp("a"), env=env) as a, Cirro(tmp_path_factory.mktemp("b"), env=env) as b:
-        yield [lambda service, url=node.url: make_client(url, service) for node in (a, b)]
+    env = {"CIRRO_STORE": database, "CIRRO_BLOBS": str(path / "blobs")}
+    with Cirro(path / "a", env=env) as a, Cirro(path / "b", env=env) as b:
+        yield a, b
 
 
 def answer(client, name):
@@ -35,9 +42,9 @@ def test_function_of_one_runs_on_the_other_and_follows_its_updates(nodes):
     assert answer(here, name) == '"one"'
     here.update_function_code(FunctionName=name, ZipFile=package("def handler(event, context): return 'two'"))
     eventually(lambda: answer(there, name) == '"two"')
-    there.update_function_configuration(FunctionName=name, Environment={"Variables": {"A": "b"}})
+    there.update_function_configuration(FunctionName=name, Environment={"Variables": {"LETTER": "b"}})
     there.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 1200})
-    there.update_function_code(FunctionName=name, ZipFile=package("import os\ndef handler(event, context): return os.environ.get('A')"))
+    there.update_function_code(FunctionName=name, ZipFile=package("import os\ndef handler(event, context): return os.environ.get('LETTER')"))
     eventually(lambda: answer(here, name) == '"b"')
     here.delete_function(FunctionName=name)
     eventually(lambda: gone(there, name))
@@ -93,3 +100,40 @@ def test_table_made_on_one_is_used_on_the_other(nodes):
         assert seen["Item"]["n"]["N"] == str(i + 1)
     here.delete_table(TableName=name)
     eventually(lambda: name not in there.list_tables()["TableNames"])
+
+
+def test_node_that_is_killed_holds_up_nobody(tmp_path):
+    with two(tmp_path) as (a, b):
+        survivor = make_client(b.url, "sqs")
+        url = survivor.create_queue(QueueName="q")["QueueUrl"]
+        for round in range(3):
+            victim = make_client(a.url, "sqs")
+            at = victim.get_queue_url(QueueName="q")["QueueUrl"]
+            acknowledged, stop = [], threading.Event()
+
+            def send(sender):
+                while not stop.is_set():
+                    body = f"{round} {sender} {len(acknowledged)}"
+                    try:
+                        victim.send_message(QueueUrl=at, MessageBody=body)
+                    except Exception:
+                        return
+                    acknowledged.append(body)
+
+            senders = [threading.Thread(target=send, args=(i,)) for i in range(4)]
+            for sender in senders:
+                sender.start()
+            eventually(lambda: len(acknowledged) > 20)
+            a.stop(signal.SIGKILL)
+            stop.set()
+            survivor.send_message(QueueUrl=url, MessageBody=f"{round} of the survivor")
+            for sender in senders:
+                sender.join()
+            arrived = set()
+            while not {*acknowledged, f"{round} of the survivor"} <= arrived:
+                messages = survivor.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=5).get("Messages", [])
+                assert messages, set(acknowledged) - arrived
+                for m in messages:
+                    arrived.add(m["Body"])
+                    survivor.delete_message(QueueUrl=url, ReceiptHandle=m["ReceiptHandle"])
+            a.start()
