@@ -246,9 +246,9 @@ func TestQueueConcurrency(t *testing.T) {
 		mu.Unlock()
 		h.await(t, "all", h.hasHandled(40))
 		time.Sleep(time.Hour) // idle
-		mu.Lock()
+		f.mu.Lock()
 		polls := f.polls
-		mu.Unlock()
+		f.mu.Unlock()
 		if most != 8 || polls > 250 {
 			t.Errorf("%d at once, %d polls", most, polls)
 		}
