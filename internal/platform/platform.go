@@ -69,7 +69,7 @@ type Options struct {
 	RetryScale            float64       // of the delays of asynchronous invocations
 	ScalingPeriod         time.Duration // of Application Auto Scaling's metrics; 0 for a minute
 	ExpiryInterval        time.Duration // between two looks for items whose time to live has ended; 0 for the default
-	Throttle              bool          // enforce the provisioned throughput of DynamoDB's tables
+	Throttle              bool          // enforce the throughput of DynamoDB's tables and of Kinesis's shards
 	StreamRetention       time.Duration // of the records of DynamoDB's streams; 0 for 24 hours
 	Log                   *slog.Logger
 }
@@ -215,18 +215,19 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 	p.onClose(tables.Close)
 	queues := sqs.New(sqs.Deps{Store: st, Caller: front, Log: o.Log})
 	p.onClose(queues.Close)
-	p.endTails = func() {
-		logService.EndTails()
-		queues.EndPolls()
-	}
 	buckets := s3.New(s3.Deps{Store: st, Blobs: blobs, Caller: front, Log: o.Log})
 	p.onClose(buckets.Close)
 	topics := sns.New(sns.Deps{Store: st, Caller: front, URL: p.reachable(), RetryScale: o.RetryScale, Log: o.Log})
 	p.onClose(topics.Close)
 	buses := eventbridge.New(eventbridge.Deps{Store: st, Caller: front, RetryScale: o.RetryScale, Log: o.Log})
 	p.onClose(buses.Close)
-	streams := kinesis.New(kinesis.Deps{Store: st, Caller: front, Log: o.Log})
+	streams := kinesis.New(kinesis.Deps{Store: st, Caller: front, Throttle: o.Throttle, Log: o.Log})
 	p.onClose(streams.Close)
+	p.endTails = func() {
+		logService.EndTails()
+		queues.EndPolls()
+		streams.EndReads()
+	}
 	schedules := scheduler.New(scheduler.Deps{Store: st, Caller: front, RetryScale: o.RetryScale, Log: o.Log})
 	p.onClose(schedules.Close)
 	pipeline := pipes.New(pipes.Deps{Store: st, Caller: front, Log: o.Log})
