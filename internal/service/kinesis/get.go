@@ -2,6 +2,8 @@ package kinesis
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"cirro/internal/awsapi"
@@ -41,7 +43,7 @@ func (s *Service) GetRecords(ctx context.Context, in *api.GetRecordsInput) (*api
 		return b, st, err
 	}
 	b, st, err := read()
-	if err == nil && len(b.entries) == 0 && !b.ended && s.await(ctx, st.log(it.shard), it.after, awsapi.RequestOf(ctx).Wait) {
+	if err == nil && len(b.entries) == 0 && !b.ended && s.await(ctx, st, it.shard, &b, awsapi.RequestOf(ctx).Wait) {
 		b, st, err = read()
 	}
 	if err != nil {
@@ -93,15 +95,27 @@ func (s *Service) streamOfIterator(r store.Reader, a address, it iterator) (*str
 	return st, err
 }
 
-// await waits for a record after a number. It says whether one may be there.
-func (s *Service) await(ctx context.Context, log []byte, after int64, wait time.Duration) bool {
+// await waits for a record after what was read, or for a change of the stream's shards, which may end this one. It says
+// whether there may be something.
+func (s *Service) await(ctx context.Context, st *stream, shard int, b *batch, wait time.Duration) bool {
 	if wait <= 0 {
 		return false
 	}
 	waiting, stop := context.WithTimeout(ctx, wait)
 	defer stop()
 	defer context.AfterFunc(s.reads, stop)()
-	return s.Store.Await(waiting, log, after) == nil
+	var changed atomic.Bool
+	var done sync.WaitGroup
+	done.Go(func() {
+		if s.Store.Await(waiting, st.reshards(), b.reshard) == nil {
+			changed.Store(true)
+			stop()
+		}
+	})
+	came := s.Store.Await(waiting, st.log(shard), b.after) == nil
+	stop()
+	done.Wait()
+	return came || changed.Load()
 }
 
 // batch is what was read of a shard.
@@ -111,6 +125,7 @@ type batch struct {
 	behind   time.Duration    // how far the reader is behind the newest record
 	ended    bool             // the shard is closed, and all was read
 	children []api.ChildShard // of a shard that ended
+	reshard  int64            // the number of the last change of shards, where there were no records
 }
 
 // read reads a shard's records after a number, as far as they are not too old.
@@ -136,6 +151,11 @@ func (s *Service) read(r store.Reader, st *stream, shard int, after int64, limit
 	if next > 0 {
 		b.behind = max(0, now.Sub(at))
 		return b, nil
+	}
+	if len(b.entries) == 0 {
+		if b.reshard, err = lastNumber(r, st.reshards()); err != nil {
+			return b, err
+		}
 	}
 	if b.ended = !st.record.Shards[shard].open(); b.ended {
 		b.children = st.children(shard)

@@ -118,7 +118,7 @@ func (f *follower) run(ctx context.Context, send func(any) error) error {
 		if err != nil {
 			return f.over(ctx, err)
 		}
-		if len(b.entries) == 0 && !b.ended && !first && f.s.await(ctx, st.log(f.shard), f.after, heartbeat) {
+		if len(b.entries) == 0 && !b.ended && !first && f.s.await(ctx, st, f.shard, &b, heartbeat) {
 			continue
 		}
 		if ctx.Err() != nil {
