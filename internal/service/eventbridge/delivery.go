@@ -2,6 +2,7 @@ package eventbridge
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -154,11 +155,14 @@ func (s *Service) forward(a *attempt) error {
 	}
 	hops := append(append([]place(nil), a.Hops...), a.Bus.place)
 	if len(hops) > maxHops {
-		return awsapi.ValidationException.New("The event was passed on by %d buses.", len(hops))
+		return &failure{"INVALID_PARAMETER", fmt.Sprintf("The event was passed on by %d buses.", len(hops))}
 	}
 	for i := 1; i < len(hops); i++ {
-		if hops[i] != hops[i-1] && to.place != hops[i] {
-			return awsapi.ValidationException.New("The event may not be passed on to a third account or Region.")
+		switch {
+		case hops[i].Account != hops[i-1].Account && to.Account != hops[i].Account:
+			return &failure{"THIRD_ACCOUNT_HOP_DETECTED", "The event may not be passed on to a third account."}
+		case hops[i].Region != hops[i-1].Region && to.Region != hops[i].Region:
+			return &failure{"THIRD_REGION_HOP_DETECTED", "The event may not be passed on to a third Region."}
 		}
 	}
 	next := &parcel{Bus: to, ID: a.ID, At: a.At, Time: a.Time, Trace: a.Trace, Replay: a.Replay, Hops: hops, event: a.event}

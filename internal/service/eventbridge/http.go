@@ -55,15 +55,6 @@ func (e *httpError) passing() bool {
 	return e.status >= http.StatusInternalServerError
 }
 
-// lasting reports whether an error will not go away by itself.
-func lasting(err error) bool {
-	var answered *httpError
-	if errors.As(err, &answered) {
-		return !answered.passing()
-	}
-	return target.Lasting(err)
-}
-
 // rates hold API destinations to their rates.
 type rates struct {
 	mu       sync.Mutex
