@@ -90,9 +90,6 @@ func (h *hall) get(bucket, key string, more ...func(*api.GetObjectRequest)) []by
 // readBody reads a body by one of the two ways that there are.
 func readBody(t *testing.T, out *api.GetObjectOutput) []byte {
 	t.Helper()
-	if out.Body == nil {
-		return nil
-	}
 	defer out.Body.(io.Closer).Close()
 	var b bytes.Buffer
 	var err error
