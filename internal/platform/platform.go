@@ -230,7 +230,7 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 	}
 	schedules := scheduler.New(scheduler.Deps{Store: st, Caller: front, RetryScale: o.RetryScale, Log: o.Log})
 	p.onClose(schedules.Close)
-	pipeline := pipes.New(pipes.Deps{Store: st, Caller: front, Log: o.Log})
+	pipeline := pipes.New(pipes.Deps{Store: st, Caller: front, RetryScale: o.RetryScale, Log: o.Log})
 	p.onClose(pipeline.Close)
 	front.Register(&logsapi.Service, logService)
 	front.Register(&lambdaapi.Service, functions)
