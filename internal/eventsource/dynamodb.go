@@ -2,6 +2,7 @@ package eventsource
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -80,8 +81,16 @@ const tableRetention = 24 * time.Hour
 
 func (d *dynamodbAPI) retention(context.Context) (time.Duration, error) { return tableRetention, nil }
 
-func (d *dynamodbAPI) lost(err error) (trimmed, expired bool) {
-	return refused(err, api.TrimmedDataAccessException.Code), refused(err, api.ExpiredIteratorException.Code)
+func (d *dynamodbAPI) lost(err error) loss {
+	switch {
+	case errors.Is(err, api.TrimmedDataAccessException):
+		return lostRecords
+	case errors.Is(err, api.ExpiredIteratorException):
+		return lostIterator
+	case errors.Is(err, api.ResourceNotFoundException):
+		return lostShard
+	}
+	return lostNothing
 }
 
 // tableEvent is a change of a table as Lambda has it.

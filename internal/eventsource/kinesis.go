@@ -2,6 +2,7 @@ package eventsource
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -76,8 +77,16 @@ func (k *kinesisAPI) retention(ctx context.Context) (time.Duration, error) {
 	return time.Duration(hours) * time.Hour, nil
 }
 
-func (k *kinesisAPI) lost(err error) (trimmed, expired bool) {
-	return refused(err, api.InvalidArgumentException.Code), refused(err, api.ExpiredIteratorException.Code)
+func (k *kinesisAPI) lost(err error) loss {
+	switch {
+	case errors.Is(err, api.InvalidArgumentException):
+		return lostRecords
+	case errors.Is(err, api.ExpiredIteratorException):
+		return lostIterator
+	case errors.Is(err, api.ResourceNotFoundException):
+		return lostShard
+	}
+	return lostNothing
 }
 
 // kinesisEvent is a record as Lambda has it.

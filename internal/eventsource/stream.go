@@ -2,12 +2,9 @@ package eventsource
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"time"
-
-	"cirro/internal/awsapi"
 )
 
 // stream polls a stream: a goroutine for each lane of each shard that is due, and one that looks for shards. A
@@ -34,9 +31,19 @@ type streamAPI interface {
 	read(ctx context.Context, shard, iterator string, wait time.Duration) (records []Record, next string, err error)
 	// retention is how long the stream keeps its records.
 	retention(ctx context.Context) (time.Duration, error)
-	// lost reports whether an error says that what follows a position was trimmed, or that an iterator expired.
-	lost(err error) (trimmed, expired bool)
+	// lost says what an error of a read means.
+	lost(err error) loss
 }
+
+// loss is what has become too old to go on from, if anything.
+type loss int
+
+const (
+	lostNothing  loss = iota
+	lostRecords       // that follow a position
+	lostIterator      // another one is to be had
+	lostShard
+)
 
 // shard is one of a stream's.
 type shard struct {
@@ -228,10 +235,4 @@ func (s *stream) close(shard string, ended bool) {
 	case s.changed <- struct{}{}:
 	default:
 	}
-}
-
-// refused reports whether an error is of the given kind.
-func refused(err error, code string) bool {
-	var e *awsapi.Error
-	return errors.As(err, &e) && e.Type.Code == code
 }
