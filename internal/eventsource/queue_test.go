@@ -258,6 +258,36 @@ func TestQueueConcurrency(t *testing.T) {
 	})
 }
 
+// TestSlots are more while they are taken as soon as they are free.
+func TestSlots(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSlots(0)
+		for range 1000 { // each is busy for 50 ms
+			if !s.take(t.Context()) {
+				t.Fatal("no slot")
+			}
+			time.AfterFunc(50*time.Millisecond, s.free)
+		}
+		if s.limit < 10 || s.limit > 100 {
+			t.Errorf("%d slots", s.limit)
+		}
+		s.shrink()
+		shrunk := s.limit
+		time.Sleep(time.Second)
+		for range 100 { // one at a time
+			s.take(t.Context())
+			s.free()
+		}
+		if s.limit != shrunk {
+			t.Errorf("%d slots where one is enough", s.limit)
+		}
+		s.found(0)
+		if s.limit != firstSlots {
+			t.Errorf("%d slots of an empty queue", s.limit)
+		}
+	})
+}
+
 // TestQueueHolds keeps messages that there is no room for, and gives back what the platform's stop breaks off.
 func TestQueueHolds(t *testing.T) {
 	f := newFakeQueue()

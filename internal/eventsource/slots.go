@@ -17,6 +17,7 @@ const (
 
 // slots bounds how many batches are handled at once. One goroutine takes, many free.
 type slots struct {
+	full   time.Time // since when each take had to wait, or when there was one more last; zero for not
 	mu     sync.Mutex
 	most   int
 	limit  int
@@ -31,24 +32,28 @@ func newSlots(most int) *slots {
 	return &slots{most: most, limit: min(firstSlots, most), change: make(chan struct{}, 1)}
 }
 
-// take takes a slot. Where none is free for a while there is one more, up to the most there may be. It fails
-// when ctx ends.
+// take takes a slot. Where takes have had to wait for a while there is one more, up to the most there may be. It
+// fails when ctx ends.
 func (s *slots) take(ctx context.Context) bool {
-	var grow <-chan time.Time
+	if s.try() {
+		s.full = time.Time{}
+		return ctx.Err() == nil
+	}
+	if s.full.IsZero() {
+		s.full = time.Now()
+	}
 	for ctx.Err() == nil {
-		if s.try() {
-			return true
-		}
-		if grow == nil {
-			t := time.NewTicker(slotEvery)
-			defer t.Stop()
-			grow = t.C
-		}
+		grow := time.NewTimer(time.Until(s.full.Add(slotEvery)))
 		select {
 		case <-s.change:
-		case <-grow:
+		case <-grow.C:
 			s.grow()
+			s.full = time.Now()
 		case <-ctx.Done():
+		}
+		grow.Stop()
+		if s.try() {
+			return ctx.Err() == nil
 		}
 	}
 	return false
