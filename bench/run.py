@@ -9,6 +9,7 @@ bench/README.md says what each row means. Peers that the package registries serv
 import argparse
 import os
 
+import buses
 import emulator
 import events
 import invokes
@@ -41,7 +42,7 @@ def main():
     p.add_argument("--only", choices=sorted(STARTERS | tables.STARTERS | queues.STARTERS | objects.STARTERS), help="one subject alone")
     p.add_argument("--messages", type=int, default=1_000_000, help="backlog of Cirro's queue; 10000000 takes some minutes")
     p.add_argument("--objects", type=int, default=1_000_000, help="keys that Cirro's bucket grows to before a page is listed")
-    p.add_argument("--part", choices=("invokes", "tables", "queues", "events", "objects"), help="one part alone")
+    p.add_argument("--part", choices=("invokes", "tables", "queues", "events", "buses", "objects"), help="one part alone")
     a = p.parse_args()
     programs.build()
     report = Report()
@@ -49,7 +50,7 @@ def main():
     yard = invokes.yardstick(a.seconds)
     for n, f in yard.items():
         report.row("bare net/http", f"echo, {n} clients", f["per_second"], "/s", f"p50 {f['p50_ms']:.3f} ms, p99 {f['p99_ms']:.3f} ms")
-    parts = [a.part] if a.part else ("invokes", "tables", "queues", "events", "objects")
+    parts = [a.part] if a.part else ("invokes", "tables", "queues", "events", "buses", "objects")
     if "invokes" in parts:
         functions(report, a, yard)
     if "tables" in parts:
@@ -60,6 +61,8 @@ def main():
         queues.suite(report, [a.only] if a.only else queues.STARTERS, yard, a.seconds, a.messages)
     if "events" in parts and a.only in (None, "cirro"):
         report.attempt("cirro", "events", lambda: events.suite(report))
+    if "buses" in parts and a.only in (None, "cirro"):
+        buses.suite(report, a.seconds)
     if "objects" in parts:
         objects.suite(report, [a.only] if a.only else objects.STARTERS, a.seconds, a.objects)
     report.row("machine", "load average after", os.getloadavg()[0])
