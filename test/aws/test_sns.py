@@ -2,6 +2,8 @@
 import json
 import re
 import signal
+import subprocess
+import sys
 
 import pytest
 from botocore.exceptions import ClientError
@@ -412,3 +414,23 @@ def test_published_messages_survive_a_crash(tmp_path):
                 got.add(m["Body"])
             return got == {f"m{i}" for i in range(20)}
         eventually(all_there)
+
+
+def aws(endpoint, *args):
+    """Run the AWS CLI and return what it prints."""
+    env = {"AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    done = subprocess.run([sys.executable, "-m", "awscli", "--endpoint-url", endpoint, *args], capture_output=True, text=True, env=env, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout) if done.stdout.strip() else None
+
+
+def test_aws_cli(endpoint, sqs, queue):
+    url, arn = queue()
+    topic = aws(endpoint, "sns", "create-topic", "--name", unique("topic"), "--tags", "Key=k,Value=v")["TopicArn"]
+    aws(endpoint, "sns", "subscribe", "--topic-arn", topic, "--protocol", "sqs", "--notification-endpoint", arn,
+        "--attributes", '{"FilterPolicy": "{\\"n\\": [{\\"numeric\\": [\\">\\", 1]}]}"}')
+    sent = aws(endpoint, "sns", "publish", "--topic-arn", topic, "--message", "from the CLI", "--message-attributes",
+               '{"n": {"DataType": "Number", "StringValue": "2"}}')
+    assert json.loads(receive(sqs, url)[0]["Body"])["MessageId"] == sent["MessageId"]
+    assert aws(endpoint, "sns", "list-tags-for-resource", "--resource-arn", topic)["Tags"] == [{"Key": "k", "Value": "v"}]
+    assert len(aws(endpoint, "sns", "list-subscriptions-by-topic", "--topic-arn", topic)["Subscriptions"]) == 1
