@@ -109,7 +109,7 @@ func Start(ctx context.Context, o Options) (_ *Platform, err error) {
 	}
 	p.server = &express.Server{
 		HTTP: &http.Server{Handler: front, ReadHeaderTimeout: 30 * time.Second, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
-			ConnContext: headercase.ConnContext},
+			ConnContext: headercase.ConnContext, Protocols: protocols()},
 		Takes: quick,
 		Wrap:  headercase.Listener,
 	}
@@ -120,6 +120,15 @@ func Start(ctx context.Context, o Options) (_ *Platform, err error) {
 		}
 	}()
 	return p, nil
+}
+
+// protocols are those of the platform's address: HTTP/1.1, and HTTP/2 without TLS for clients that know it, as AWS's SDK
+// for Java does of Kinesis.
+func protocols() *http.Protocols {
+	p := new(http.Protocols)
+	p.SetHTTP1(true)
+	p.SetUnencryptedHTTP2(true)
+	return p
 }
 
 // quick says which requests are answered below net/http: those that come most often, and whose answer
