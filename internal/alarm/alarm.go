@@ -57,7 +57,7 @@ func (a *Alarms) Set(tx store.Tx, id string, due time.Time) error {
 	if due.IsZero() {
 		return tx.Delete(a.idKey(id))
 	}
-	if err := tx.Set(a.dueKey(due, id), nil); err != nil {
+	if err := tx.Set(a.dueKey(due, id), []byte{}); err != nil {
 		return err
 	}
 	return tx.Set(a.idKey(id), binary.BigEndian.AppendUint64(nil, uint64(due.UnixNano())))

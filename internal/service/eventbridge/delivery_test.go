@@ -161,3 +161,48 @@ func TestManyAtOnce(t *testing.T) {
 		t.Errorf("%d different events came", len(got))
 	}
 }
+
+// TestOthersAreLeftAlone names resources of another account in all the ways there are: none is found.
+func TestOthersAreLeftAlone(t *testing.T) {
+	s := newStage(t)
+	theirs := s.as(others, "us-east-1")
+	bus := s.bus(theirs, "b")
+	s.rule(theirs, "b", "r", `{"source": ["app"]}`)
+	rule := busRef{place{others, "us-east-1"}, "b"}.ruleARN("r")
+	for name, call := range map[string]func() error{
+		"PutRule": func() error {
+			_, err := s.PutRule(s.ctx(), &api.PutRuleRequest{Name: new("r"), EventBusName: &bus, EventPattern: new(`{"source": ["x"]}`)})
+			return err
+		},
+		"PutTargets": func() error {
+			q := queue("q")
+			q.Id = new("a")
+			_, err := s.PutTargets(s.ctx(), &api.PutTargetsRequest{Rule: new("r"), EventBusName: &bus, Targets: []api.Target{q}})
+			return err
+		},
+		"ListRules": func() error { _, err := s.ListRules(s.ctx(), &api.ListRulesRequest{EventBusName: &bus}); return err },
+		"PutPermission": func() error {
+			_, err := s.PutPermission(s.ctx(), &api.PutPermissionRequest{EventBusName: &bus, Principal: new("*"), Action: new("events:PutEvents"), StatementId: new("s")})
+			return err
+		},
+		"TagResource": func() error {
+			_, err := s.TagResource(s.ctx(), &api.TagResourceRequest{ResourceARN: &rule, Tags: []api.Tag{{Key: new("a"), Value: new("b")}}})
+			return err
+		},
+		"ListTagsForResource": func() error {
+			_, err := s.ListTagsForResource(s.ctx(), &api.ListTagsForResourceRequest{ResourceARN: &bus})
+			return err
+		},
+		"CreateArchive": func() error {
+			_, err := s.CreateArchive(s.ctx(), &api.CreateArchiveRequest{ArchiveName: new("a"), EventSourceArn: &bus})
+			return err
+		},
+	} {
+		if err := call(); err == nil {
+			t.Errorf("%s of another account's is carried out", name)
+		}
+	}
+	if out, err := s.DescribeRule(theirs, &api.DescribeRuleRequest{Name: new("r"), EventBusName: new("b")}); err != nil || *out.EventPattern != `{"source": ["app"]}` {
+		t.Error(out, err)
+	}
+}

@@ -56,6 +56,15 @@ func busOf(ctx context.Context, nameOrARN *string) busRef {
 	return b
 }
 
+// ownBus is busOf for what an account does to its own buses: another's is none of its.
+func ownBus(ctx context.Context, nameOrARN *string) busRef {
+	b, here := busOf(ctx, nameOrARN), placeOf(ctx)
+	if b.place != here {
+		return busRef{here, *nameOrARN} // which is no bus's name
+	}
+	return b
+}
+
 // parseBus reads a bus's ARN.
 func parseBus(arn string) (busRef, bool) {
 	a, ok := target.ParseARN(arn)
