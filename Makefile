@@ -31,8 +31,10 @@ bin/runtimes/stamp: runtimes/python/requirements.txt | $(VENV)/bin/python
 $(VENV)/bin/python:
 	@"$(PYTHON)" -m venv $(VENV)
 
-$(VENV)/stamp: test/requirements.txt | $(VENV)/bin/python
+$(VENV)/stamp: test/requirements.txt test/s3fs.txt | $(VENV)/bin/python
 	@$(VENV)/bin/pip install -q --disable-pip-version-check --require-hashes -r test/requirements.txt
+	@rm -rf $(VENV)/s3fs
+	@$(VENV)/bin/pip install -q --disable-pip-version-check --require-hashes --target $(VENV)/s3fs -r test/s3fs.txt
 	@touch $@
 
 .PHONY: test
