@@ -151,6 +151,7 @@ func (h *history) check() (broken []string) {
 			report("%s: %q was acknowledged and never received", m.queue, m.body())
 		}
 	}
+	return broken
 }
 
 // inOrder says whether the message before has been in the same batch, or may have been deleted.
