@@ -12,7 +12,7 @@ import (
 // it changes again and again; the others wait until there is no record, or until the beat has stood still for
 // long. Each goes by its own clock: those of two machines may differ.
 const (
-	beatEvery = 3 * time.Second
+	beatEvery = 2 * time.Second
 	stillFor  = 4 * beatEvery // then the owner is gone
 	silentFor = 3 * beatEvery // then an owner that cannot beat lets go, before others take over
 )

@@ -64,7 +64,7 @@ func openMode(dir string, owned *os.File, o Options) (Host, error) {
 
 // What a host that was killed had just started may hold its lock for a moment longer than it, until it ends, too.
 const (
-	ownAttempts = 50
+	ownAttempts = 20
 	ownPause    = 100 * time.Millisecond
 )
 
