@@ -136,7 +136,8 @@ func protocols() *http.Protocols {
 func quick(h *express.Head) bool {
 	operation := h.Get("X-Amz-Target")
 	return lambda.Invokes(h.Method, h.Host, h.Target) || dynamodb.Operates(h.Method, h.Target, operation) ||
-		sqs.Operates(h.Method, h.Target, operation) || s3.Operates(h.Method, h.Get("Authorization"))
+		sqs.Operates(h.Method, h.Target, operation) || s3.Operates(h.Method, h.Get("Authorization")) ||
+		sns.Operates(h.Method, h.Target, h.Get("Authorization"))
 }
 
 // checkListen refuses to serve the network without authentication.
