@@ -77,6 +77,9 @@ type attempt struct {
 	queue  string                       // where the delivery goes on instead of being made
 }
 
+// sideBySide is how many deliveries of one event are made at a time.
+const sideBySide = 32
+
 // attemptAll makes deliveries side by side.
 func (s *Service) attemptAll(ctx context.Context, all []*attempt) {
 	if len(all) == 1 {
@@ -84,8 +87,13 @@ func (s *Service) attemptAll(ctx context.Context, all []*attempt) {
 		return
 	}
 	var done sync.WaitGroup
+	slots := make(chan struct{}, sideBySide)
 	for _, a := range all {
-		done.Go(func() { s.attempt(ctx, a) })
+		slots <- struct{}{}
+		done.Go(func() {
+			defer func() { <-slots }()
+			s.attempt(ctx, a)
+		})
 	}
 	done.Wait()
 }

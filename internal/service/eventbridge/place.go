@@ -34,6 +34,12 @@ func (p place) all(kind string, names ...any) store.Range {
 	return store.Prefix(append([]any{"events", kind, p.Account, p.Region}, names...)...)
 }
 
+// resource names a resource in a queue of those that something is being done with.
+type resource struct {
+	Place place
+	Name  string
+}
+
 // busRef names a bus.
 type busRef struct {
 	place

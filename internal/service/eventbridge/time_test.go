@@ -126,12 +126,12 @@ func TestReplayGoesOn(t *testing.T) {
 	}
 	s.rule(s.ctx(), "default", "r", `{"replay-name": ["y", "z"]}`, queue("q"))
 	s.rule(s.ctx(), "default", "other", `{"source": ["app"]}`, queue("q"))
-	begin := func(name string) replayRef {
+	begin := func(name string) resource {
 		must[*api.StartReplayResponse](t)(s.StartReplay(s.ctx(), &api.StartReplayRequest{ReplayName: &name, EventSourceArn: &archive, EventStartTime: new(start.Add(5 * time.Second)),
 			EventEndTime: new(start.Add(time.Hour)), Destination: &api.ReplayDestination{Arn: &bus, FilterArns: []string{"arn:aws:events:us-east-1:000000000000:rule/r"}}}))
-		return replayRef{placeOf(s.ctx()), name}
+		return resource{placeOf(s.ctx()), name}
 	}
-	step := func(ref replayRef) (more bool) {
+	step := func(ref resource) (more bool) {
 		err := s.Store.Update(t.Context(), func(tx store.Tx) (err error) {
 			more, err = s.replaySome(tx, ref)
 			return err
