@@ -25,9 +25,11 @@ type queue struct {
 
 	loading sync.Mutex
 	loaded  bool
+	reading sync.Mutex // ahead
 
 	mu      sync.Mutex
 	index   *index
+	shelf   shelf
 	seen    uint64 // the last sequence number published
 	waiters []*waiter
 	timer   *time.Timer
@@ -50,7 +52,7 @@ func (s *Store) queue(name string) (*queue, error) {
 	}
 	found, ok := s.queues.Load(name)
 	if !ok {
-		q := &queue{name: store.Key(name), index: newIndex(), next: 1}
+		q := &queue{name: store.Key(name), index: newIndex(), next: 1, shelf: shelf{all: &s.shelved}}
 		found, _ = s.queues.LoadOrStore(name, q)
 	}
 	q := found.(*queue)
@@ -72,6 +74,15 @@ func (q *queue) space(space byte) []byte {
 
 func (q *queue) key(space byte, seq uint64) []byte {
 	return binary.BigEndian.AppendUint64(q.space(space), seq)
+}
+
+// set begins to write a record of a message into a batch: what is returned takes so many bytes.
+func (q *queue) set(b *pebble.Batch, space byte, seq uint64, bytes int) *pebble.DeferredBatchOp {
+	op := b.SetDeferred(1+len(q.name)+8, bytes)
+	op.Key[0] = space
+	copy(op.Key[1:], q.name)
+	binary.BigEndian.PutUint64(op.Key[1+len(q.name):], seq)
+	return op
 }
 
 // load builds the index. Nobody writes to the queue before.
