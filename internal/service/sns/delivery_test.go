@@ -337,7 +337,27 @@ func TestATokenExpires(t *testing.T) {
 		t.Error(err)
 	}
 	s.clock.Add(-1)
+	if err := s.expireTokens(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	must(s.ConfirmSubscription(s.ctx, &api.ConfirmSubscriptionInput{TopicArn: &topic, Token: &token}))(t)
+}
+
+// TestWhatNobodyConfirmsEnds looks at subscriptions when their tokens have expired.
+func TestWhatNobodyConfirmsEnds(t *testing.T) {
+	s := newStage(t)
+	topic := s.topic("t", nil)
+	s.subscribe(topic, "q", nil)
+	must(s.Subscribe(s.ctx, &api.SubscribeInput{TopicArn: &topic, Protocol: new("email"), Endpoint: new("a@example.com")}))(t)
+	for _, want := range []int{2, 1} {
+		if err := s.expireTokens(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if list := must(s.ListSubscriptions(s.ctx, &api.ListSubscriptionsInput{}))(t).Subscriptions; len(list) != want {
+			t.Error(list)
+		}
+		s.clock.Add(tokenLife + 1)
+	}
 }
 
 // TestATopicIsNotItsNamesake: subscriptions end with their topic, and another of its name begins anew.

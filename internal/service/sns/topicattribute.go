@@ -82,6 +82,10 @@ func (t *topic) setAttribute(name, value string, creating bool) error {
 		if rate, err := strconv.Atoi(value); strings.HasSuffix(name, "SampleRate") && (err != nil || rate < 0 || rate > 100) {
 			return refuse("%s", name)
 		}
+	case name == "ContentBasedDeduplication":
+		return refuse("Content-based deduplication can only be set for FIFO topics")
+	case name == "FifoThroughputScope":
+		return refuse("FifoThroughputScope can only be set for FIFO topics")
 	case creating:
 		return refuse("Unknown attribute %s", name)
 	default:
