@@ -1,8 +1,8 @@
 package rest
 
 import (
-	"errors"
 	"encoding/base64"
+	"errors"
 	"io"
 	"net/http"
 	"reflect"
