@@ -17,6 +17,7 @@ import objects
 import programs
 import queues
 import tables
+import triggers
 import topics
 from report import Report
 from subjects import BINARY, STARTERS, starts
@@ -59,6 +60,8 @@ def main():
             report.attempt("cirro", "growth", lambda: tables.growth(report, yard, a.seconds, [10_000, a.items]))
         tables.suite(report, [a.only] if a.only else tables.STARTERS, yard, a.seconds)
     if "queues" in parts:
+        if a.only in (None, "cirro"):
+            report.attempt("cirro", "triggers", lambda: triggers.measure(report))
         queues.suite(report, [a.only] if a.only else queues.STARTERS, yard, a.seconds, a.messages)
     if "topics" in parts:
         topics.suite(report, [a.only] if a.only else topics.STARTERS, a.seconds)
