@@ -225,7 +225,7 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 	p.onClose(tables.Close)
 	queues := sqs.New(sqs.Deps{Store: st, Caller: front, Log: o.Log})
 	p.onClose(queues.Close)
-	buckets := s3.New(s3.Deps{Store: st, Blobs: blobs, Caller: front, Log: o.Log})
+	buckets := s3.New(s3.Deps{Store: st, Blobs: blobs, Caller: front, Log: o.Log, Shared: o.Store != ""})
 	p.onClose(buckets.Close)
 	topics := sns.New(sns.Deps{Store: st, Caller: front, URL: p.reachable(), RetryScale: o.RetryScale, Log: o.Log})
 	p.onClose(topics.Close)
