@@ -219,6 +219,8 @@ func (p *pipe) checkTarget() error {
 	switch {
 	case to.Service == "sqs" && strings.HasSuffix(to.Resource, ".fifo") && (t.SqsQueueParameters == nil || t.SqsQueueParameters.MessageGroupId == nil):
 		return invalid("MessageGroupId is required for the FIFO queue %s.", p.Target)
+	case to.Service == "sns" && strings.HasSuffix(to.Resource, ".fifo"):
+		return invalid("Pipes do not publish to FIFO topics such as %s.", p.Target)
 	case to.Service == "kinesis" && (t.KinesisStreamParameters == nil || t.KinesisStreamParameters.PartitionKey == nil):
 		return invalid("PartitionKey is required for the stream %s.", p.Target)
 	}

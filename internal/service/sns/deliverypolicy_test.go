@@ -52,6 +52,38 @@ func TestDelays(t *testing.T) {
 	}
 }
 
+// TestShownPolicies has what AWS shows of policies, recorded in
+// https://github.com/localstack/localstack/blob/main/tests/aws/services/sns/test_sns.snapshot.json
+func TestShownPolicies(t *testing.T) {
+	for set, want := range map[string]string{
+		`{"http":{"defaultRequestPolicy":{"headerContentType":"application/json"}}}`:                    `{"http":{"disableSubscriptionOverrides":false,"defaultRequestPolicy":{"headerContentType":"application/json"}}}`,
+		`{"http":{"defaultHealthyRetryPolicy":{"minDelayTarget":5,"maxDelayTarget":6,"numRetries":1}}}`: `{"http":{"defaultHealthyRetryPolicy":{"minDelayTarget":5,"maxDelayTarget":6,"numRetries":1},"disableSubscriptionOverrides":false}}`,
+		`{"http":{"defaultHealthyRetryPolicy":null}}`:                                                   `{"http":{"disableSubscriptionOverrides":false}}`,
+		`{}`: ``, `null`: ``, ``: ``,
+	} {
+		topic := topic{Attributes: map[string]string{}}
+		if err := topic.setAttribute("DeliveryPolicy", set, false); err != nil {
+			t.Fatal(err)
+		}
+		if got := topic.Attributes["DeliveryPolicy"]; got != want {
+			t.Errorf("%s: %s, not %s", set, got, want)
+		}
+	}
+	sub := subscription{Protocol: protocolHTTP, Attributes: map[string]string{}}
+	if err := sub.setAttribute("DeliveryPolicy", `{"requestPolicy":{"headerContentType":"text/csv"}}`, false); err != nil {
+		t.Fatal(err)
+	}
+	a := sub.attributes(&topic{})
+	if want := `{"healthyRetryPolicy":null,"sicklyRetryPolicy":null,"throttlePolicy":null,"requestPolicy":{"headerContentType":"text/csv"},"guaranteed":false}`; a["DeliveryPolicy"] != want {
+		t.Error(a["DeliveryPolicy"])
+	}
+	if want := `{"healthyRetryPolicy":{"minDelayTarget":20,"maxDelayTarget":20,"numRetries":3,"numMaxDelayRetries":0,"numNoDelayRetries":0,` +
+		`"numMinDelayRetries":0,"backoffFunction":"linear"},"sicklyRetryPolicy":null,"throttlePolicy":null,"requestPolicy":{"headerContentType":"text/csv"},` +
+		`"guaranteed":false}`; a["EffectiveDeliveryPolicy"] != want {
+		t.Error(a["EffectiveDeliveryPolicy"])
+	}
+}
+
 func TestDeliveryPoliciesAreRefused(t *testing.T) {
 	for _, bad := range []string{`{`, `{"unknown":1}`, `{"healthyRetryPolicy":{"numRetries":101}}`, `{"healthyRetryPolicy":{"minDelayTarget":21}}`,
 		`{"healthyRetryPolicy":{"maxDelayTarget":3601}}`, `{"healthyRetryPolicy":{"numNoDelayRetries":4}}`,

@@ -56,6 +56,7 @@ func (t *topic) setAttribute(name, value string, creating bool) error {
 		if _, err := parseTopicDelivery(value); err != nil {
 			return refuse("DeliveryPolicy: %s", err)
 		}
+		value = shownTopicDelivery(value)
 	case name == "SignatureVersion" && value != signatureSHA1 && value != signatureSHA256:
 		return refuse("SignatureVersion")
 	case name == "SignatureVersion":
