@@ -150,6 +150,7 @@ func (q *queue) records(messages []message) (all []Record) {
 // handle has a batch handled and deletes what was. What was not becomes visible again when the queue's
 // visibility timeout is over, as it does on AWS.
 func (q *queue) handle(ctx context.Context, b *Batch) {
+	began := time.Now()
 	o := q.handler.Handle(ctx, b)
 	for hold := 1; o.NotRun && ctx.Err() == nil; hold++ {
 		q.settled(&o)
@@ -157,8 +158,10 @@ func (q *queue) handle(ctx context.Context, b *Batch) {
 		if !q.hold(ctx, b, hold) {
 			return
 		}
+		began = time.Now()
 		o = q.handler.Handle(ctx, b)
 	}
+	q.slots.done(time.Since(began))
 	if ctx.Err() != nil && (o.NotRun || o.Err != nil) {
 		q.giveBack(b.Records) // broken off: whoever comes next takes it up at once
 		return

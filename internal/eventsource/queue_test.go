@@ -266,10 +266,23 @@ func TestSlots(t *testing.T) {
 			if !s.take(t.Context()) {
 				t.Fatal("no slot")
 			}
-			time.AfterFunc(50*time.Millisecond, s.free)
+			time.AfterFunc(50*time.Millisecond, func() { s.done(50 * time.Millisecond); s.free() })
 		}
 		if s.limit < 10 || s.limit > 100 {
 			t.Errorf("%d slots", s.limit)
+		}
+		enough := s.limit
+		for range 2000 { // that makes all slower
+			if !s.take(t.Context()) {
+				t.Fatal("no slot")
+			}
+			s.mu.Lock()
+			d := 50 * time.Millisecond * time.Duration(max(1, s.used-enough+1))
+			s.mu.Unlock()
+			time.AfterFunc(d, func() { s.done(d); s.free() })
+		}
+		if s.limit > enough+20 {
+			t.Errorf("%d slots of a machine that %d are enough for", s.limit, enough)
 		}
 		s.shrink()
 		shrunk := s.limit
