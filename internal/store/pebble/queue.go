@@ -105,22 +105,10 @@ func (q *queue) load(db *pebble.DB) error {
 	if err != nil {
 		return err
 	}
-	now := time.Now().UnixNano()
-	return q.scan(db, indexSpace, q.head, q.next, func(seq uint64, value []byte) error {
-		e, err := decodeEntry(value)
-		if err != nil {
-			return err
-		}
-		l, leased := leases[seq]
-		if leased {
-			e.ready = 0
-		}
-		q.index.add(seq, e, now)
-		if leased {
-			q.index.restore(seq, e, l.lease, l.until, now)
-		}
-		return nil
-	})
+	l := newLoader(q.index, leases)
+	err = q.scan(db, indexSpace, q.head, q.next, l.add)
+	l.end()
+	return err
 }
 
 type leaseUntil struct {
