@@ -224,7 +224,7 @@ func checkCrashed(t *testing.T, in string, stories map[string]*crashStory) {
 	for _, u := range ok(s.ListMultipartUploads(ctx, &api.ListMultipartUploadsRequest{Bucket: new("bucket")}))(t).Uploads {
 		ok(s.AbortMultipartUpload(ctx, &api.AbortMultipartUploadRequest{Bucket: new("bucket"), Key: u.Key, UploadId: u.UploadId}))(t)
 	}
-	if err := s.reapCrashed(ctx); err != nil {
+	if err := s.reapWhole(ctx); err != nil {
 		t.Fatal(err)
 	}
 	blobs, small := 0, 0
@@ -306,8 +306,8 @@ func (s *Service) reapSome(ctx context.Context) error {
 	return nil
 }
 
-// reapCrashed removes all that is to be removed.
-func (s *Service) reapCrashed(ctx context.Context) error {
+// reapWhole removes all that is to be removed.
+func (s *Service) reapWhole(ctx context.Context) error {
 	for {
 		stats, err := s.Store.Stats(ctx, reapQueue)
 		if err != nil || stats.Ready+stats.Delayed+stats.Leased == 0 {
