@@ -20,7 +20,8 @@ const (
 
 // slots bounds how many batches are handled at once. One goroutine takes, many free.
 type slots struct {
-	full   time.Time // since when each take had to wait, or when there was one more last; zero for not
+	full   time.Time // since when takes have to wait, or when there was one more last; zero where they need not
+	waited time.Time // when a take did last
 	mu     sync.Mutex
 	most   int
 	limit  int
@@ -40,9 +41,12 @@ func newSlots(most int) *slots {
 // fails when ctx ends.
 func (s *slots) take(ctx context.Context) bool {
 	if s.try() {
-		s.full = time.Time{}
+		if time.Since(s.waited) > slotEvery {
+			s.full = time.Time{}
+		}
 		return ctx.Err() == nil
 	}
+	defer func() { s.waited = time.Now() }()
 	if s.full.IsZero() {
 		s.full = time.Now()
 	}
