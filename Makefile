@@ -31,12 +31,14 @@ bin/runtimes/stamp: runtimes/python/requirements.txt | $(VENV)/bin/python
 $(VENV)/bin/python:
 	@"$(PYTHON)" -m venv $(VENV)
 
-$(VENV)/stamp: test/requirements.txt | $(VENV)/bin/python
+$(VENV)/stamp: test/requirements.txt test/s3fs.txt | $(VENV)/bin/python
 	@$(VENV)/bin/pip install -q --disable-pip-version-check --require-hashes -r test/requirements.txt
+	@rm -rf $(VENV)/s3fs
+	@$(VENV)/bin/pip install -q --disable-pip-version-check --require-hashes --target $(VENV)/s3fs -r test/s3fs.txt
 	@touch $@
 
 .PHONY: test
-test: system-packages build $(VENV)/stamp test-go test-aws ## Run all tests but the long ones
+test: system-packages build $(VENV)/stamp test-go test-aws test-postgres ## Run all tests but the long ones
 
 .PHONY: system-packages
 system-packages: ## Install the system packages that tests need (as root), or name them
@@ -49,6 +51,13 @@ test-go: ## Run the Go tests: units, protocols, walls, vet, staticcheck
 .PHONY: test-aws
 test-aws: build $(VENV)/stamp ## Run the tests with AWS's own clients against bin/cirro
 	$(VENV)/bin/python -m pytest test/aws
+
+# Functions, tables and events: what keeps most in the store.
+STORED = $(wildcard $(addprefix test/aws/test_,lambda_*.py dynamodb_*.py event*.py kinesis*.py logs.py pipes*.py s3*.py scheduler*.py sns*.py sqs*.py))
+
+.PHONY: test-postgres
+test-postgres: build $(VENV)/stamp ## Run those of them on PostgreSQL that are about functions, tables and events
+	CIRRO_STORE=postgres $(VENV)/bin/python -m pytest $(STORED)
 
 .PHONY: acceptance
 acceptance: build $(VENV)/stamp ## Run the acceptance tests that should pass by now, where they lie beside the checkout

@@ -9,12 +9,16 @@ bench/README.md says what each row means. Peers that the package registries serv
 import argparse
 import os
 
+import buses
 import emulator
 import events
 import invokes
+import objects
 import programs
 import queues
 import tables
+import triggers
+import topics
 from report import Report
 from subjects import BINARY, STARTERS, starts
 
@@ -37,9 +41,10 @@ def main():
     p.add_argument("--seconds", type=int, default=4, help="length of each load")
     p.add_argument("--colds", type=int, default=50, help="cold starts measured a function; a tenth of it of peers")
     p.add_argument("--items", type=int, default=200_000, help="size that a table grows to; 10000000 takes some minutes")
-    p.add_argument("--only", choices=sorted(STARTERS | tables.STARTERS | queues.STARTERS), help="one subject alone")
+    p.add_argument("--only", choices=sorted(STARTERS | tables.STARTERS | queues.STARTERS | topics.STARTERS | objects.STARTERS), help="one subject alone")
     p.add_argument("--messages", type=int, default=1_000_000, help="backlog of Cirro's queue; 10000000 takes some minutes")
-    p.add_argument("--part", choices=("invokes", "tables", "queues", "events"), help="one part alone")
+    p.add_argument("--objects", type=int, default=1_000_000, help="keys that Cirro's bucket grows to before a page is listed")
+    p.add_argument("--part", choices=("invokes", "tables", "queues", "topics", "events", "buses", "objects"), help="one part alone")
     a = p.parse_args()
     programs.build()
     report = Report()
@@ -47,7 +52,7 @@ def main():
     yard = invokes.yardstick(a.seconds)
     for n, f in yard.items():
         report.row("bare net/http", f"echo, {n} clients", f["per_second"], "/s", f"p50 {f['p50_ms']:.3f} ms, p99 {f['p99_ms']:.3f} ms")
-    parts = [a.part] if a.part else ("invokes", "tables", "queues", "events")
+    parts = [a.part] if a.part else ("invokes", "tables", "queues", "topics", "events", "buses", "objects")
     if "invokes" in parts:
         functions(report, a, yard)
     if "tables" in parts:
@@ -55,9 +60,17 @@ def main():
             report.attempt("cirro", "growth", lambda: tables.growth(report, yard, a.seconds, [10_000, a.items]))
         tables.suite(report, [a.only] if a.only else tables.STARTERS, yard, a.seconds)
     if "queues" in parts:
+        if a.only in (None, "cirro"):
+            report.attempt("cirro", "triggers", lambda: triggers.measure(report))
         queues.suite(report, [a.only] if a.only else queues.STARTERS, yard, a.seconds, a.messages)
+    if "topics" in parts:
+        topics.suite(report, [a.only] if a.only else topics.STARTERS, a.seconds)
     if "events" in parts and a.only in (None, "cirro"):
         report.attempt("cirro", "events", lambda: events.suite(report))
+    if "buses" in parts and a.only in (None, "cirro"):
+        buses.suite(report, a.seconds)
+    if "objects" in parts:
+        objects.suite(report, [a.only] if a.only else objects.STARTERS, a.seconds, a.objects)
     report.row("machine", "load average after", os.getloadavg()[0])
     print("\n" + report.markdown())
 

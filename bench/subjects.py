@@ -65,11 +65,11 @@ def process_tree(pid):
 
 
 def memory(pids, field="VmRSS"):
-    """MB of memory of processes: VmRSS counts shared pages in each, Pss divides them among those who share."""
+    """MB of memory of processes: VmRSS counts shared pages in each, VmHWM is the most it ever was, Pss divides pages among those who share."""
     total = 0
     for p in pids:
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            text = pathlib.Path(f"/proc/{p}/{'status' if field == 'VmRSS' else 'smaps_rollup'}").read_text()
+            text = pathlib.Path(f"/proc/{p}/{'status' if field.startswith('Vm') else 'smaps_rollup'}").read_text()
             total += next((int(line.split()[1]) for line in text.splitlines() if line.startswith(field + ":")), 0)
     return total / 1024
 

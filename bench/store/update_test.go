@@ -1,10 +1,11 @@
-// Package store measures the embedded store beside the database under it.
+// Package store measures the embedded store beside the database under it, and the store on PostgreSQL.
 package store
 
 import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"os"
 	"sync/atomic"
 	"testing"
 
@@ -12,6 +13,8 @@ import (
 
 	"cirro/internal/store"
 	"cirro/internal/store/pebble"
+	"cirro/internal/store/postgres"
+	"cirro/internal/store/postgres/postgrestest"
 )
 
 const valueBytes = 1 << 10
@@ -88,8 +91,9 @@ func BenchmarkGet(b *testing.B) {
 	})
 }
 
-func open(b *testing.B) *pebble.Store {
-	s, err := pebble.Open(b.TempDir(), pebble.Options{})
+// open opens a store: the embedded one, or with CIRRO_STORE=postgres one on a PostgreSQL server that waits for the disk.
+func open(b *testing.B) store.Store {
+	s, err := openAny(b)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -99,6 +103,22 @@ func open(b *testing.B) *pebble.Store {
 		}
 	})
 	return s
+}
+
+func openAny(b *testing.B) (store.Store, error) {
+	if os.Getenv("CIRRO_STORE") != "postgres" {
+		return pebble.Open(b.TempDir(), pebble.Options{})
+	}
+	server, err := postgrestest.Start("fsync=on", "full_page_writes=on")
+	if err != nil {
+		return nil, err
+	}
+	b.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			b.Error(err)
+		}
+	})
+	return postgres.Open(context.Background(), server.URL("postgres"), postgres.Options{})
 }
 
 func key(n uint64) []byte { return binary.BigEndian.AppendUint64([]byte("item/"), n) }

@@ -49,6 +49,11 @@ func (a *Alarms) Set(tx store.Tx, id string, due time.Time) error {
 	if err != nil {
 		return err
 	}
+	return a.move(tx, id, before, due)
+}
+
+// move is Set of an alarm whose time before is known.
+func (a *Alarms) move(tx store.Tx, id string, before, due time.Time) error {
 	if !before.IsZero() {
 		if err := tx.Delete(a.dueKey(before, id)); err != nil {
 			return err
@@ -57,7 +62,7 @@ func (a *Alarms) Set(tx store.Tx, id string, due time.Time) error {
 	if due.IsZero() {
 		return tx.Delete(a.idKey(id))
 	}
-	if err := tx.Set(a.dueKey(due, id), nil); err != nil {
+	if err := tx.Set(a.dueKey(due, id), []byte{}); err != nil {
 		return err
 	}
 	return tx.Set(a.idKey(id), binary.BigEndian.AppendUint64(nil, uint64(due.UnixNano())))
@@ -112,29 +117,35 @@ func (a *Alarms) sleep(ctx context.Context, d time.Duration) {
 
 // Turn rings the alarms that are due and says how long it is until the next, or until somebody should look.
 func (a *Alarms) Turn(ctx context.Context) (wait time.Duration, err error) {
+	var from time.Time // what was before has been rung: to look past it again and again costs
 	for ctx.Err() == nil {
 		now := a.Clock()
-		rung := 0
-		err := a.Store.Update(ctx, func(tx store.Tx) error {
-			rung, wait = 0, longest
-			due, next, err := a.due(tx, now)
-			if err != nil {
-				return err
-			}
+		var due []entry
+		var next time.Time
+		err := a.Store.View(ctx, func(r store.Reader) (err error) {
+			due, next, err = a.due(r, from, now)
+			return err
+		})
+		if err != nil || len(due) == 0 {
+			wait = longest
 			if !next.IsZero() {
 				wait = min(longest, max(0, next.Sub(now)))
 			}
+			return wait, err
+		}
+		// The transaction reads these alarms alone, so that others that are set meanwhile do not disturb it.
+		err = a.Store.Update(ctx, func(tx store.Tx) error {
 			for _, d := range due {
 				if err := a.ring(tx, d); err != nil {
 					return err
 				}
 			}
-			rung = len(due)
 			return nil
 		})
-		if err != nil || rung == 0 {
-			return wait, err
+		if err != nil {
+			return 0, err
 		}
+		from = due[len(due)-1].due
 	}
 	return 0, ctx.Err()
 }
@@ -144,11 +155,14 @@ type entry struct {
 	due time.Time
 }
 
-// due are the first alarms that are due, and when the next one is.
-func (a *Alarms) due(tx store.Reader, now time.Time) (due []entry, next time.Time, err error) {
-	r := store.Prefix(a.Owner, "alarm")
-	r.Limit = batch + 1
-	for kv, err := range tx.Range(r) {
+// due are the first alarms that are due, not before a time, and when the next one is.
+func (a *Alarms) due(r store.Reader, from, now time.Time) (due []entry, next time.Time, err error) {
+	over := store.Prefix(a.Owner, "alarm")
+	if !from.IsZero() {
+		over.Start = store.Key(a.Owner, "alarm", from.UnixNano())
+	}
+	over.Limit = batch + 1
+	for kv, err := range r.Range(over) {
 		if err != nil {
 			return nil, time.Time{}, err
 		}
@@ -165,10 +179,17 @@ func (a *Alarms) due(tx store.Reader, now time.Time) (due []entry, next time.Tim
 	return due, time.Time{}, nil
 }
 
+// ring rings an alarm, unless another process has.
 func (a *Alarms) ring(tx store.Tx, e entry) error {
+	if _, err := tx.Get(a.dueKey(e.due, e.id)); err != nil {
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		return err
+	}
 	next, err := a.Ring(tx, e.id, e.due)
 	if err != nil {
 		return err
 	}
-	return a.Set(tx, e.id, next)
+	return a.move(tx, e.id, e.due, next)
 }

@@ -29,7 +29,7 @@ type serve struct {
 	Egress   string        `help:"Where functions may connect to beside the platform: outside (not this machine itself, nor metadata services), all or none." enum:"outside,all,none" default:"outside" env:"CIRRO_EGRESS"`
 	Retry    float64       `help:"Scale of the delays between attempts of asynchronous invocations; 0.01 for tests." default:"1" env:"CIRRO_RETRY_SCALE"`
 	Expiry   time.Duration `help:"Time between two looks for items of DynamoDB whose time to live has ended." name:"ttl-interval" default:"5s" env:"CIRRO_TTL_INTERVAL"`
-	Throttle bool          `help:"Enforce the provisioned throughput of DynamoDB's tables, as AWS does." env:"CIRRO_THROTTLE"`
+	Throttle bool          `help:"Enforce the throughput of DynamoDB's tables and of Kinesis's shards, as AWS does." env:"CIRRO_THROTTLE"`
 	Streams  time.Duration `help:"How long the records of DynamoDB's streams can be read; less for tests." name:"stream-retention" default:"24h" env:"CIRRO_STREAM_RETENTION"`
 	Scaling  time.Duration `help:"Time between two points of the metrics that Application Auto Scaling follows; less for tests." name:"scaling-period" default:"1m" env:"CIRRO_SCALING_PERIOD"`
 	LogLevel slog.Level    `help:"Least level of the platform's own log, on standard error." default:"warn" env:"CIRRO_LOG_LEVEL"`

@@ -3,7 +3,7 @@
 // its input against the service's table, calls the service, and answers as AWS would, down to the error's
 // shape. It is also the awsapi.Caller through which services call each other: the same, minus the wire.
 //
-// The protocols are subpackages: awsjson, query, restjson, restxml and rpcv2cbor. What they share is in
+// The protocols are subpackages: awsjson, awscbor, query, restjson, restxml and rpcv2cbor. What they share is in
 // wire (shapes bound to Go types), rest (routes and HTTP bindings), markup (XML) and stream (event
 // streams). validate checks a model's constraints, sigv4 checks signatures.
 //

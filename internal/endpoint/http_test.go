@@ -209,6 +209,24 @@ func TestExpectContinue(t *testing.T) {
 	}
 }
 
+// TestExpectContinueWithoutABody has the leave come before the answer where there is nothing to send, too.
+func TestExpectContinueWithoutABody(t *testing.T) {
+	s := serve(t)
+	conn, err := net.Dial("tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "POST /2015-03-31/functions/echo/invocations HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n")
+	all, err := io.ReadAll(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(string(all), "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n") {
+		t.Errorf("%.200q", all)
+	}
+}
+
 func TestCutBody(t *testing.T) {
 	s := serve(t)
 	conn, err := net.Dial("tcp", s.Listener.Addr().String())

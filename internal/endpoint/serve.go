@@ -22,6 +22,11 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	if r.ContentLength == 0 && r.Header["Expect"] != nil {
+		// net/http says nothing before it answers a request without a body. botocore waits for it all the same, and
+		// takes an answer without it for that of the next request on the connection, too.
+		w.WriteHeader(http.StatusContinue)
+	}
 	x := &wire.Exchange{ID: uuid.NewString(), HTTP: r}
 	w.Header()["X-Amzn-Requestid"] = []string{x.ID}
 	if !e.allowOrigin(w, r) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"cirro/internal/awsapi"
+	"cirro/internal/endpoint/awscbor"
 	"cirro/internal/endpoint/awsjson"
 	"cirro/internal/endpoint/query"
 	"cirro/internal/endpoint/restjson"
@@ -70,6 +71,9 @@ func cborPath(r *http.Request) (name, operation string, ok bool) {
 }
 
 func jsonProtocol(r *http.Request) wire.Protocol {
+	if r.Header.Get("Content-Type") == awscbor.ContentType {
+		return awscbor.Protocol{}
+	}
 	if strings.HasPrefix(r.Header.Get("Content-Type"), awsjson.V10.ContentType) {
 		return awsjson.V10
 	}
@@ -78,7 +82,7 @@ func jsonProtocol(r *http.Request) wire.Protocol {
 
 func jsonContent(r *http.Request) bool {
 	t := r.Header.Get("Content-Type")
-	return t == "" || strings.Contains(t, "json")
+	return t == "" || strings.Contains(t, "json") || t == awscbor.ContentType
 }
 
 func isForm(r *http.Request) bool {

@@ -94,12 +94,17 @@ type onText func(s string) bool
 
 func (f onText) met(v *value) bool { return v.kind == text && f(v.text) }
 
-func prefix(p string) condition {
-	return onText(func(s string) bool { return strings.HasPrefix(s, p) })
-}
-func suffix(p string) condition {
-	return onText(func(s string) bool { return strings.HasSuffix(s, p) })
-}
+// prefixed and suffixed are how a string begins or ends.
+type (
+	prefixed string
+	suffixed string
+)
+
+func (p prefixed) met(v *value) bool { return v.kind == text && strings.HasPrefix(v.text, string(p)) }
+func (p suffixed) met(v *value) bool { return v.kind == text && strings.HasSuffix(v.text, string(p)) }
+
+func prefix(p string) condition { return prefixed(p) }
+func suffix(p string) condition { return suffixed(p) }
 
 func foldedPrefix(p string) condition {
 	p = strings.ToLower(p)

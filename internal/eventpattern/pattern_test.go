@@ -312,6 +312,9 @@ func TestSet(t *testing.T) {
 		`{"$or": [{"source": ["aws.ec2"]}, {"region": ["us-east-1"]}]}`,
 		`{"detail": {"v6": ["2001:db8:1234:1a00:0::1"]}}`,
 		`{"detail": {"mixed": [1]}}`,
+		`{"detail": {"file": [{"suffix": ".txt"}, {"suffix": ".PNG"}]}}`,
+		`{"detail": {"file": [{"suffix": "a longer end than the file has"}, {"prefix": "b"}]}}`,
+		`{"detail": {"file": [{"prefix": ""}]}}`,
 	} {
 		p, err := Compile([]byte(text))
 		if err != nil {
@@ -322,7 +325,7 @@ func TestSet(t *testing.T) {
 			want = append(want, i)
 		}
 	}
-	if len(want) != 8 {
+	if len(want) != 10 {
 		t.Errorf("one by one: %v", want)
 	}
 	s := NewSet(patterns)

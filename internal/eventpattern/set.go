@@ -24,7 +24,26 @@ type index struct {
 	texts   map[string][]*candidate
 	words   map[string][]*candidate
 	numbers map[float64][]*candidate
+	starts  affixes
+	ends    affixes
 	any     []*candidate
+}
+
+// affixes finds the candidates that demand a beginning or an end, by its length and then by itself: there are
+// few lengths.
+type affixes struct {
+	lengths []int // of those that there are, once each
+	all     map[string][]*candidate
+}
+
+func (a *affixes) add(affix string, c *candidate) {
+	if a.all == nil {
+		a.all = map[string][]*candidate{}
+	}
+	if !slices.Contains(a.lengths, len(affix)) {
+		a.lengths = append(a.lengths, len(affix))
+	}
+	a.all[affix] = append(a.all[affix], c)
 }
 
 // candidate is a pattern's branch with its paths in the set.
@@ -75,6 +94,12 @@ func (s *Set) path(path string) int {
 	return n.path
 }
 
+// The kinds of keys that are no values: how a string begins or ends.
+const (
+	beginning = word + 1 + iota
+	end
+)
+
 // key is a value that a field may demand, at a path.
 type key struct {
 	path   int
@@ -83,7 +108,7 @@ type key struct {
 	number float64
 }
 
-// keys are the values one of which a field demands; ok says whether it demands just those.
+// keys are the values, beginnings and ends one of which a field demands; ok says whether it demands just those.
 func (d *demand) keys() (keys []key, ok bool) {
 	if d.absent {
 		return nil, false
@@ -96,6 +121,10 @@ func (d *demand) keys() (keys []key, ok bool) {
 			keys = append(keys, key{path: d.path, kind: word, text: string(c)})
 		case sameNumber:
 			keys = append(keys, key{path: d.path, kind: numeric, number: c.float})
+		case prefixed:
+			keys = append(keys, key{path: d.path, kind: beginning, text: string(c)})
+		case suffixed:
+			keys = append(keys, key{path: d.path, kind: end, text: string(c)})
 		default:
 			return nil, false
 		}
@@ -157,6 +186,10 @@ func (s *Set) file(c *candidate, keys []key) {
 			at.words[k.text] = append(at.words[k.text], c)
 		case numeric:
 			at.numbers[k.number] = append(at.numbers[k.number], c)
+		case beginning:
+			at.starts.add(k.text, c)
+		case end:
+			at.ends.add(k.text, c)
 		}
 	}
 }
@@ -178,6 +211,7 @@ func (s *Set) Match(event []byte) []int {
 			switch v := &m.leaves[path][i].value; v.kind {
 			case text:
 				m.try(at.texts[v.text])
+				m.tryAffixes(at, v.text)
 			case word:
 				m.try(at.words[v.text])
 			case numeric:
@@ -202,6 +236,19 @@ func (m *matching) try(candidates []*candidate) {
 		if !m.matched[c.pattern] && c.matches(&m.document) {
 			m.matched[c.pattern] = true
 			m.found = append(m.found, c.pattern)
+		}
+	}
+}
+
+func (m *matching) tryAffixes(at *index, text string) {
+	for _, n := range at.starts.lengths {
+		if n <= len(text) {
+			m.try(at.starts.all[text[:n]])
+		}
+	}
+	for _, n := range at.ends.lengths {
+		if n <= len(text) {
+			m.try(at.ends.all[text[len(text)-n:]])
 		}
 	}
 }

@@ -61,6 +61,42 @@ func (s *stream) hasBegun(ctx context.Context) (begun bool, err error) {
 	return begun, err
 }
 
+// forget removes the checkpoints of shards that the stream has lost.
+func (s *stream) forget(ctx context.Context, shards []shard) error {
+	known := map[string]bool{}
+	for _, sh := range shards {
+		known[sh.id] = true
+	}
+	gone := map[string]bool{}
+	err := s.Store.View(ctx, func(r store.Reader) error {
+		for kv, err := range r.Range(store.Prefix("eventsource", s.source.ID)) {
+			if err != nil {
+				return err
+			}
+			parts, err := store.Split(kv.Key)
+			if err != nil {
+				return err
+			}
+			if shard, ok := parts[min(2, len(parts)-1)].(string); ok && len(parts) == 4 && !known[shard] {
+				gone[shard] = true
+			}
+		}
+		return nil
+	})
+	if err != nil || len(gone) == 0 {
+		return err
+	}
+	return s.Store.Update(ctx, func(tx store.Tx) error {
+		for shard := range gone {
+			over := store.Prefix("eventsource", s.source.ID, shard)
+			if err := tx.DeleteRange(over.Start, over.End); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // saveFirst keeps the positions that a source begins at.
 func (s *stream) saveFirst(ctx context.Context, first map[string]checkpoint) error {
 	lanes := s.source.Stream.Parallel

@@ -2,6 +2,7 @@ package eventsource
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -74,8 +75,22 @@ func (d *dynamodbAPI) read(ctx context.Context, _, iterator string, wait time.Du
 	return records, awsapi.Val(out.NextShardIterator), nil
 }
 
-func (d *dynamodbAPI) lost(err error) (trimmed, expired bool) {
-	return refused(err, api.TrimmedDataAccessException.Code), refused(err, api.ExpiredIteratorException.Code)
+// tableRetention is how long a table's stream keeps its records.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html
+const tableRetention = 24 * time.Hour
+
+func (d *dynamodbAPI) retention(context.Context) (time.Duration, error) { return tableRetention, nil }
+
+func (d *dynamodbAPI) lost(err error) loss {
+	switch {
+	case errors.Is(err, api.TrimmedDataAccessException):
+		return lostRecords
+	case errors.Is(err, api.ExpiredIteratorException):
+		return lostIterator
+	case errors.Is(err, api.ResourceNotFoundException):
+		return lostShard
+	}
+	return lostNothing
 }
 
 // tableEvent is a change of a table as Lambda has it.

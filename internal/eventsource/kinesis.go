@@ -2,6 +2,7 @@ package eventsource
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -63,8 +64,29 @@ func (k *kinesisAPI) read(ctx context.Context, shard, iterator string, wait time
 	return records, awsapi.Val(out.NextShardIterator), nil
 }
 
-func (k *kinesisAPI) lost(err error) (trimmed, expired bool) {
-	return refused(err, api.InvalidArgumentException.Code), refused(err, api.ExpiredIteratorException.Code)
+func (k *kinesisAPI) retention(ctx context.Context) (time.Duration, error) {
+	out, err := call[api.DescribeStreamSummaryOutput](ctx, k.Poller, "kinesis", "DescribeStreamSummary",
+		&api.DescribeStreamSummaryInput{StreamARN: &k.source.ARN}, 0)
+	if err != nil {
+		return 0, err
+	}
+	hours := int32(24)
+	if d := out.StreamDescriptionSummary; d != nil && d.RetentionPeriodHours != nil {
+		hours = *d.RetentionPeriodHours
+	}
+	return time.Duration(hours) * time.Hour, nil
+}
+
+func (k *kinesisAPI) lost(err error) loss {
+	switch {
+	case errors.Is(err, api.InvalidArgumentException):
+		return lostRecords
+	case errors.Is(err, api.ExpiredIteratorException):
+		return lostIterator
+	case errors.Is(err, api.ResourceNotFoundException):
+		return lostShard
+	}
+	return lostNothing
 }
 
 // kinesisEvent is a record as Lambda has it.

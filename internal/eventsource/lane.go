@@ -20,6 +20,7 @@ type lane struct {
 	read    []Record // not handled yet
 	passed  string   // the last record read that was not for the handler, since the last that was
 	ended   bool
+	gone    bool      // the shard is no more, or the stream is
 	saved   time.Time // when passed was kept last
 	failing int       // reads that failed, since the last that did not
 }
@@ -36,7 +37,7 @@ func (l *lane) run(polling, work context.Context) (ended bool) {
 			if !l.process(work, polling, batch) || !l.shed(work, polling) {
 				return false
 			}
-		case polling.Err() != nil:
+		case polling.Err() != nil, l.gone:
 			return false
 		case l.ended:
 			return l.finish(work, polling)
@@ -155,18 +156,21 @@ func (l *lane) fetch(ctx context.Context, wait time.Duration) ([]Record, error) 
 }
 
 // recover goes on after an error of a read: where records were trimmed that were not handled yet, with the
-// first that are left.
+// first that are left. What was read before is handled first.
 func (l *lane) recover(ctx context.Context, err error) {
-	trimmed, expired := l.api.lost(err)
-	switch {
-	case trimmed && len(l.read) == 0:
+	l.failing++
+	switch l.api.lost(err) {
+	case lostRecords:
 		l.Log.Warn("eventsource: records were trimmed before they were handled", "source", l.source.ARN, "shard", l.shard)
 		l.mark.Sequence, l.mark.From, l.next = "", position{Type: trimHorizon}, ""
-	case expired && len(l.read) == 0:
+	case lostIterator:
 		l.next = ""
+	case lostShard:
+		l.gone = true
 	default:
-		l.failing++
 		l.problem(ctx, err)
+	}
+	if l.failing > 1 || l.next != "" {
 		l.pause(ctx, readBackoff, l.failing)
 	}
 }
@@ -304,10 +308,7 @@ func (l *lane) handled(ctx context.Context, records []Record, o *Outcome) bool {
 
 // expire discards those of a part's records that are too old.
 func (l *lane) expire(ctx context.Context, p *part) bool {
-	age := l.source.Stream.MaximumAge
-	if age <= 0 {
-		return true
-	}
+	age := l.maximumAge()
 	n := 0
 	for n < len(p.records) && l.Clock().Sub(p.records[n].Arrived) > age {
 		n++

@@ -36,6 +36,7 @@ type Poller struct {
 	Deps
 	source  Source
 	place   Place
+	process string // unlike that of any other poller
 	handler Handler
 
 	started chan struct{}
@@ -64,11 +65,12 @@ func New(d Deps, s Source, h Handler) (*Poller, error) {
 		d.Scale = 1
 	}
 	s.BatchSize, s.Stream.Parallel = max(1, s.BatchSize), max(1, s.Stream.Parallel)
-	return &Poller{Deps: d, source: s, place: place, handler: h, started: make(chan struct{}), stop: make(chan struct{})}, nil
+	return &Poller{Deps: d, source: s, place: place, process: uuid.NewString(), handler: h,
+		started: make(chan struct{}), stop: make(chan struct{})}, nil
 }
 
 // Run polls until Stop is called or ctx ends, and all that was handed out is handled. Where ctx ends, handlers
-// are broken off.
+// are broken off. Of several processes that share the store and poll the same source, one does so at a time.
 func (p *Poller) Run(ctx context.Context) {
 	polling, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -79,11 +81,20 @@ func (p *Poller) Run(ctx context.Context) {
 		case <-polling.Done():
 		}
 	}()
-	if p.place.Kind == SQS {
-		newQueue(p).run(polling, ctx)
+	if !shared(p.Store) {
+		p.poll(polling, ctx)
 		return
 	}
-	newStream(p).run(polling, ctx)
+	p.own(polling, func(owned context.Context) { p.poll(owned, ctx) })
+}
+
+// poll polls until polling ends; work is what batches are handled under.
+func (p *Poller) poll(polling, work context.Context) {
+	if p.place.Kind == SQS {
+		newQueue(p).run(polling, work)
+		return
+	}
+	newStream(p).run(polling, work)
 }
 
 // Started is closed when the poller has taken its positions: it misses nothing that comes after.

@@ -150,6 +150,7 @@ func (q *queue) records(messages []message) (all []Record) {
 // handle has a batch handled and deletes what was. What was not becomes visible again when the queue's
 // visibility timeout is over, as it does on AWS.
 func (q *queue) handle(ctx context.Context, b *Batch) {
+	began := time.Now()
 	o := q.handler.Handle(ctx, b)
 	for hold := 1; o.NotRun && ctx.Err() == nil; hold++ {
 		q.settled(&o)
@@ -157,8 +158,10 @@ func (q *queue) handle(ctx context.Context, b *Batch) {
 		if !q.hold(ctx, b, hold) {
 			return
 		}
+		began = time.Now()
 		o = q.handler.Handle(ctx, b)
 	}
+	q.slots.done(time.Since(began))
 	if ctx.Err() != nil && (o.NotRun || o.Err != nil) {
 		q.giveBack(b.Records) // broken off: whoever comes next takes it up at once
 		return
@@ -180,20 +183,35 @@ func (q *queue) handle(ctx context.Context, b *Batch) {
 	q.delete(ctx, done)
 }
 
-// heldFor is how long a batch that waits for room is kept from others at a time.
-const heldFor = 30 * time.Second
-
-// hold waits until a batch may be tried again, keeping its messages from others meanwhile: their receives
-// should count attempts, and there was none. It fails where they cannot be kept.
+// hold waits until a batch may be tried again, keeping its messages from others for as long as if they were
+// received just then: a receive counts as an attempt, and there was none. It fails where they cannot be kept.
 func (q *queue) hold(ctx context.Context, b *Batch, attempts int) bool {
-	if attempts == 1 || attempts%4 == 0 {
-		if err := q.changeVisibility(ctx, b.Records, heldFor); err != nil {
-			q.problem(ctx, err)
-			return false
-		}
+	visibility, err := q.visibility(ctx)
+	if err == nil {
+		sleep(ctx, min(visibility/3, time.Duration(float64(holdBackoff.After(attempts))*q.Scale)))
+		err = q.changeVisibility(ctx, b.Records, visibility)
 	}
-	q.pause(ctx, holdBackoff, attempts)
-	return true
+	if err != nil {
+		q.problem(ctx, err)
+	}
+	return err == nil
+}
+
+// defaultVisibility is that of a queue that tells none. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html
+const defaultVisibility = 30 * time.Second
+
+// visibility is the queue's visibility timeout, as it is now.
+func (q *queue) visibility(ctx context.Context) (time.Duration, error) {
+	out, err := call[sqsapi.GetQueueAttributesResult](ctx, q.Poller, "sqs", "GetQueueAttributes", &sqsapi.GetQueueAttributesRequest{
+		QueueUrl: &q.url, AttributeNames: []string{sqsapi.QueueAttributeNameVisibilityTimeout}}, 0)
+	if err != nil {
+		return 0, err
+	}
+	seconds, err := strconv.Atoi(out.Attributes[sqsapi.QueueAttributeNameVisibilityTimeout])
+	if err != nil || seconds == 0 {
+		return defaultVisibility, nil
+	}
+	return time.Duration(seconds) * time.Second, nil
 }
 
 // giveBack makes messages visible at once, as far as that is possible.

@@ -56,6 +56,8 @@ func (f *fakeQueue) Call(ctx context.Context, p awsapi.Principal, service, opera
 			delete(f.received, *e.ReceiptHandle)
 		}
 		return &sqsapi.DeleteMessageBatchResult{}, nil
+	case *sqsapi.GetQueueAttributesRequest:
+		return &sqsapi.GetQueueAttributesResult{Attributes: map[string]string{"VisibilityTimeout": "7"}}, nil
 	case *sqsapi.ChangeMessageVisibilityBatchRequest:
 		f.mu.Lock()
 		defer f.mu.Unlock()
@@ -244,15 +246,58 @@ func TestQueueConcurrency(t *testing.T) {
 		mu.Unlock()
 		h.await(t, "all", h.hasHandled(40))
 		time.Sleep(time.Hour) // idle
-		mu.Lock()
+		f.mu.Lock()
 		polls := f.polls
-		mu.Unlock()
+		f.mu.Unlock()
 		if most != 8 || polls > 250 {
 			t.Errorf("%d at once, %d polls", most, polls)
 		}
 		f.send("x")
 		h.await(t, "one more", h.hasHandled(41))
 		r.end()
+	})
+}
+
+// TestSlots are more while they are taken as soon as they are free.
+func TestSlots(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSlots(0)
+		for range 1000 { // each is busy for 50 ms
+			if !s.take(t.Context()) {
+				t.Fatal("no slot")
+			}
+			time.AfterFunc(50*time.Millisecond, func() { s.done(50 * time.Millisecond); s.free() })
+		}
+		if s.limit < 10 || s.limit > 100 {
+			t.Errorf("%d slots", s.limit)
+		}
+		enough := s.limit
+		for range 2000 { // that makes all slower
+			if !s.take(t.Context()) {
+				t.Fatal("no slot")
+			}
+			s.mu.Lock()
+			d := 50 * time.Millisecond * time.Duration(max(1, s.used-enough+1))
+			s.mu.Unlock()
+			time.AfterFunc(d, func() { s.done(d); s.free() })
+		}
+		if s.limit > enough+20 {
+			t.Errorf("%d slots of a machine that %d are enough for", s.limit, enough)
+		}
+		s.shrink()
+		shrunk := s.limit
+		time.Sleep(time.Second)
+		for range 100 { // one at a time
+			s.take(t.Context())
+			s.free()
+		}
+		if s.limit != shrunk {
+			t.Errorf("%d slots where one is enough", s.limit)
+		}
+		s.found(0)
+		if s.limit != firstSlots {
+			t.Errorf("%d slots of an empty queue", s.limit)
+		}
 	})
 }
 
@@ -270,7 +315,7 @@ func TestQueueHolds(t *testing.T) {
 	r := run(t, Deps{Caller: f}, queueSource(nil), h, nil)
 	h.await(t, "the message", h.hasHandled(1))
 	r.end()
-	if got := fmt.Sprint(f.changes); got != "[r0 30]" || f.left() != "" {
+	if got := fmt.Sprint(f.changes); got != "[r0 7 r0 7 r0 7]" || f.left() != "" {
 		t.Error(got, f.left())
 	}
 

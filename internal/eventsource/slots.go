@@ -2,6 +2,7 @@ package eventsource
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
 )
@@ -13,14 +14,19 @@ const (
 	firstSlots = 5
 	mostSlots  = 1000
 	slotEvery  = 200 * time.Millisecond
+	silentSlot = time.Second // where no batch has ended meanwhile
+	slowdown   = 2           // of the batches: with more at once none would end sooner
 )
 
 // slots bounds how many batches are handled at once. One goroutine takes, many free.
 type slots struct {
+	full   time.Time // since when takes have to wait, or when there was one more last; zero where they need not
+	waited time.Time // when a take did last
 	mu     sync.Mutex
 	most   int
 	limit  int
 	used   int
+	pace   pace
 	change chan struct{} // holds a token where something was freed
 }
 
@@ -31,24 +37,35 @@ func newSlots(most int) *slots {
 	return &slots{most: most, limit: min(firstSlots, most), change: make(chan struct{}, 1)}
 }
 
-// take takes a slot. Where none is free for a while there is one more, up to the most there may be. It fails
-// when ctx ends.
+// take takes a slot. Where takes have had to wait for a while there is one more, up to the most there may be. It
+// fails when ctx ends.
 func (s *slots) take(ctx context.Context) bool {
-	var grow <-chan time.Time
+	if s.try() {
+		if time.Since(s.waited) > slotEvery {
+			s.full = time.Time{}
+		}
+		return ctx.Err() == nil
+	}
+	defer func() { s.waited = time.Now() }()
+	if s.full.IsZero() {
+		s.full = time.Now()
+	}
+	next := s.full.Add(slotEvery)
 	for ctx.Err() == nil {
-		if s.try() {
-			return true
-		}
-		if grow == nil {
-			t := time.NewTicker(slotEvery)
-			defer t.Stop()
-			grow = t.C
-		}
+		grow := time.NewTimer(time.Until(next))
 		select {
 		case <-s.change:
-		case <-grow:
-			s.grow()
+		case <-grow.C:
+			next = next.Add(slotEvery)
+			if s.grow(time.Since(s.full)) {
+				s.full = time.Now()
+				next = s.full.Add(slotEvery)
+			}
 		case <-ctx.Done():
+		}
+		grow.Stop()
+		if s.try() {
+			return ctx.Err() == nil
 		}
 	}
 	return false
@@ -64,11 +81,52 @@ func (s *slots) try() bool {
 	return true
 }
 
-func (s *slots) grow() {
+// grow adds a slot, unless that would only make the others slower: AWS has as many processors as it takes, this
+// machine has not.
+func (s *slots) grow(full time.Duration) (grown bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.limit = min(s.limit+1, s.most)
+	switch {
+	case s.limit >= s.most, s.pace.ended == 0 && full < silentSlot:
+		return false
+	case s.pace.ended > 0 && s.pace.slow():
+		s.pace.ended = 0
+		return true // looked at, and left as it is
+	}
+	s.limit++
+	s.pace.ended = 0
+	return true
 }
+
+// done notes how long a batch took.
+func (s *slots) done(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pace.add(d.Seconds(), time.Now())
+}
+
+// pace is how long batches take, in seconds: on average lately, and at best. What was best fades, since the
+// batches may have become others: in paceFades it doubles.
+type pace struct {
+	lately, best float64
+	at           time.Time // of the last
+	ended        int       // since it was looked at last
+}
+
+const paceFades = 5 * time.Minute
+
+func (p *pace) add(d float64, now time.Time) {
+	p.ended++
+	if p.at.IsZero() {
+		p.lately, p.best, p.at = d, d, now
+	}
+	fade := math.Exp2(now.Sub(p.at).Seconds() / paceFades.Seconds())
+	p.lately += (d - p.lately) / 5
+	p.best = min(p.lately, p.best*fade)
+	p.at = now
+}
+
+func (p *pace) slow() bool { return p.lately > slowdown*p.best }
 
 // free gives a slot back.
 func (s *slots) free() {

@@ -2,12 +2,9 @@ package eventsource
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"time"
-
-	"cirro/internal/awsapi"
 )
 
 // stream polls a stream: a goroutine for each lane of each shard that is due, and one that looks for shards. A
@@ -21,6 +18,7 @@ type stream struct {
 	mu      sync.Mutex
 	running map[string]bool // shards
 	ended   map[string]bool
+	keeps   time.Duration // the stream's retention
 }
 
 // streamAPI is a stream's service.
@@ -31,9 +29,21 @@ type streamAPI interface {
 	iterator(ctx context.Context, shard string, at position) (string, error)
 	// read reads from an iterator on, waiting so long for a first record. next is "" at the shard's end.
 	read(ctx context.Context, shard, iterator string, wait time.Duration) (records []Record, next string, err error)
-	// lost reports whether an error says that what follows a position was trimmed, or that an iterator expired.
-	lost(err error) (trimmed, expired bool)
+	// retention is how long the stream keeps its records.
+	retention(ctx context.Context) (time.Duration, error)
+	// lost says what an error of a read means.
+	lost(err error) loss
 }
+
+// loss is what has become too old to go on from, if anything.
+type loss int
+
+const (
+	lostNothing  loss = iota
+	lostRecords       // that follow a position
+	lostIterator      // another one is to be had
+	lostShard
+)
 
 // shard is one of a stream's.
 type shard struct {
@@ -103,8 +113,18 @@ func (s *stream) look(polling, work context.Context) error {
 	if err != nil {
 		return err
 	}
+	keeps, err := s.api.retention(polling)
+	if err != nil {
+		return err
+	}
 	opened, err := s.begin(polling, shards)
 	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.keeps = keeps
+	s.mu.Unlock()
+	if err := s.forget(polling, shards); err != nil {
 		return err
 	}
 	for _, sh := range shards {
@@ -148,6 +168,16 @@ func (s *stream) begin(ctx context.Context, shards []shard) (map[string]string, 
 		}
 	}
 	return opened, s.saveFirst(ctx, first)
+}
+
+// maximumAge is the age at which records are given up: the source's, or that at which the stream loses them.
+func (s *stream) maximumAge() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if age := s.source.Stream.MaximumAge; age > 0 {
+		return min(age, s.keeps)
+	}
+	return s.keeps
 }
 
 // due reports whether to start on a shard.
@@ -205,10 +235,4 @@ func (s *stream) close(shard string, ended bool) {
 	case s.changed <- struct{}{}:
 	default:
 	}
-}
-
-// refused reports whether an error is of the given kind.
-func refused(err error, code string) bool {
-	var e *awsapi.Error
-	return errors.As(err, &e) && e.Type.Code == code
 }

@@ -22,6 +22,7 @@ type fakeStream struct {
 	records map[string][]Record
 	closed  map[string]bool
 	changed chan struct{}
+	fail    []error // of reads to come
 }
 
 func newFakeStream(shards ...shard) *fakeStream {
@@ -97,6 +98,12 @@ func (f *fakeStream) read(ctx context.Context, shard, iterator string, wait time
 	over := time.After(wait)
 	for {
 		f.mu.Lock()
+		if len(f.fail) > 0 {
+			err := f.fail[0]
+			f.fail = f.fail[1:]
+			f.mu.Unlock()
+			return nil, "", err
+		}
 		records, closed, changed := slices.Clone(f.records[shard][n:]), f.closed[shard], f.changed
 		f.mu.Unlock()
 		switch {
@@ -115,7 +122,18 @@ func (f *fakeStream) read(ctx context.Context, shard, iterator string, wait time
 	}
 }
 
-func (f *fakeStream) lost(error) (trimmed, expired bool) { return false, false }
+func (f *fakeStream) retention(context.Context) (time.Duration, error) { return 1 << 62, nil }
+
+func (f *fakeStream) lost(err error) loss {
+	for l, e := range fakeLosses {
+		if errors.Is(err, e) {
+			return l
+		}
+	}
+	return lostNothing
+}
+
+var fakeLosses = map[loss]error{lostRecords: errors.New("trimmed"), lostIterator: errors.New("expired"), lostShard: errors.New("no such shard")}
 
 const streamARN = "arn:aws:kinesis:us-east-1:000000000000:stream/s"
 
@@ -444,5 +462,32 @@ func TestStreamBatchesWait(t *testing.T) {
 	r.end()
 	if len(h.batches) != 2 {
 		t.Error(h.batches)
+	}
+}
+
+// TestStreamErrors are gone on from, each in its way.
+func TestStreamErrors(t *testing.T) {
+	for name, c := range map[string]struct {
+		err  error
+		want string
+	}{
+		"passing":          {errors.New("broken"), "a1 a2"},
+		"iterator expired": {fakeLosses[lostIterator], "a1 a2"},
+		"records trimmed":  {fakeLosses[lostRecords], "a1 a1 a2"}, // from the first that are left
+		"shard gone":       {fakeLosses[lostShard], "a1 a2"},      // for a moment
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, h := newFakeStream(one), newHands(well)
+			f.put("one", "a1")
+			r := run(t, Deps{Store: openStore(t)}, streamSource(nil), h, f)
+			h.await(t, "the first record", h.hasHandled(1))
+			f.change(func() { f.fail = []error{c.err, c.err} })
+			f.put("one", "a2")
+			h.await(t, "the second record", func() bool { return slices.Contains(h.handled, "101") })
+			r.end()
+			if got := f.names("one", h.handled); got != c.want {
+				t.Error(got)
+			}
+		})
 	}
 }

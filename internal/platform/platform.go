@@ -71,7 +71,7 @@ type Options struct {
 	RetryScale            float64       // of the delays of asynchronous invocations
 	ScalingPeriod         time.Duration // of Application Auto Scaling's metrics; 0 for a minute
 	ExpiryInterval        time.Duration // between two looks for items whose time to live has ended; 0 for the default
-	Throttle              bool          // enforce the provisioned throughput of DynamoDB's tables
+	Throttle              bool          // enforce the throughput of DynamoDB's tables and of Kinesis's shards
 	StreamRetention       time.Duration // of the records of DynamoDB's streams; 0 for 24 hours
 	Log                   *slog.Logger
 }
@@ -111,7 +111,7 @@ func Start(ctx context.Context, o Options) (_ *Platform, err error) {
 	}
 	p.server = &express.Server{
 		HTTP: &http.Server{Handler: front, ReadHeaderTimeout: 30 * time.Second, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
-			ConnContext: headercase.ConnContext},
+			ConnContext: headercase.ConnContext, Protocols: protocols()},
 		Takes: quick,
 		Wrap:  headercase.Listener,
 	}
@@ -124,12 +124,22 @@ func Start(ctx context.Context, o Options) (_ *Platform, err error) {
 	return p, nil
 }
 
+// protocols are those of the platform's address: HTTP/1.1, and HTTP/2 without TLS for clients that know it, as AWS's SDK
+// for Java does of Kinesis.
+func protocols() *http.Protocols {
+	p := new(http.Protocols)
+	p.SetHTTP1(true)
+	p.SetUnencryptedHTTP2(true)
+	return p
+}
+
 // quick says which requests are answered below net/http: those that come most often, and whose answer
 // nobody breaks off.
 func quick(h *express.Head) bool {
 	operation := h.Get("X-Amz-Target")
 	return lambda.Invokes(h.Method, h.Host, h.Target) || dynamodb.Operates(h.Method, h.Target, operation) ||
-		sqs.Operates(h.Method, h.Target, operation) || s3.Operates(h.Method, h.Get("Authorization"))
+		sqs.Operates(h.Method, h.Target, operation) || eventbridge.Operates(h.Method, h.Target, operation) || s3.Operates(h.Method, h.Get("Authorization")) ||
+		sns.Operates(h.Method, h.Target, h.Get("Authorization"))
 }
 
 // checkListen refuses to serve the network without authentication.
@@ -217,21 +227,22 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 	p.onClose(tables.Close)
 	queues := sqs.New(sqs.Deps{Store: st, Caller: front, Log: o.Log})
 	p.onClose(queues.Close)
-	p.endTails = func() {
-		logService.EndTails()
-		queues.EndPolls()
-	}
-	buckets := s3.New(s3.Deps{Store: st, Blobs: blobs, Caller: front, Log: o.Log})
+	buckets := s3.New(s3.Deps{Store: st, Blobs: blobs, Caller: front, Log: o.Log, Shared: o.Store != ""})
 	p.onClose(buckets.Close)
 	topics := sns.New(sns.Deps{Store: st, Caller: front, URL: p.reachable(), RetryScale: o.RetryScale, Log: o.Log})
 	p.onClose(topics.Close)
 	buses := eventbridge.New(eventbridge.Deps{Store: st, Caller: front, RetryScale: o.RetryScale, Log: o.Log})
 	p.onClose(buses.Close)
-	streams := kinesis.New(kinesis.Deps{Store: st, Caller: front, Log: o.Log})
+	streams := kinesis.New(kinesis.Deps{Store: st, Caller: front, Throttle: o.Throttle, Log: o.Log})
 	p.onClose(streams.Close)
-	schedules := scheduler.New(scheduler.Deps{Store: st, Caller: front, Log: o.Log})
+	p.endTails = func() {
+		logService.EndTails()
+		queues.EndPolls()
+		streams.EndReads()
+	}
+	schedules := scheduler.New(scheduler.Deps{Store: st, Caller: front, RetryScale: o.RetryScale, Log: o.Log})
 	p.onClose(schedules.Close)
-	pipeline := pipes.New(pipes.Deps{Store: st, Caller: front, Log: o.Log})
+	pipeline := pipes.New(pipes.Deps{Store: st, Caller: front, RetryScale: o.RetryScale, Log: o.Log})
 	p.onClose(pipeline.Close)
 	workflows, err := states.New(states.Deps{Store: st, Caller: front, Log: o.Log, Scale: o.RetryScale})
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 )
 
 // Lasting reports whether a letter that failed so would fail again: what is not there or not allowed stays so
-// until somebody acts, and nobody tries again before.
-func Lasting(err error) bool { return !courier.Passing(err) }
+// until somebody acts, and nobody tries again before. Throttling passes, whatever status a service gives it.
+func Lasting(err error) bool { return !courier.Passing(err) && Code(err) != "THROTTLING" }
 
 // Code is EventBridge's name for an error of delivery, as dead letters give it.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html

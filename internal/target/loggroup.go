@@ -28,6 +28,9 @@ func toLogGroup(s *Sender, ctx context.Context, a ARN, l *Letter) ([]byte, error
 		entry.Timestamp, entry.Message = &timestamp, &message
 	}
 	stream := uuid.NewSHA1(uuid.NameSpaceURL, fmt.Appendf(nil, "%s/%s", l.Target, s.now().UTC().Format("2006-01-02"))).String()
+	if l.LogStream != "" {
+		stream = l.LogStream
+	}
 	put := func() error {
 		_, err := s.Caller.Call(ctx, l.As, "logs", "PutLogEvents", &logsapi.PutLogEventsRequest{LogGroupName: &group, LogStreamName: &stream,
 			LogEvents: []logsapi.InputLogEvent{entry}})

@@ -38,6 +38,7 @@ type Letter struct {
 	DetailType   string            // of a bus's event
 	Resources    []string          // of a bus's event
 	Time         time.Time         // of a bus's event and of a log group's; zero for now
+	LogStream    string            // of a log group; "" for one of the day
 	Wait         bool              // for a function's answer
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"cirro/internal/awsapi"
 	eventsapi "cirro/internal/awsapi/events"
+	kinesisapi "cirro/internal/awsapi/kinesis"
 	lambdaapi "cirro/internal/awsapi/lambda"
 	logsapi "cirro/internal/awsapi/logs"
 	sqsapi "cirro/internal/awsapi/sqs"
@@ -116,6 +117,7 @@ func TestFailures(t *testing.T) {
 		{"arn:aws:sqs:us-east-1:000000000000:q", awsapi.AccessDenied.New("no"), "NO_PERMISSIONS", true},
 		{"arn:aws:sqs:us-east-1:000000000000:q", awsapi.InternalFailure.New("bug"), "INTERNAL_ERROR", false},
 		{"arn:aws:lambda:us-east-1:000000000000:function:f", lambdaapi.TooManyRequestsException.New("slow"), "THROTTLING", false},
+		{"arn:aws:kinesis:us-east-1:000000000000:stream/s", kinesisapi.ProvisionedThroughputExceededException.New("slow"), "THROTTLING", false},
 		{"arn:aws:lambda:us-east-1:000000000000:function:f", awsapi.ValidationException.New("bad"), "INVALID_PARAMETER", true},
 		{"arn:aws:sqs:us-east-1:000000000000:q", errors.New("a bug"), "UNKNOWN", false},
 		{"arn:aws:events:us-east-1:000000000000:event-bus/b", &eventsapi.PutEventsResponse{FailedEntryCount: new(int32(1)),
@@ -123,7 +125,7 @@ func TestFailures(t *testing.T) {
 		{"arn:aws:ec2:us-east-1:000000000000:instance/i", nil, "SDK_CLIENT_ERROR", true},
 		{"no ARN", nil, "INVALID_PARAMETER", true},
 	} {
-		b := &board{answers: map[string][]any{"SendMessage": {c.answer}, "Invoke": {c.answer}, "PutEvents": {c.answer}}}
+		b := &board{answers: map[string][]any{"SendMessage": {c.answer}, "Invoke": {c.answer}, "PutEvents": {c.answer}, "PutRecord": {c.answer}}}
 		_, err := (&Sender{Caller: b}).Send(t.Context(), &Letter{Target: c.target, As: as, Body: []byte("{}")})
 		if err == nil || Code(err) != c.code || Lasting(err) != c.lasting {
 			t.Errorf("%s answers %v: %s, lasting %v", c.target, err, Code(err), Lasting(err))

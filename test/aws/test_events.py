@@ -247,6 +247,43 @@ def test_all_kinds_of_targets(events, client, queue, bus, function):
     assert json.loads(line["message"])["id"] == event_id
 
 
+def test_stream_as_a_target(events, client, bus):
+    kinesis, stream = client("kinesis"), unique("s")
+    kinesis.create_stream(StreamName=stream, ShardCount=1)
+    kinesis.get_waiter("stream_exists").wait(StreamName=stream, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    rule(events, {"source": ["app"]}, {"Arn": f"arn:aws:kinesis:us-east-1:000000000000:stream/{stream}", "RoleArn": ROLE,
+                                       "KinesisParameters": {"PartitionKeyPath": "$.detail.key"}}, bus=bus)
+    [event_id] = put(events, {"key": "k"}, bus=bus)
+    shard = kinesis.list_shards(StreamName=stream)["Shards"][0]["ShardId"]
+    iterator = kinesis.get_shard_iterator(StreamName=stream, ShardId=shard, ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+
+    def record():
+        return kinesis.get_records(ShardIterator=iterator)["Records"]
+    [got] = eventually(record)
+    assert got["PartitionKey"] == "k" and json.loads(got["Data"])["id"] == event_id
+
+
+def test_objects_and_invocations_send_events(events, client, queue, function):
+    """S3 and Lambda's destinations put events on the default bus, as services."""
+    sqs, s3, bucket = client("sqs"), client("s3"), unique("bucket")
+    url, arn = queue()
+    rule(events, {"source": ["aws.s3"], "detail": {"bucket": {"name": [bucket]}, "object": {"key": [{"suffix": ".txt"}]}}}, arn)
+    s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}})
+    s3.put_object(Bucket=bucket, Key="a.png", Body=b"x")
+    s3.put_object(Bucket=bucket, Key="a.txt", Body=b"x")
+    [event] = bodies(collect(sqs, url, 1))
+    assert event["detail-type"] == "Object Created" and event["detail"]["object"]["key"] == "a.txt" and event["resources"] == ["arn:aws:s3:::" + bucket]
+    name = function("def handler(event, context):\n    return {'n': event['n'] + 1}\n")
+    client("lambda").put_function_event_invoke_config(FunctionName=name, DestinationConfig={"OnSuccess": {
+        "Destination": events.describe_event_bus()["Arn"]}})
+    url, arn = queue()
+    rule(events, {"source": ["lambda"], "resources": [{"wildcard": f"*:function:{name}*"}]}, arn)
+    client("lambda").invoke(FunctionName=name, InvocationType="Event", Payload='{"n": 1}')
+    [event] = bodies(collect(sqs, url, 1))
+    assert event["detail-type"] == "Lambda Function Invocation Result - Success" and event["detail"]["responsePayload"] == {"n": 2}
+
+
 def test_bus_to_bus(events, client, queue, bus):
     url, arn = queue()
     other = unique("bus")

@@ -53,4 +53,4 @@ def test_acknowledged_functions_survive(tmp_path):
                 assert z.read("app.py").decode() == source(name)
         for name in random.sample(acknowledged, 3):
             assert awslambda.invoke(FunctionName=name)["Payload"].read().decode() == f'"{name}"'
-        assert not list(tmp_path.glob("functions/scratch/*")) and not list(tmp_path.glob("blobs/incoming/*"))
+        assert not list(tmp_path.glob("functions/scratch/*")) and not list(tmp_path.glob("blobs/incoming/*/*"))

@@ -2,6 +2,7 @@
 import base64
 import hashlib
 import io
+import json
 import signal
 import stat
 import zipfile
@@ -79,7 +80,7 @@ def test_lifecycle(awslambda):
     ({"Environment": {"Variables": {"BIG": "x" * 4096}}}, "InvalidParameterValueException", "Lambda was unable to configure your environment variables because the environment variables you have provided exceeded the 4KB limit. String measured: {\"BIG\":\"xxx"),
     ({"Environment": {"Variables": {"AWS_REGION": "x"}}}, "InvalidParameterValueException", "Lambda was unable to configure your environment variables because the environment variables you have provided contains reserved keys that are currently not supported for modification. Reserved keys used in this request: AWS_REGION"),
     ({"Code": {"ZipFile": b"no zip"}}, "InvalidParameterValueException", "Could not unzip uploaded file. Please check your file, then try to upload again."),
-    ({"Code": {"S3Bucket": "bucket", "S3Key": "k"}}, "NotImplemented", "Cirro does not read packages from S3 yet"),
+    ({"Code": {"S3Bucket": "no-such-bucket", "S3Key": "k"}}, "InvalidParameterValueException", "Error occurred while GetObject. S3 Error Code: NoSuchBucket. S3 Error Message: The specified bucket does not exist"),
     ({"PackageType": "Image", "Code": {"ImageUri": "000000000000.dkr.ecr.us-east-1.amazonaws.com/i:l"}}, "NotImplemented", "Cirro does not run functions from container images"),
     ({"VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}}, "NotImplemented", "Cirro has no VPCs"),
     ({"Layers": ["arn:aws:lambda:us-east-1:000000000000:layer:none:1"]}, "InvalidParameterValueException", "Layer version arn:aws:lambda:us-east-1:000000000000:layer:none:1 does not exist."),
@@ -196,3 +197,25 @@ def test_survives_sigkill(tmp_path):
         assert requests.get(awslambda.get_function(FunctionName="f")["Code"]["Location"]).content == code
         location = awslambda.get_layer_version_by_arn(Arn=layer["LayerVersionArn"])["Content"]["Location"]
         assert requests.get(location).content == code
+
+
+def test_packages_in_a_bucket(awslambda, client):
+    s3, bucket, name = client("s3"), unique("packages"), unique()
+    s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    versions = [s3.put_object(Bucket=bucket, Key="f.zip", Body=package(
+        f"import shared\ndef handler(event, context): return [{n}, shared.NAME]"))["VersionId"] for n in (1, 2)]
+    s3.put_object(Bucket=bucket, Key="layer.zip", Body=package("NAME = 'layer'", file="python/shared.py"))
+    layer = awslambda.publish_layer_version(LayerName=unique("layer"), Content={"S3Bucket": bucket, "S3Key": "layer.zip"})["LayerVersionArn"]
+
+    def answer():
+        awslambda.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 1200})
+        awslambda.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 1200})
+        return json.load(awslambda.invoke(FunctionName=name)["Payload"])
+    create(awslambda, name, Code={"S3Bucket": bucket, "S3Key": "f.zip", "S3ObjectVersion": versions[0]}, Layers=[layer], Timeout=60)
+    assert answer() == [1, "layer"]
+    awslambda.update_function_code(FunctionName=name, S3Bucket=bucket, S3Key="f.zip")
+    assert answer() == [2, "layer"]
+    got = refused(awslambda.update_function_code, FunctionName=name, S3Bucket=bucket, S3Key="none.zip")
+    assert got[:2] == ("InvalidParameterValueException", "Error occurred while GetObject. S3 Error Code: NoSuchKey. "
+                       "S3 Error Message: The specified key does not exist.")

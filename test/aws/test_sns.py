@@ -2,9 +2,12 @@
 import json
 import re
 import signal
+import subprocess
+import sys
+import threading
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from cirro import Cirro
 from conftest import eventually, make_client, unique
@@ -412,3 +415,75 @@ def test_published_messages_survive_a_crash(tmp_path):
                 got.add(m["Body"])
             return got == {f"m{i}" for i in range(20)}
         eventually(all_there)
+
+
+def test_crashes_while_many_publish(tmp_path):
+    """What was acknowledged arrives, and in a FIFO queue once and in its group's order."""
+    with Cirro(tmp_path) as platform:
+        sns, sqs = make_client(platform.url, "sns"), make_client(platform.url, "sqs")
+        queue = f"arn:aws:sqs:us-east-1:{ACCOUNT}:"
+        plain = sns.create_topic(Name="t")["TopicArn"]
+        fifo = sns.create_topic(Name="t.fifo", Attributes={"FifoTopic": "true", "ContentBasedDeduplication": "true"})["TopicArn"]
+        urls = {}
+        for topic, names in (plain, ["a", "b"]), (fifo, ["a.fifo", "b.fifo"]):
+            for name in names:
+                urls[name] = sqs.create_queue(QueueName=name, Attributes={"FifoQueue": "true"} if topic == fifo else {})["QueueUrl"]
+                sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue + name, Attributes={"RawMessageDelivery": "true"})
+        taken = {plain: [], fifo: []}
+        stop = threading.Event()
+
+        def publish(topic, publisher):
+            client, n = make_client(platform.url, "sns"), 0
+            while not stop.is_set():
+                text = f"{publisher} {n}"
+                try:
+                    client.publish(TopicArn=topic, Message=text, **({"MessageGroupId": str(publisher)} if topic == fifo else {}))
+                except (BotoCoreError, ClientError):
+                    stop.wait(0.05)
+                    continue  # with the same text: it may have been taken
+                taken[topic].append(text)
+                n += 1
+        publishers = [threading.Thread(target=publish, args=(topic, i)) for topic in taken for i in range(3)]
+        for p in publishers:
+            p.start()
+        for rounds in range(1, 4):
+            eventually(lambda: all(len(t) >= 30 * rounds for t in taken.values()))
+            platform.restart(signal.SIGKILL)
+        stop.set()
+        for p in publishers:
+            p.join()
+        for name, url in urls.items():
+            topic = fifo if name.endswith(".fifo") else plain
+            got, wanted = [], set(taken[topic])
+
+            def all_there():
+                page = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", [])
+                for m in page:
+                    got.append(m["Body"])
+                    sqs.delete_message(QueueUrl=url, ReceiptHandle=m["ReceiptHandle"])
+                return not page and wanted <= set(got)
+            eventually(all_there)
+            if topic == fifo:
+                for i in range(3):
+                    numbers = [int(m.split()[1]) for m in got if m.startswith(f"{i} ")]
+                    assert numbers == list(range(len(numbers)))
+
+
+def aws(endpoint, *args):
+    """Run the AWS CLI and return what it prints."""
+    env = {"AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    done = subprocess.run([sys.executable, "-m", "awscli", "--endpoint-url", endpoint, *args], capture_output=True, text=True, env=env, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout) if done.stdout.strip() else None
+
+
+def test_aws_cli(endpoint, sqs, queue):
+    url, arn = queue()
+    topic = aws(endpoint, "sns", "create-topic", "--name", unique("topic"), "--tags", "Key=k,Value=v")["TopicArn"]
+    aws(endpoint, "sns", "subscribe", "--topic-arn", topic, "--protocol", "sqs", "--notification-endpoint", arn,
+        "--attributes", '{"FilterPolicy": "{\\"n\\": [{\\"numeric\\": [\\">\\", 1]}]}"}')
+    sent = aws(endpoint, "sns", "publish", "--topic-arn", topic, "--message", "from the CLI", "--message-attributes",
+               '{"n": {"DataType": "Number", "StringValue": "2"}}')
+    assert json.loads(receive(sqs, url)[0]["Body"])["MessageId"] == sent["MessageId"]
+    assert aws(endpoint, "sns", "list-tags-for-resource", "--resource-arn", topic)["Tags"] == [{"Key": "k", "Value": "v"}]
+    assert len(aws(endpoint, "sns", "list-subscriptions-by-topic", "--topic-arn", topic)["Subscriptions"]) == 1

@@ -11,7 +11,8 @@ import (
 // API references state them. Two of Lambda's are lower here than there: 900 seconds is the longest timeout of
 // a function that runs on no instances of its own
 // (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html), and so it is for memory and
-// /tmp, which stay as the model has them. S3's CopySource has none: a slash before the bucket is optional.
+// /tmp, which stay as the model has them. S3's CopySource has none: a slash before the bucket is optional; and
+// its service tells better what is no region than that it is none of those in the model.
 //
 // Names are those of the query protocol, which SQS's model has left while SQS still speaks it: of a structure's members,
 // of a list's "member", and of a map's "key" and "value". They are in the examples of the API reference.
@@ -23,6 +24,7 @@ type amendment struct {
 	Min, Max *float64
 	Pattern  string
 	Names    map[string]string
+	Any      bool // the values that the model has are not all
 }
 
 // amend gives the service's shapes the bounds of the amendments.
@@ -38,6 +40,9 @@ func (m *model) amend() error {
 		}
 		if a.Names == nil {
 			s.Min, s.Max, s.Pattern = a.Min, a.Max, a.Pattern
+		}
+		if a.Any {
+			s.Enum = nil
 		}
 		if err := s.rename(a.Names); err != nil {
 			return fmt.Errorf("the amended shape %s: %w", name, err)

@@ -145,7 +145,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "MaxRecordSizeInKiB", Shape: 111},         // MaxRecordSizeInKiB
 		{Name: "RecordDistributionStrategy", Shape: 144}, // RecordDistributionStrategy
 	}},
-	40: {Name: "Data", Kind: awsapi.Blob, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 1.048576e+06, HasMax: true}},
+	40: {Name: "Data", Kind: awsapi.Blob, Range: &awsapi.Range{Min: 0, HasMin: true, Max: 1.048576e+07, HasMax: true}},
 	41: {Name: "DataFreshnessInSeconds", Kind: awsapi.Integer},
 	42: {Name: "DeadLetterQueueS3Configuration", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "BucketARN", Shape: 3, Required: true},            // BucketARN

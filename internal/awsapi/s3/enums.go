@@ -45,48 +45,6 @@ const (
 	BucketCannedACLAuthenticatedRead = "authenticated-read"
 )
 
-// Values of BucketLocationConstraint.
-const (
-	BucketLocationConstraintAfSouth1     = "af-south-1"
-	BucketLocationConstraintApEast1      = "ap-east-1"
-	BucketLocationConstraintApNortheast1 = "ap-northeast-1"
-	BucketLocationConstraintApNortheast2 = "ap-northeast-2"
-	BucketLocationConstraintApNortheast3 = "ap-northeast-3"
-	BucketLocationConstraintApSouth1     = "ap-south-1"
-	BucketLocationConstraintApSouth2     = "ap-south-2"
-	BucketLocationConstraintApSoutheast1 = "ap-southeast-1"
-	BucketLocationConstraintApSoutheast2 = "ap-southeast-2"
-	BucketLocationConstraintApSoutheast3 = "ap-southeast-3"
-	BucketLocationConstraintCaCentral1   = "ca-central-1"
-	BucketLocationConstraintCnNorth1     = "cn-north-1"
-	BucketLocationConstraintCnNorthwest1 = "cn-northwest-1"
-	BucketLocationConstraintEu           = "EU"
-	BucketLocationConstraintEuCentral1   = "eu-central-1"
-	BucketLocationConstraintEuNorth1     = "eu-north-1"
-	BucketLocationConstraintEuSouth1     = "eu-south-1"
-	BucketLocationConstraintEuSouth2     = "eu-south-2"
-	BucketLocationConstraintEuWest1      = "eu-west-1"
-	BucketLocationConstraintEuWest2      = "eu-west-2"
-	BucketLocationConstraintEuWest3      = "eu-west-3"
-	BucketLocationConstraintMeSouth1     = "me-south-1"
-	BucketLocationConstraintSaEast1      = "sa-east-1"
-	BucketLocationConstraintUsEast2      = "us-east-2"
-	BucketLocationConstraintUsGovEast1   = "us-gov-east-1"
-	BucketLocationConstraintUsGovWest1   = "us-gov-west-1"
-	BucketLocationConstraintUsWest1      = "us-west-1"
-	BucketLocationConstraintUsWest2      = "us-west-2"
-	BucketLocationConstraintApEast2      = "ap-east-2"
-	BucketLocationConstraintApSoutheast4 = "ap-southeast-4"
-	BucketLocationConstraintApSoutheast5 = "ap-southeast-5"
-	BucketLocationConstraintApSoutheast6 = "ap-southeast-6"
-	BucketLocationConstraintApSoutheast7 = "ap-southeast-7"
-	BucketLocationConstraintCaWest1      = "ca-west-1"
-	BucketLocationConstraintEuCentral2   = "eu-central-2"
-	BucketLocationConstraintIlCentral1   = "il-central-1"
-	BucketLocationConstraintMeCentral1   = "me-central-1"
-	BucketLocationConstraintMxCentral1   = "mx-central-1"
-)
-
 // Values of BucketLogsPermission.
 const (
 	BucketLogsPermissionFullControl = "FULL_CONTROL"

@@ -17,7 +17,7 @@ import (
 // have a body of its own.
 type Store struct {
 	bodies   string // the files, at the paths that their keys are
-	incoming string // files that are being written
+	incoming incoming
 	disk     *disk.Disk
 }
 
@@ -28,16 +28,14 @@ var _ blob.Store = (*Store)(nil)
 
 // Open opens the store in a directory, which it makes if need be.
 func Open(path string) (*Store, error) {
-	s := &Store{bodies: filepath.Join(path, "bodies"), incoming: filepath.Join(path, "incoming")}
-	if err := os.RemoveAll(s.incoming); err != nil {
+	s := &Store{bodies: filepath.Join(path, "bodies"), disk: disk.Of(path, keptBytes)}
+	if err := makeDir(s.bodies); err != nil {
 		return nil, fmt.Errorf("blob: %w", err)
 	}
-	for _, dir := range []string{s.bodies, s.incoming} {
-		if err := makeDir(dir); err != nil {
-			return nil, fmt.Errorf("blob: %w", err)
-		}
+	var err error
+	if s.incoming, err = openIncoming(filepath.Join(path, "incoming")); err != nil {
+		return nil, fmt.Errorf("blob: %w", err)
 	}
-	s.disk = disk.Of(path, keptBytes)
 	return s, nil
 }
 
@@ -97,7 +95,7 @@ func (s *Store) Put(ctx context.Context, key string, body io.Reader) (int64, err
 
 // write writes a body to a file apart and syncs it.
 func (s *Store) write(ctx context.Context, body io.Reader) (name string, size int64, err error) {
-	f, err := os.CreateTemp(s.incoming, "")
+	f, err := os.CreateTemp(s.incoming.path, "")
 	if err != nil {
 		return "", 0, err
 	}

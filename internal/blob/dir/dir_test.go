@@ -90,7 +90,7 @@ func TestFailedPutLeavesNothing(t *testing.T) {
 	if got := read(t, s, "k"); got != "before" {
 		t.Errorf("got %q", got)
 	}
-	if left, _ := os.ReadDir(s.incoming); len(left) > 0 {
+	if left, _ := os.ReadDir(s.incoming.path); len(left) > 0 {
 		t.Errorf("left over: %v", left)
 	}
 }
@@ -99,10 +99,18 @@ func TestFailedPutLeavesNothing(t *testing.T) {
 func TestOpenRemovesUnfinished(t *testing.T) {
 	path := t.TempDir()
 	s := open(t, path)
-	if err := os.WriteFile(filepath.Join(s.incoming, "orphan"), []byte("half"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(s.incoming.path, "orphan"), []byte("half"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if left, _ := os.ReadDir(open(t, path).incoming); len(left) > 0 {
+	again := open(t, path)
+	if _, err := os.Stat(filepath.Join(s.incoming.path, "orphan")); err != nil {
+		t.Errorf("taken from a process that lives: %v", err)
+	}
+	if err := errors.Join(s.incoming.lock.Close(), again.incoming.lock.Close()); err != nil { // as a process's end would
+		t.Fatal(err)
+	}
+	last := open(t, path)
+	if left, _ := os.ReadDir(filepath.Dir(last.incoming.path)); len(left) != 1 {
 		t.Errorf("left over: %v", left)
 	}
 }

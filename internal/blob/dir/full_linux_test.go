@@ -37,7 +37,7 @@ func TestFull(t *testing.T) {
 	if err := put("b"); !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), path) {
 		t.Errorf("a body for which there is no room: %v", err)
 	}
-	if left, err := os.ReadDir(s.incoming); err != nil || len(left) > 0 {
+	if left, err := os.ReadDir(s.incoming.path); err != nil || len(left) > 0 {
 		t.Errorf("it left %d files, %v", len(left), err)
 	}
 	if got := read(t, s, "a"); got != string(body) {

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"encoding/base64"
+	"errors"
 	"io"
 	"net/http"
 	"reflect"
@@ -112,7 +113,8 @@ func Stream(w http.ResponseWriter, status int, body io.Reader) error {
 				return err
 			}
 			if n < len(buf) {
-				if err := flush(); err != nil {
+				// Below net/http there is nothing to flush: what has a length goes out as it fills the socket.
+				if err := flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
 					return err
 				}
 			}

@@ -28,8 +28,17 @@ var decMode = func() cbor.DecMode {
 	return m
 }()
 
+// Coder reads and writes CBOR. Its zero value is that of RPC v2.
+type Coder struct {
+	// Milliseconds counts timestamps in whole milliseconds since 1970 instead of seconds.
+	Milliseconds bool
+}
+
 // Decode reads the CBOR data item b into v, an addressable value of the plan.
-func Decode(b []byte, p *wire.Plan, v reflect.Value) error {
+func Decode(b []byte, p *wire.Plan, v reflect.Value) error { return Coder{}.Decode(b, p, v) }
+
+// Decode reads the CBOR data item b into v, an addressable value of the plan.
+func (c Coder) Decode(b []byte, p *wire.Plan, v reflect.Value) error {
 	if len(b) == 0 {
 		return nil
 	}
@@ -37,11 +46,11 @@ func Decode(b []byte, p *wire.Plan, v reflect.Value) error {
 	if err := decMode.Unmarshal(b, &x); err != nil {
 		return wire.Malformed("%s", err)
 	}
-	return set(x, p, v)
+	return c.set(x, p, v)
 }
 
 // set sets v from what the library read.
-func set(x any, p *wire.Plan, v reflect.Value) error {
+func (c Coder) set(x any, p *wire.Plan, v reflect.Value) error {
 	if x == nil {
 		return nil
 	}
@@ -52,23 +61,23 @@ func set(x any, p *wire.Plan, v reflect.Value) error {
 			return wire.Malformed("Unexpected value type in payload")
 		}
 		if p.Kind == awsapi.Map {
-			return setMap(m, p, v)
+			return c.setMap(m, p, v)
 		}
-		return setStructure(m, p, v)
+		return c.setStructure(m, p, v)
 	case awsapi.List:
 		s, ok := x.([]any)
 		if !ok {
 			return wire.Malformed("Expected list or null")
 		}
-		return setList(s, p, v)
+		return c.setList(s, p, v)
 	case awsapi.Document:
 		v.Set(reflect.ValueOf(x))
 		return nil
 	}
-	return setScalar(x, p, v)
+	return c.setScalar(x, p, v)
 }
 
-func setStructure(m map[string]any, p *wire.Plan, v reflect.Value) error {
+func (c Coder) setStructure(m map[string]any, p *wire.Plan, v reflect.Value) error {
 	for name, x := range m {
 		f := p.FieldNamed(name)
 		if f == nil {
@@ -77,21 +86,21 @@ func setStructure(m map[string]any, p *wire.Plan, v reflect.Value) error {
 		if f == nil || x == nil || f.Plan.EventStream || f.Plan.IsError() {
 			continue
 		}
-		if err := set(x, f.Plan, f.Set(v)); err != nil {
+		if err := c.set(x, f.Plan, f.Set(v)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func setMap(m map[string]any, p *wire.Plan, v reflect.Value) error {
+func (c Coder) setMap(m map[string]any, p *wire.Plan, v reflect.Value) error {
 	out := reflect.MakeMapWithSize(p.Type, len(m))
 	for name, x := range m {
 		if x == nil {
 			continue
 		}
 		elem := reflect.New(p.Type.Elem()).Elem()
-		if err := set(x, p.Elem, elem); err != nil {
+		if err := c.set(x, p.Elem, elem); err != nil {
 			return err
 		}
 		out.SetMapIndex(reflect.ValueOf(name).Convert(p.Type.Key()), elem)
@@ -100,10 +109,10 @@ func setMap(m map[string]any, p *wire.Plan, v reflect.Value) error {
 	return nil
 }
 
-func setList(s []any, p *wire.Plan, v reflect.Value) error {
+func (c Coder) setList(s []any, p *wire.Plan, v reflect.Value) error {
 	out := reflect.MakeSlice(p.Type, len(s), len(s))
 	for i, x := range s {
-		if err := set(x, p.Elem, out.Index(i)); err != nil {
+		if err := c.set(x, p.Elem, out.Index(i)); err != nil {
 			return err
 		}
 	}
@@ -111,7 +120,7 @@ func setList(s []any, p *wire.Plan, v reflect.Value) error {
 	return nil
 }
 
-func setScalar(x any, p *wire.Plan, v reflect.Value) error {
+func (c Coder) setScalar(x any, p *wire.Plan, v reflect.Value) error {
 	switch p.Kind {
 	case awsapi.String:
 		if s, ok := x.(string); ok {
@@ -143,10 +152,16 @@ func setScalar(x any, p *wire.Plan, v reflect.Value) error {
 		}
 	case awsapi.Timestamp:
 		if t, ok := x.(time.Time); ok {
+			if c.Milliseconds {
+				t = time.UnixMilli(t.Unix()) // the library took them for seconds
+			}
 			wire.SetTime(v, t.UTC())
 			return nil
 		}
 		if f, ok := float(x); ok {
+			if c.Milliseconds {
+				f /= 1000
+			}
 			if t, ok := wire.TimeOfSeconds(f); ok {
 				wire.SetTime(v, t)
 				return nil

@@ -24,22 +24,25 @@ const (
 	tag      = 6 << 5
 )
 
+// Append appends v, a value of the plan.
+func Append(dst []byte, p *wire.Plan, v reflect.Value) []byte { return Coder{}.Append(dst, p, v) }
+
 // Append appends v, a value of the plan. Writing CBOR needs no more than a head and its bytes.
-func Append(dst []byte, p *wire.Plan, v reflect.Value) []byte {
+func (c Coder) Append(dst []byte, p *wire.Plan, v reflect.Value) []byte {
 	switch p.Kind {
 	case awsapi.Structure:
 		if p.IsError() {
-			return appendError(dst, p.Shape, v.Interface().(*awsapi.Error), "")
+			return AppendError(dst, p.Shape, v.Interface().(*awsapi.Error), "")
 		}
-		return appendStructure(dst, p, v)
+		return c.appendStructure(dst, p, v)
 	case awsapi.List:
 		dst = appendHead(dst, array, uint64(v.Len()))
 		for i := range v.Len() {
-			dst = Append(dst, p.Elem, v.Index(i))
+			dst = c.Append(dst, p.Elem, v.Index(i))
 		}
 		return dst
 	case awsapi.Map:
-		return appendMap(dst, p, v)
+		return c.appendMap(dst, p, v)
 	case awsapi.String:
 		return appendText(dst, v.String())
 	case awsapi.Blob:
@@ -56,7 +59,7 @@ func Append(dst []byte, p *wire.Plan, v reflect.Value) []byte {
 	case awsapi.Double:
 		return appendDouble(dst, v.Float())
 	case awsapi.Timestamp:
-		return appendTime(dst, v)
+		return c.appendTime(dst, v)
 	}
 	return appendAny(dst, v.Interface())
 }
@@ -99,17 +102,20 @@ func appendText(dst []byte, s string) []byte {
 	return append(appendHead(dst, text, uint64(len(s))), s...)
 }
 
-// appendTime appends seconds since 1970 under tag 1.
-func appendTime(dst []byte, v reflect.Value) []byte {
+// appendTime appends the time since 1970 under tag 1.
+func (c Coder) appendTime(dst []byte, v reflect.Value) []byte {
 	dst = appendHead(dst, tag, 1)
 	ms := wire.TimeOf(v).UnixMilli()
+	if c.Milliseconds {
+		return appendInt(dst, ms)
+	}
 	if ms%1000 == 0 {
 		return appendInt(dst, ms/1000)
 	}
 	return appendDouble(dst, float64(ms)/1000)
 }
 
-func appendStructure(dst []byte, p *wire.Plan, v reflect.Value) []byte {
+func (c Coder) appendStructure(dst []byte, p *wire.Plan, v reflect.Value) []byte {
 	n := 0
 	for i := range p.Fields {
 		if _, ok := p.Fields[i].Get(v); ok && !p.Fields[i].Plan.EventStream {
@@ -120,24 +126,24 @@ func appendStructure(dst []byte, p *wire.Plan, v reflect.Value) []byte {
 	for i := range p.Fields {
 		f := &p.Fields[i]
 		if x, ok := f.Get(v); ok && !f.Plan.EventStream {
-			dst = Append(appendText(dst, f.Name), f.Plan, x)
+			dst = c.Append(appendText(dst, f.Name), f.Plan, x)
 		}
 	}
 	return dst
 }
 
-func appendMap(dst []byte, p *wire.Plan, v reflect.Value) []byte {
+func (c Coder) appendMap(dst []byte, p *wire.Plan, v reflect.Value) []byte {
 	keys := v.MapKeys()
 	slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
 	dst = appendHead(dst, pairs, uint64(len(keys)))
 	for _, k := range keys {
-		dst = Append(appendText(dst, k.String()), p.Elem, v.MapIndex(k))
+		dst = c.Append(appendText(dst, k.String()), p.Elem, v.MapIndex(k))
 	}
 	return dst
 }
 
-// appendError appends an error's members, behind its type unless that is "".
-func appendError(dst []byte, s *awsapi.Shape, err *awsapi.Error, typ string) []byte {
+// AppendError appends an error's members, behind its type unless that is "".
+func AppendError(dst []byte, s *awsapi.Shape, err *awsapi.Error, typ string) []byte {
 	members := map[string]any{}
 	message := "message"
 	if s != nil {

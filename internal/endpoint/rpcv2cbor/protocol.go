@@ -52,6 +52,6 @@ func (Protocol) EncodeError(w http.ResponseWriter, x *wire.Exchange, err *awsapi
 	awsjson.QueryError(w, x, err.Type)
 	b := wire.NewBuffer()
 	defer b.Free()
-	b.B = appendError(b.B, x.Service.ExceptionShape(err.Type), err, err.Type.Code)
+	b.B = AppendError(b.B, x.Service.ExceptionShape(err.Type), err, err.Type.Code)
 	_ = wire.Send(w, err.Type.Status, ContentType, b.B)
 }

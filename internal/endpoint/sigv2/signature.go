@@ -40,7 +40,18 @@ func Parse(r *http.Request) (s Signature, ok bool) {
 
 // Check reports whether the request was signed with the secret. bucket is the one that its host names, "" for none.
 func (s Signature) Check(r *http.Request, bucket, secret string) bool {
-	return Matches(s.StringToSign(r, bucket), secret, s.Signature)
+	if Matches(s.StringToSign(r, bucket), secret, s.Signature) {
+		return true
+	}
+	if strings.Count(r.URL.Path, "/") != 1 || bucket != "" {
+		return false
+	}
+	// Some sign the bucket's own path with a slash at its end, though they send it without.
+	slashed := *r
+	u := *r.URL
+	u.Path, u.RawPath = u.Path+"/", ""
+	slashed.URL = &u
+	return Matches(s.StringToSign(&slashed, bucket), secret, s.Signature)
 }
 
 // Matches reports whether signature, in base64, is that of the text: of a request, or of a form's policy.

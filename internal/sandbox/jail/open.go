@@ -1,11 +1,13 @@
 package jail
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"cirro/internal/sandbox/jail/egress"
 )
@@ -60,6 +62,12 @@ func openMode(dir string, owned *os.File, o Options) (Host, error) {
 	return openUnwalled(dir, owned, why)
 }
 
+// What a host that was killed had just started may hold its lock for a moment longer than it, until it ends, too.
+const (
+	ownAttempts = 20
+	ownPause    = 100 * time.Millisecond
+)
+
 // own makes a directory and locks it, until the file that it returns is closed. Only a host that is gone
 // may be cleaned up after.
 func own(dir string) (*os.File, error) {
@@ -70,7 +78,12 @@ func own(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	for i := 0; errors.Is(err, syscall.EWOULDBLOCK) && i < ownAttempts; i++ {
+		time.Sleep(ownPause)
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	}
+	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("%s is in use by another host: %w", dir, err)
 	}

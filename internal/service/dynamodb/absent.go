@@ -15,36 +15,6 @@ func refusal(operation, needs string) error {
 	return awsapi.NotImplemented.New("Cirro does not implement dynamodb.%s: it needs %s", operation, needs)
 }
 
-// ExportTableToPointInTime is refused.
-func (s *Service) ExportTableToPointInTime(context.Context, *api.ExportTableToPointInTimeInput) (*api.ExportTableToPointInTimeOutput, error) {
-	return nil, refusal("ExportTableToPointInTime", "S3")
-}
-
-// ImportTable is refused.
-func (s *Service) ImportTable(context.Context, *api.ImportTableInput) (*api.ImportTableOutput, error) {
-	return nil, refusal("ImportTable", "S3")
-}
-
-// DescribeExport knows no export.
-func (s *Service) DescribeExport(_ context.Context, in *api.DescribeExportInput) (*api.DescribeExportOutput, error) {
-	return nil, api.ExportNotFoundException.New("Export not found: %s", *in.ExportArn)
-}
-
-// DescribeImport knows no import.
-func (s *Service) DescribeImport(_ context.Context, in *api.DescribeImportInput) (*api.DescribeImportOutput, error) {
-	return nil, api.ImportNotFoundException.New("Import not found: %s", *in.ImportArn)
-}
-
-// ListExports knows no export.
-func (s *Service) ListExports(context.Context, *api.ListExportsInput) (*api.ListExportsOutput, error) {
-	return &api.ListExportsOutput{ExportSummaries: []api.ExportSummary{}}, nil
-}
-
-// ListImports knows no import.
-func (s *Service) ListImports(context.Context, *api.ListImportsInput) (*api.ListImportsOutput, error) {
-	return &api.ListImportsOutput{ImportSummaryList: []api.ImportSummary{}}, nil
-}
-
 // EnableKinesisStreamingDestination is refused.
 func (s *Service) EnableKinesisStreamingDestination(context.Context, *api.KinesisStreamingDestinationInput) (*api.KinesisStreamingDestinationOutput, error) {
 	return nil, refusal("EnableKinesisStreamingDestination", "Kinesis Data Streams")

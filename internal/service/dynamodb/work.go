@@ -162,11 +162,17 @@ func (s *Service) recordOf(ctx context.Context, ref table.Ref) (*table.Record, e
 
 // nextStep returns the next thing to do for a table, or nil.
 func (s *Service) nextStep(r *table.Record) func(context.Context) error {
+	if r.Source != nil && r.Source.Import != "" {
+		return func(ctx context.Context) error { return s.importTable(ctx, r) }
+	}
 	if r.Source != nil {
 		return func(ctx context.Context) error { return s.restore(ctx, r) }
 	}
 	if len(r.Backups) > 0 {
 		return func(ctx context.Context) error { return s.copyTable(ctx, r, r.Backups[0]) }
+	}
+	if len(r.Exports) > 0 {
+		return func(ctx context.Context) error { return s.exportTable(ctx, r, r.Exports[0]) }
 	}
 	for _, x := range r.API.GlobalSecondaryIndexes {
 		switch *x.IndexStatus {

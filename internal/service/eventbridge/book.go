@@ -70,8 +70,8 @@ func (s *Service) write(r store.Reader, ref busRef, version string) (*book, erro
 			return nil, err
 		}
 		b.rules[u.Name] = &u
-		if !u.enabled() || u.Pattern == nil {
-			continue
+		if !u.enabled() || u.Pattern == nil || len(u.Targets) == 0 {
+			continue // nobody wants its events
 		}
 		p, err := compile(*u.Pattern)
 		if err != nil {

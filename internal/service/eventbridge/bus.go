@@ -88,7 +88,7 @@ func (s *Service) CreateEventBus(ctx context.Context, in *api.CreateEventBusRequ
 // UpdateEventBus changes what a bus says of itself.
 // https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_UpdateEventBus.html
 func (s *Service) UpdateEventBus(ctx context.Context, in *api.UpdateEventBusRequest) (*api.UpdateEventBusResponse, error) {
-	ref := busOf(ctx, in.Name)
+	ref := ownBus(ctx, in.Name)
 	err := s.changeBus(ctx, ref, func(b *bus) error {
 		b.Description, b.KmsKey, b.DeadLetter, b.Log = in.Description, in.KmsKeyIdentifier, in.DeadLetterConfig, in.LogConfig
 		return nil
@@ -100,7 +100,7 @@ func (s *Service) UpdateEventBus(ctx context.Context, in *api.UpdateEventBusRequ
 // DescribeEventBus describes a bus.
 // https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_DescribeEventBus.html
 func (s *Service) DescribeEventBus(ctx context.Context, in *api.DescribeEventBusRequest) (*api.DescribeEventBusResponse, error) {
-	ref := busOf(ctx, in.Name)
+	ref := ownBus(ctx, in.Name)
 	var record bus
 	err := s.Store.View(ctx, func(r store.Reader) (err error) {
 		record, err = getBus(r, ref)
@@ -114,7 +114,7 @@ func (s *Service) DescribeEventBus(ctx context.Context, in *api.DescribeEventBus
 // DeleteEventBus deletes a custom bus that has no rules. One that is not there is deleted already.
 // https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_DeleteEventBus.html
 func (s *Service) DeleteEventBus(ctx context.Context, in *api.DeleteEventBusRequest) (*api.DeleteEventBusOutput, error) {
-	ref := busOf(ctx, in.Name)
+	ref := ownBus(ctx, in.Name)
 	if ref.Name == defaultBus {
 		return nil, invalid("Cannot delete event bus default.")
 	}

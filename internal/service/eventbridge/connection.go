@@ -89,7 +89,7 @@ func (c *connection) settle(tx store.Tx, now time.Time) error {
 		return nil
 	}
 	c.State = api.ConnectionStateAuthorizing
-	_, err := tx.Enqueue(authorizeQueue, store.NewMessage{Body: raw(replayRef{c.Place, c.Name})})
+	_, err := tx.Enqueue(authorizeQueue, store.NewMessage{Body: raw(resource{c.Place, c.Name})})
 	return err
 }
 
@@ -308,7 +308,7 @@ const authorizeAttempts = 5
 
 // authorize asks for a connection's first token, which shows that its secrets are good.
 func (s *Service) authorize(ctx context.Context, m store.Message) courier.Verdict {
-	var ref replayRef
+	var ref resource
 	if err := json.Unmarshal(m.Body, &ref); err != nil {
 		s.Log.Error("eventbridge: a connection cannot be read and is dropped", "error", err)
 		return courier.Verdict{}

@@ -2,6 +2,7 @@ package eventbridge
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -76,6 +77,9 @@ type attempt struct {
 	queue  string                       // where the delivery goes on instead of being made
 }
 
+// sideBySide is how many deliveries of one event are made at a time.
+const sideBySide = 32
+
 // attemptAll makes deliveries side by side.
 func (s *Service) attemptAll(ctx context.Context, all []*attempt) {
 	if len(all) == 1 {
@@ -83,8 +87,13 @@ func (s *Service) attemptAll(ctx context.Context, all []*attempt) {
 		return
 	}
 	var done sync.WaitGroup
+	slots := make(chan struct{}, sideBySide)
 	for _, a := range all {
-		done.Go(func() { s.attempt(ctx, a) })
+		slots <- struct{}{}
+		done.Go(func() {
+			defer func() { <-slots }()
+			s.attempt(ctx, a)
+		})
 	}
 	done.Wait()
 }
@@ -154,11 +163,14 @@ func (s *Service) forward(a *attempt) error {
 	}
 	hops := append(append([]place(nil), a.Hops...), a.Bus.place)
 	if len(hops) > maxHops {
-		return awsapi.ValidationException.New("The event was passed on by %d buses.", len(hops))
+		return &failure{"INVALID_PARAMETER", fmt.Sprintf("The event was passed on by %d buses.", len(hops))}
 	}
 	for i := 1; i < len(hops); i++ {
-		if hops[i] != hops[i-1] && to.place != hops[i] {
-			return awsapi.ValidationException.New("The event may not be passed on to a third account or Region.")
+		switch {
+		case hops[i].Account != hops[i-1].Account && to.Account != hops[i].Account:
+			return &failure{"THIRD_ACCOUNT_HOP_DETECTED", "The event may not be passed on to a third account."}
+		case hops[i].Region != hops[i-1].Region && to.Region != hops[i].Region:
+			return &failure{"THIRD_REGION_HOP_DETECTED", "The event may not be passed on to a third Region."}
 		}
 	}
 	next := &parcel{Bus: to, ID: a.ID, At: a.At, Time: a.Time, Trace: a.Trace, Replay: a.Replay, Hops: hops, event: a.event}

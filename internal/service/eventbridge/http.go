@@ -55,15 +55,6 @@ func (e *httpError) passing() bool {
 	return e.status >= http.StatusInternalServerError
 }
 
-// lasting reports whether an error will not go away by itself.
-func lasting(err error) bool {
-	var answered *httpError
-	if errors.As(err, &answered) {
-		return !answered.passing()
-	}
-	return target.Lasting(err)
-}
-
 // rates hold API destinations to their rates.
 type rates struct {
 	mu       sync.Mutex
@@ -107,7 +98,7 @@ func (s *Service) deliverHTTP(ctx context.Context, m store.Message) courier.Verd
 	var d destination
 	var c connection
 	err = s.Store.View(ctx, func(r store.Reader) (err error) {
-		if d, err = findDestination(r, *a.target.Arn); err == nil {
+		if d, err = findDestination(r, a.Bus.place, *a.target.Arn); err == nil {
 			c, err = d.connected(r)
 		}
 		return err
@@ -139,11 +130,11 @@ func (s *Service) deferred(m store.Message, a *attempt, wait time.Duration) cour
 	}}
 }
 
-// findDestination finds an API destination by its ARN.
-func findDestination(r store.Reader, arn string) (destination, error) {
+// findDestination finds an API destination by its ARN, where the rule is.
+func findDestination(r store.Reader, at place, arn string) (destination, error) {
 	a, _ := target.ParseARN(arn)
 	name, _, _ := strings.Cut(strings.TrimPrefix(a.Resource, "api-destination/"), "/")
-	d, err := getDestination(r, place{a.Account, a.Region}, name, "find")
+	d, err := getDestination(r, at, name, "find")
 	if err == nil && d.arn() != arn {
 		err = api.ResourceNotFoundException.New("An api-destination '%s' does not exist.", arn)
 	}

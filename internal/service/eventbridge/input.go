@@ -2,36 +2,14 @@ package eventbridge
 
 import (
 	"encoding/json"
-	"errors"
-	"net/http"
 	"regexp"
 	"strings"
 
-	"cirro/internal/awsapi"
 	api "cirro/internal/awsapi/events"
-	"cirro/internal/target"
 	"cirro/internal/target/jsonpath"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
-
-// errInvalidJSON is why a template that is to become JSON did not.
-var errInvalidJSON = awsapi.ValidationException.New("The transformed input is not valid JSON.")
-
-// code is EventBridge's name for an error of delivery.
-func code(err error) string {
-	if err == error(errInvalidJSON) {
-		return "INVALID_JSON"
-	}
-	var answered *httpError
-	if errors.As(err, &answered) {
-		if answered.status == http.StatusTooManyRequests {
-			return "THROTTLING"
-		}
-		return "ERROR_FROM_TARGET"
-	}
-	return target.Code(err)
-}
 
 // input is what the target gets of an event.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
@@ -98,7 +76,7 @@ func (a *attempt) transform(t *api.InputTransformer) ([]byte, error) {
 	}
 	out = append(out, template[last:]...)
 	if form := strings.TrimSpace(template); (strings.HasPrefix(form, "{") || strings.HasPrefix(form, "[")) && !json.Valid(out) {
-		return nil, errInvalidJSON
+		return nil, &failure{"INVALID_JSON", "The transformed input is not valid JSON."}
 	}
 	return out, nil
 }

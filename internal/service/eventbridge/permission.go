@@ -85,7 +85,7 @@ func holds(v any, texts []string) bool {
 // PutPermission lets others put events on a bus, by a statement or by a whole policy.
 // https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutPermission.html
 func (s *Service) PutPermission(ctx context.Context, in *api.PutPermissionRequest) (*api.PutPermissionOutput, error) {
-	ref := busOf(ctx, in.EventBusName)
+	ref := ownBus(ctx, in.EventBusName)
 	if in.Policy != nil {
 		var p policy
 		if err := json.Unmarshal([]byte(*in.Policy), &p); err != nil || p.Statement == nil {
@@ -133,7 +133,7 @@ func raw(v any) json.RawMessage {
 // RemovePermission takes a statement from a bus's policy, or all.
 // https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_RemovePermission.html
 func (s *Service) RemovePermission(ctx context.Context, in *api.RemovePermissionRequest) (*api.RemovePermissionOutput, error) {
-	return nil, s.changeBus(ctx, busOf(ctx, in.EventBusName), func(b *bus) error {
+	return nil, s.changeBus(ctx, ownBus(ctx, in.EventBusName), func(b *bus) error {
 		if awsapi.Val(in.RemoveAllPermissions) {
 			b.Policy = nil
 			return nil

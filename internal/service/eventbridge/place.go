@@ -34,6 +34,12 @@ func (p place) all(kind string, names ...any) store.Range {
 	return store.Prefix(append([]any{"events", kind, p.Account, p.Region}, names...)...)
 }
 
+// resource names a resource in a queue of those that something is being done with.
+type resource struct {
+	Place place
+	Name  string
+}
+
 // busRef names a bus.
 type busRef struct {
 	place
@@ -52,6 +58,15 @@ func busOf(ctx context.Context, nameOrARN *string) busRef {
 		if other, ok := parseBus(name); ok {
 			return other
 		}
+	}
+	return b
+}
+
+// ownBus is busOf for what an account does to its own buses: another's is none of its.
+func ownBus(ctx context.Context, nameOrARN *string) busRef {
+	b, here := busOf(ctx, nameOrARN), placeOf(ctx)
+	if b.place != here {
+		return busRef{here, *nameOrARN} // which is no bus's name
 	}
 	return b
 }

@@ -97,16 +97,10 @@ func (s *Service) StartReplay(ctx context.Context, in *api.StartReplayRequest) (
 		if err := store.SetRecord(tx, at.replayKey(y.Name), y); err != nil {
 			return err
 		}
-		_, err = tx.Enqueue(replayQueue, store.NewMessage{Body: raw(replayRef{at, y.Name})})
+		_, err = tx.Enqueue(replayQueue, store.NewMessage{Body: raw(resource{at, y.Name})})
 		return err
 	})
 	return &api.StartReplayResponse{ReplayArn: new(y.arn()), State: &y.State, ReplayStartTime: &y.Started}, err
-}
-
-// replayRef names a replay in the queue of those under way.
-type replayRef struct {
-	Place place
-	Name  string
 }
 
 // replayBatch is how many events are replayed in one transaction.
@@ -114,7 +108,7 @@ const replayBatch = 50
 
 // replay carries out a replay, from where it stands.
 func (s *Service) replay(ctx context.Context, m store.Message) courier.Verdict {
-	var ref replayRef
+	var ref resource
 	if err := json.Unmarshal(m.Body, &ref); err != nil {
 		s.Log.Error("eventbridge: a replay cannot be read and is dropped", "error", err)
 		return courier.Verdict{}
@@ -136,7 +130,7 @@ func (s *Service) replay(ctx context.Context, m store.Message) courier.Verdict {
 }
 
 // replaySome replays the next events, and keeps how far it came in the same transaction.
-func (s *Service) replaySome(tx store.Tx, ref replayRef) (more bool, err error) {
+func (s *Service) replaySome(tx store.Tx, ref resource) (more bool, err error) {
 	y, found, err := store.GetRecord[replay](tx, ref.Place.replayKey(ref.Name))
 	if err != nil || !found || !y.active() {
 		return false, err

@@ -101,7 +101,7 @@ func compile(pattern string) (*eventpattern.Pattern, error) {
 // PutRule makes a rule, or changes the one of that name; its targets and tags stay.
 // https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html
 func (s *Service) PutRule(ctx context.Context, in *api.PutRuleRequest) (*api.PutRuleResponse, error) {
-	ref := busOf(ctx, in.EventBusName)
+	ref := ownBus(ctx, in.EventBusName)
 	if awsapi.Val(in.EventPattern) == "" && awsapi.Val(in.ScheduleExpression) == "" {
 		return nil, invalid("Parameter(s) EventPattern or ScheduleExpression must be specified.")
 	}
@@ -157,7 +157,7 @@ func nonEmpty(s *string) *string {
 // DescribeRule describes a rule.
 // https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_DescribeRule.html
 func (s *Service) DescribeRule(ctx context.Context, in *api.DescribeRuleRequest) (*api.DescribeRuleResponse, error) {
-	ref := busOf(ctx, in.EventBusName)
+	ref := ownBus(ctx, in.EventBusName)
 	var u rule
 	err := s.Store.View(ctx, func(r store.Reader) (err error) {
 		u, err = getRule(r, ref, *in.Name)
@@ -170,7 +170,7 @@ func (s *Service) DescribeRule(ctx context.Context, in *api.DescribeRuleRequest)
 // DeleteRule deletes a rule without targets. One that is not there is deleted already.
 // https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_DeleteRule.html
 func (s *Service) DeleteRule(ctx context.Context, in *api.DeleteRuleRequest) (*api.DeleteRuleOutput, error) {
-	ref := busOf(ctx, in.EventBusName)
+	ref := ownBus(ctx, in.EventBusName)
 	err := s.Store.Update(ctx, func(tx store.Tx) error {
 		if _, err := getBus(tx, ref); err != nil {
 			return err
@@ -196,7 +196,7 @@ func (s *Service) DeleteRule(ctx context.Context, in *api.DeleteRuleRequest) (*a
 // EnableRule makes a rule take events.
 // https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_EnableRule.html
 func (s *Service) EnableRule(ctx context.Context, in *api.EnableRuleRequest) (*api.EnableRuleOutput, error) {
-	return nil, s.changeRule(ctx, busOf(ctx, in.EventBusName), *in.Name, func(_ store.Tx, u *rule) error {
+	return nil, s.changeRule(ctx, ownBus(ctx, in.EventBusName), *in.Name, func(_ store.Tx, u *rule) error {
 		if !u.enabled() {
 			u.State, u.Started = api.RuleStateEnabled, s.Clock()
 		}
@@ -207,7 +207,7 @@ func (s *Service) EnableRule(ctx context.Context, in *api.EnableRuleRequest) (*a
 // DisableRule makes a rule take no events.
 // https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_DisableRule.html
 func (s *Service) DisableRule(ctx context.Context, in *api.DisableRuleRequest) (*api.DisableRuleOutput, error) {
-	return nil, s.changeRule(ctx, busOf(ctx, in.EventBusName), *in.Name, func(_ store.Tx, u *rule) error {
+	return nil, s.changeRule(ctx, ownBus(ctx, in.EventBusName), *in.Name, func(_ store.Tx, u *rule) error {
 		u.State = api.RuleStateDisabled
 		return nil
 	})
@@ -216,7 +216,7 @@ func (s *Service) DisableRule(ctx context.Context, in *api.DisableRuleRequest) (
 // ListRules lists a bus's rules.
 // https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_ListRules.html
 func (s *Service) ListRules(ctx context.Context, in *api.ListRulesRequest) (*api.ListRulesResponse, error) {
-	ref := busOf(ctx, in.EventBusName)
+	ref := ownBus(ctx, in.EventBusName)
 	out := &api.ListRulesResponse{Rules: []api.Rule{}}
 	err := s.Store.View(ctx, func(r store.Reader) error {
 		if _, err := getBus(r, ref); err != nil {
@@ -236,7 +236,7 @@ func (s *Service) ListRules(ctx context.Context, in *api.ListRulesRequest) (*api
 // ListRuleNamesByTarget lists the rules of a bus that have a target.
 // https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_ListRuleNamesByTarget.html
 func (s *Service) ListRuleNamesByTarget(ctx context.Context, in *api.ListRuleNamesByTargetRequest) (*api.ListRuleNamesByTargetResponse, error) {
-	ref := busOf(ctx, in.EventBusName)
+	ref := ownBus(ctx, in.EventBusName)
 	out := &api.ListRuleNamesByTargetResponse{RuleNames: []string{}}
 	err := s.Store.View(ctx, func(r store.Reader) error {
 		if _, err := getBus(r, ref); err != nil {

@@ -76,6 +76,7 @@ const (
 	authorizeQueue  = "events/authorize" // connections to be authorized
 
 	freshAtOnce = 64
+	httpAtOnce  = 128 // a slow one shall not hold up others
 	otherAtOnce = 16
 )
 
@@ -88,8 +89,11 @@ func (s *Service) Start(ctx context.Context) {
 		replayQueue: s.replay, authorizeQueue: s.authorize,
 	} {
 		c := courier.Courier{Store: s.Store, Queue: queue, AtOnce: otherAtOnce, Handle: handle, Log: s.Log}
-		if queue == freshQueue {
+		switch queue {
+		case freshQueue:
 			c.AtOnce = freshAtOnce
+		case httpQueue:
+			c.AtOnce = httpAtOnce
 		}
 		s.done.Go(func() { c.Run(s.ctx) })
 	}

@@ -12,10 +12,10 @@ import (
 // tagged finds the tags of a bus or a rule by its ARN, and writes them back where change says that it
 // changed them.
 func (s *Service) tagged(ctx context.Context, arn string, change func(tags *[]api.Tag) error) error {
-	if ref, name, ok := parseRule(arn); ok {
+	if ref, name, ok := parseRule(arn); ok && ref.place == placeOf(ctx) {
 		return s.changeRule(ctx, ref, name, func(_ store.Tx, u *rule) error { return change(&u.Tags) })
 	}
-	if ref, ok := parseBus(arn); ok {
+	if ref, ok := parseBus(arn); ok && ref.place == placeOf(ctx) {
 		return s.changeBus(ctx, ref, func(b *bus) error { return change(&b.Tags) })
 	}
 	return invalid("Parameter ResourceARN is not valid. Reason: Provided Arn is not in correct format.")
@@ -48,13 +48,13 @@ func (s *Service) ListTagsForResource(ctx context.Context, in *api.ListTagsForRe
 	out := &api.ListTagsForResourceResponse{Tags: []api.Tag{}}
 	err := s.Store.View(ctx, func(r store.Reader) error {
 		var tags []api.Tag
-		if ref, name, ok := parseRule(*in.ResourceARN); ok {
+		if ref, name, ok := parseRule(*in.ResourceARN); ok && ref.place == placeOf(ctx) {
 			u, err := getRule(r, ref, name)
 			if err != nil {
 				return err
 			}
 			tags = u.Tags
-		} else if ref, ok := parseBus(*in.ResourceARN); ok {
+		} else if ref, ok := parseBus(*in.ResourceARN); ok && ref.place == placeOf(ctx) {
 			b, err := getBus(r, ref)
 			if err != nil {
 				return err

@@ -23,7 +23,7 @@ func (s *Service) PutTargets(ctx context.Context, in *api.PutTargetsRequest) (*a
 			return nil, err
 		}
 	}
-	err := s.changeRule(ctx, busOf(ctx, in.EventBusName), *in.Rule, func(_ store.Tx, u *rule) error {
+	err := s.changeRule(ctx, ownBus(ctx, in.EventBusName), *in.Rule, func(_ store.Tx, u *rule) error {
 		for _, t := range in.Targets {
 			replaced := false
 			for i := range u.Targets {
@@ -127,7 +127,7 @@ func checkInput(t *api.Target) error {
 // https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_RemoveTargets.html
 func (s *Service) RemoveTargets(ctx context.Context, in *api.RemoveTargetsRequest) (*api.RemoveTargetsResponse, error) {
 	out := &api.RemoveTargetsResponse{}
-	err := s.changeRule(ctx, busOf(ctx, in.EventBusName), *in.Rule, func(_ store.Tx, u *rule) error {
+	err := s.changeRule(ctx, ownBus(ctx, in.EventBusName), *in.Rule, func(_ store.Tx, u *rule) error {
 		out.FailedEntries = []api.RemoveTargetsResultEntry{}
 		for _, id := range in.Ids {
 			left := make([]api.Target, 0, len(u.Targets))
@@ -151,7 +151,7 @@ func (s *Service) RemoveTargets(ctx context.Context, in *api.RemoveTargetsReques
 // ListTargetsByRule lists a rule's targets.
 // https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_ListTargetsByRule.html
 func (s *Service) ListTargetsByRule(ctx context.Context, in *api.ListTargetsByRuleRequest) (*api.ListTargetsByRuleResponse, error) {
-	ref := busOf(ctx, in.EventBusName)
+	ref := ownBus(ctx, in.EventBusName)
 	out := &api.ListTargetsByRuleResponse{Targets: []api.Target{}}
 	err := s.Store.View(ctx, func(r store.Reader) error {
 		u, err := getRule(r, ref, *in.Rule)

@@ -17,6 +17,8 @@ type Deps struct {
 	Caller awsapi.Caller
 	Clock  func() time.Time
 	Log    *slog.Logger
+	// Throttle enforces what a shard takes in a second: 1,000 records and 1 MiB.
+	Throttle bool
 }
 
 // Service is Amazon Kinesis Data Streams. Start makes it work in the background, Close stops that.
@@ -24,9 +26,15 @@ type Service struct {
 	api.Unimplemented
 	Deps
 
-	ctx  context.Context // of all work in the background
-	stop func()
-	done sync.WaitGroup
+	known         sync.Map // address to *stream, as last read
+	throttle      throttle
+	subscriptions subscriptions
+
+	ctx      context.Context // of all work in the background
+	stop     func()
+	done     sync.WaitGroup
+	reads    context.Context // of the readers that wait
+	endReads func()
 }
 
 var _ api.API = (*Service)(nil)
@@ -41,6 +49,7 @@ func New(d Deps) *Service {
 	}
 	s := &Service{Deps: d}
 	s.ctx, s.stop = context.WithCancel(context.Background())
+	s.reads, s.endReads = context.WithCancel(context.Background())
 	return s
 }
 
@@ -48,10 +57,15 @@ func New(d Deps) *Service {
 // called.
 func (s *Service) Start(ctx context.Context) {
 	context.AfterFunc(ctx, s.stop)
+	s.done.Go(s.sweep)
 }
+
+// EndReads ends subscriptions and the readers that wait for records.
+func (s *Service) EndReads() { s.endReads() }
 
 // Close stops the work in the background and waits for its end.
 func (s *Service) Close() error {
+	s.endReads()
 	s.stop()
 	s.done.Wait()
 	return nil

@@ -115,10 +115,11 @@ func absent(r store.Reader, ref reference) error {
 // receive takes in the code of a function.
 func (s *Service) receive(ctx context.Context, c *api.FunctionCode) (code, error) {
 	switch {
-	case c.S3Bucket != nil || c.S3Key != nil:
-		return code{}, noS3("Code.ZipFile")
 	case c.ImageUri != nil:
 		return code{}, awsapi.NotImplemented.New("Cirro does not run functions from container images: give Code.ZipFile")
+	}
+	if o := (packageObject{c.S3Bucket, c.S3Key, c.S3ObjectVersion}); o.given() {
+		return s.receiveObject(ctx, o)
 	}
 	return s.receiveZip(ctx, c.ZipFile)
 }
@@ -127,15 +128,16 @@ func noPublishTo() error {
 	return awsapi.NotImplemented.New("Cirro publishes to numbered versions: leave PublishTo out")
 }
 
-func noS3(instead string) error {
-	return awsapi.NotImplemented.New("Cirro does not read packages from S3 yet: give the package itself as %s", instead)
-}
-
 // receiveZip takes in a zip, with Lambda's errors for what is wrong with it.
 func (s *Service) receiveZip(ctx context.Context, zip []byte) (code, error) {
 	if len(zip) > maxZipped {
 		return code{}, requestEntityTooLarge.New("Zipped size must be smaller than %d bytes", maxZipped)
 	}
+	return s.receiveWhole(ctx, zip)
+}
+
+// receiveWhole is receiveZip of a zip that is small enough.
+func (s *Service) receiveWhole(ctx context.Context, zip []byte) (code, error) {
 	c, err := s.upload(ctx, zip, maxUnpacked-1)
 	switch {
 	case errors.Is(err, bundle.ErrEmpty):

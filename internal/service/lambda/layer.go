@@ -89,10 +89,7 @@ func (s *Service) PublishLayerVersion(ctx context.Context, in *api.PublishLayerV
 	if in.Content == nil {
 		in.Content = &api.LayerVersionContentInput{}
 	}
-	if in.Content.S3Bucket != nil || in.Content.S3Key != nil {
-		return nil, noS3("Content.ZipFile")
-	}
-	c, err := s.receiveZip(ctx, in.Content.ZipFile)
+	c, err := s.receiveLayer(ctx, in.Content)
 	if err != nil {
 		return nil, err
 	}
@@ -120,6 +117,14 @@ func (s *Service) PublishLayerVersion(ctx context.Context, in *api.PublishLayerV
 		return nil, err
 	}
 	return (*api.PublishLayerVersionResponse)(s.layerShown(ctx, &v)), nil
+}
+
+// receiveLayer takes in a layer's content.
+func (s *Service) receiveLayer(ctx context.Context, in *api.LayerVersionContentInput) (code, error) {
+	if o := (packageObject{in.S3Bucket, in.S3Key, in.S3ObjectVersion}); o.given() {
+		return s.receiveObject(ctx, o)
+	}
+	return s.receiveZip(ctx, in.ZipFile)
 }
 
 func (s *Service) layerShown(ctx context.Context, v *layerVersion) *api.GetLayerVersionResponse {

@@ -36,7 +36,7 @@ func (s *Service) CreateEventSourceMapping(ctx context.Context, in *api.CreateEv
 	if err != nil {
 		return nil, err
 	}
-	s.followMapping(m)
+	s.followMapping(m.key(), m.UUID)
 	return m.shown(), nil
 }
 
@@ -142,7 +142,7 @@ func (s *Service) UpdateEventSourceMapping(ctx context.Context, in *api.UpdateEv
 	if err != nil {
 		return nil, err
 	}
-	s.followMapping(m)
+	s.followMapping(m.key(), m.UUID)
 	return m.shown(), nil
 }
 
@@ -165,7 +165,7 @@ func (s *Service) DeleteEventSourceMapping(ctx context.Context, in *api.DeleteEv
 	if err != nil {
 		return nil, err
 	}
-	s.followMapping(m)
+	s.followMapping(m.key(), m.UUID)
 	return m.shown(), nil
 }
 

@@ -46,8 +46,25 @@ func (ms *mappings) set(id string, run *mappingRun) {
 	ms.runs[id] = run
 }
 
-// startMappings takes up all mappings.
-func (s *Service) startMappings(ctx context.Context) {
+// runMappings takes up all mappings, and follows those that other processes change, until ctx ends.
+func (s *Service) runMappings(ctx context.Context) {
+	defer store.Watch(s.watched.Store, store.Key("lambda", "mapping"), func(key []byte) {
+		if key == nil {
+			s.background(s.followMappings)
+			return
+		}
+		if parts, err := store.Split(key); err == nil && len(parts) == 5 {
+			if id, ok := parts[4].(string); ok {
+				s.followMapping(key, id)
+			}
+		}
+	})()
+	s.followMappings(ctx)
+	<-ctx.Done()
+}
+
+// followMappings brings all mappings into the states that are wanted.
+func (s *Service) followMappings(ctx context.Context) {
 	var all []mapping
 	err := s.Store.View(ctx, func(r store.Reader) error {
 		for m, err := range store.Records[mapping](r, store.Prefix("lambda", "mapping")) {
@@ -62,13 +79,12 @@ func (s *Service) startMappings(ctx context.Context) {
 		s.Log.Error("lambda: event source mappings cannot be read", "error", err)
 	}
 	for i := range all {
-		s.followMapping(&all[i])
+		s.followMapping(all[i].key(), all[i].UUID)
 	}
 }
 
 // followMapping brings a mapping into the state that is wanted, in the background.
-func (s *Service) followMapping(m *mapping) {
-	key, id := m.key(), m.UUID
+func (s *Service) followMapping(key []byte, id string) {
 	s.background(func(ctx context.Context) {
 		defer s.mappings.each.lock(id)()
 		if err := s.settleMapping(ctx, key, id); err != nil && ctx.Err() == nil {

@@ -101,7 +101,7 @@ func (s *Service) Start(ctx context.Context) {
 	s.background(s.provisionAll)
 	s.background(s.runEvents)
 	s.background(s.deliverOutcomes)
-	s.background(s.startMappings)
+	s.background(s.runMappings)
 }
 
 // Close stops the work in the background and waits for its end.

@@ -34,7 +34,7 @@ func (s *Service) UpdateFunctionCode(ctx context.Context, in *api.UpdateFunction
 	if err != nil {
 		return nil, err
 	}
-	c, err := s.receiveZip(ctx, in.ZipFile)
+	c, err := s.receive(ctx, &api.FunctionCode{ZipFile: in.ZipFile, S3Bucket: in.S3Bucket, S3Key: in.S3Key, S3ObjectVersion: in.S3ObjectVersion})
 	if err != nil {
 		return nil, err
 	}
@@ -65,8 +65,6 @@ func checkCodeSource(in *api.UpdateFunctionCodeRequest) error {
 	switch {
 	case in.ImageUri != nil:
 		return invalid("Please don't provide ImageUri when updating a function with packageType Zip.")
-	case in.S3Bucket != nil || in.S3Key != nil:
-		return noS3("ZipFile")
 	case in.PublishTo != nil:
 		return noPublishTo()
 	case in.SourceKMSKeyArn != nil:

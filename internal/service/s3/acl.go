@@ -265,7 +265,9 @@ func (s *Service) allowedACL(r store.Reader, b *bucket, w *aclWish) (*acl, error
 		return nil, err
 	}
 	if owns == api.ObjectOwnershipBucketOwnerEnforced {
-		if w.needed || awsapi.Val(w.canned) != api.ObjectCannedACLBucketOwnerFullControl {
+		// What gives the bucket's owner full control, and nobody else anything, changes nothing.
+		same := awsapi.Val(w.canned) == api.ObjectCannedACLBucketOwnerFullControl || awsapi.Val(w.canned) == api.ObjectCannedACLPrivate
+		if w.needed || !same {
 			return nil, aclsNotSupported.New("The bucket does not allow ACLs")
 		}
 		return nil, nil

@@ -55,11 +55,8 @@ func (s *Service) copied(ctx context.Context, c *copying, look func(o *opened) (
 			o.close()
 			return nil, nil, err
 		}
-		if body != nil {
-			defer body.Close()
-			r.in = body
-		}
-		r.length = &at.Length
+		defer body.Close()
+		r.in, r.length = body, &at.Length
 		got, err := s.receive(ctx, r)
 		return o, got, err
 	}

@@ -45,7 +45,7 @@ func (s *Service) get(ctx context.Context, in *api.GetObjectRequest) (*api.GetOb
 		return nil, err
 	}
 	v := o.version
-	out := &api.GetObjectOutput{AcceptRanges: new("bytes"), ContentLength: &o.at.Length, ContentRange: o.contentRange,
+	out := &api.GetObjectOutput{Body: body, AcceptRanges: new("bytes"), ContentLength: &o.at.Length, ContentRange: o.contentRange,
 		ETag: new(quoted(v.ETag)), LastModified: &v.Modified, VersionId: o.bucket.shownID(v), PartsCount: o.partsCount,
 		ContentType: or(in.ResponseContentType, v.contentType()), CacheControl: or(in.ResponseCacheControl, v.header(cacheControl)),
 		ContentDisposition: or(in.ResponseContentDisposition, v.header(contentDisposition)),
@@ -57,9 +57,6 @@ func (s *Service) get(ctx context.Context, in *api.GetObjectRequest) (*api.GetOb
 		ObjectLockLegalHoldStatus: optional(v.LegalHold),
 		ChecksumCRC32:             o.sum.crc32(), ChecksumCRC32C: o.sum.crc32c(), ChecksumCRC64NVME: o.sum.crc64nvme(),
 		ChecksumSHA1: o.sum.sha1(), ChecksumSHA256: o.sum.sha256(), ChecksumType: o.sum.kind()}
-	if body != nil {
-		out.Body = body
-	}
 	out.SSECustomerAlgorithm, out.SSECustomerKeyMD5 = o.customer.answers()
 	return out, nil
 }

@@ -326,13 +326,15 @@ func (s *Service) assemble(tx store.Tx, b *bucket, in *api.CompleteMultipartUplo
 
 // choose finds the parts that a request asks for, and takes them out of those that there are.
 func (u *upload) choose(had map[int]part, asked []api.CompletedPart, id string) ([]part, error) {
+	for i := 1; i < len(asked); i++ {
+		if awsapi.Val(asked[i].PartNumber) <= awsapi.Val(asked[i-1].PartNumber) {
+			return nil, invalidPartOrder.New("The list of parts was not in ascending order. Parts must be ordered by part number.").With("UploadId", id)
+		}
+	}
 	parts := make([]part, 0, len(asked))
 	for i := range asked {
 		a := &asked[i]
 		n := int(awsapi.Val(a.PartNumber))
-		if i > 0 && n <= parts[i-1].Number {
-			return nil, invalidPartOrder.New("The list of parts was not in ascending order. Parts must be ordered by part number.").With("UploadId", id)
-		}
 		p, ok := had[n]
 		sums := checksumsIn{a.ChecksumCRC32, a.ChecksumCRC32C, a.ChecksumCRC64NVME, a.ChecksumSHA1, a.ChecksumSHA256}
 		algorithm, sum, err := sums.chosen()

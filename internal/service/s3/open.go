@@ -102,7 +102,7 @@ func (s *Service) content(ctx context.Context, o *opened, k *customer, at byteRa
 	switch {
 	case at.Length == 0 || o.Body.Kind == empty:
 		o.close()
-		return nil, nil
+		return inMemory{bytes.NewReader(nil)}, nil
 	case o.Body.Kind == inStore:
 		data := o.small[at.Offset : at.Offset+at.Length]
 		if k != nil {

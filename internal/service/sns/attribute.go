@@ -13,9 +13,6 @@ import (
 // https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
 var typeName = regexp.MustCompile(`^(String|Number|Binary)(\..+)?$`)
 
-// arrayType is the type of an attribute whose text is a JSON array.
-const arrayType = "String.Array"
-
 // readAttributes checks the attributes of a message, in the words recorded in
 // https://github.com/localstack/localstack/blob/main/tests/aws/services/sns/test_sns.snapshot.json
 func readAttributes(in map[string]api.MessageAttributeValue) (map[string]attribute, error) {

@@ -11,15 +11,16 @@ import (
 	"cirro/internal/store"
 )
 
-// How long a token is, in bytes, and how long it confirms.
-// https://docs.aws.amazon.com/sns/latest/api/API_ConfirmSubscription.html
+// How long a token is, in bytes, and how long it confirms: two days.
+// https://docs.aws.amazon.com/sns/latest/api/API_Subscribe.html
 const (
 	tokenSize = 144
-	tokenLife = 3 * 24 * time.Hour
+	tokenLife = 2 * 24 * time.Hour
 )
 
 // token is the record of what confirms a subscription, or brings one back that was ended by its URL.
 type token struct {
+	Text         string       `json:"text"`
 	Subscription subscription `json:"subscription"`
 	Issued       time.Time    `json:"issued"`
 }
@@ -37,7 +38,7 @@ func (s *Service) askToConfirm(tx store.Tx, sub *subscription) error {
 	if !sub.Pending {
 		return nil
 	}
-	if err := store.SetRecord(tx, tokenKey(sub.Token), token{*sub, s.Clock()}); err != nil {
+	if err := store.SetRecord(tx, tokenKey(sub.Token), token{sub.Token, *sub, s.Clock()}); err != nil {
 		return err
 	}
 	return s.enqueueNotice(tx, sub, kindConfirm, sub.Token)
@@ -46,10 +47,49 @@ func (s *Service) askToConfirm(tx store.Tx, sub *subscription) error {
 // tellOfEnd tells an endpoint that its subscription has ended, and how it comes back.
 func (s *Service) tellOfEnd(tx store.Tx, sub *subscription) error {
 	back := newToken()
-	if err := store.SetRecord(tx, tokenKey(back), token{*sub, s.Clock()}); err != nil {
+	if err := store.SetRecord(tx, tokenKey(back), token{back, *sub, s.Clock()}); err != nil {
 		return err
 	}
 	return s.enqueueNotice(tx, sub, kindEnd, back)
+}
+
+// expireTokens removes tokens that confirm no longer, with the subscriptions that nobody confirmed.
+func (s *Service) expireTokens(ctx context.Context) error {
+	var old []token
+	err := s.Store.View(ctx, func(r store.Reader) error {
+		for k, err := range store.Records[token](r, store.Prefix("sns", "token")) {
+			if err != nil {
+				return err
+			}
+			if s.Clock().Sub(k.Issued) > tokenLife {
+				old = append(old, k)
+			}
+		}
+		return nil
+	})
+	if err != nil || len(old) == 0 {
+		return err
+	}
+	return s.Store.Update(ctx, func(tx store.Tx) error {
+		for i := range old {
+			if err := old[i].expire(tx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// expire removes a token and the subscription that it was to confirm.
+func (k *token) expire(tx store.Tx) error {
+	if err := tx.Delete(tokenKey(k.Text)); err != nil {
+		return err
+	}
+	sub, found, err := store.GetRecord[subscription](tx, subscriptionKey(k.Subscription.subscriptionRef))
+	if err != nil || !found || !sub.Pending || sub.Token != k.Text {
+		return err
+	}
+	return sub.remove(tx)
 }
 
 // ConfirmSubscription confirms a subscription with the token that its endpoint was sent.

@@ -47,8 +47,9 @@ func (d *delivery) queue(s *subscription) string {
 	return deliveryQueue
 }
 
+// enqueue puts a delivery into its queue. A subscriber that is slow or gone does not hold up others.
 func (d *delivery) enqueue(tx store.Tx, s *subscription, after time.Duration) error {
-	_, err := tx.Enqueue(d.queue(s), store.NewMessage{Body: encodeJSON(d), Delay: after})
+	_, err := tx.Enqueue(d.queue(s), store.NewMessage{Body: encodeJSON(d), Delay: after, Fair: s.ID})
 	return err
 }
 

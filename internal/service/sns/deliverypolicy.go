@@ -47,12 +47,11 @@ type httpDelivery struct {
 
 // subscriptionDelivery is a subscription's own delivery policy.
 type subscriptionDelivery struct {
-	Retry     *retryPolicy    `json:"healthyRetryPolicy,omitempty"`
-	Throttle  *throttlePolicy `json:"throttlePolicy,omitempty"`
-	Requested *requestPolicy  `json:"requestPolicy,omitempty"`
-	// What AWS's console writes besides, and nobody reads.
-	Guaranteed bool            `json:"guaranteed,omitempty"`
-	Sickly     json.RawMessage `json:"sicklyRetryPolicy,omitempty"`
+	Retry      *retryPolicy    `json:"healthyRetryPolicy"`
+	Sickly     *retryPolicy    `json:"sicklyRetryPolicy"` // AWS knows it and nobody reads it
+	Throttle   *throttlePolicy `json:"throttlePolicy"`
+	Requested  *requestPolicy  `json:"requestPolicy"`
+	Guaranteed bool            `json:"guaranteed"`
 }
 
 const plainText = "text/plain; charset=UTF-8"
@@ -165,6 +164,28 @@ func (p *throttlePolicy) check() error {
 		return errors.New("maxReceivesPerSecond must be at least 1")
 	}
 	return nil
+}
+
+// shownTopicDelivery is a topic's own policy as AWS shows it: the members that were set, and whether
+// subscriptions may have others. "" is none.
+func shownTopicDelivery(text string) string {
+	var set struct {
+		HTTP *struct {
+			Retry     json.RawMessage `json:"defaultHealthyRetryPolicy,omitempty"`
+			NoOwn     bool            `json:"disableSubscriptionOverrides"`
+			Throttle  json.RawMessage `json:"defaultThrottlePolicy,omitempty"`
+			Requested json.RawMessage `json:"defaultRequestPolicy,omitempty"`
+		} `json:"http"`
+	}
+	if json.Unmarshal([]byte(text), &set) != nil || set.HTTP == nil {
+		return ""
+	}
+	for _, member := range []*json.RawMessage{&set.HTTP.Retry, &set.HTTP.Throttle, &set.HTTP.Requested} {
+		if string(*member) == "null" {
+			*member = nil
+		}
+	}
+	return string(encodeJSON(set))
 }
 
 // text is the policy as a client sees it.

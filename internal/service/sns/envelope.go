@@ -3,7 +3,6 @@ package sns
 import (
 	"encoding/base64"
 	"encoding/json"
-	"net/url"
 	"strings"
 	"time"
 )
@@ -82,7 +81,7 @@ func unsubscribeURL(s *subscription, a *authority) string {
 }
 
 func subscribeURL(s *subscription, a *authority, token string) string {
-	return s.base(a) + "/?Action=ConfirmSubscription&TopicArn=" + url.QueryEscape(s.Topic.arn()) + "&Token=" + token
+	return s.base(a) + "/?Action=ConfirmSubscription&TopicArn=" + s.Topic.arn() + "&Token=" + token
 }
 
 // member is a member of an envelope; members keep their order, and AWS's way of setting them.

@@ -65,6 +65,7 @@ func (s *Service) postText(ctx context.Context, sub *subscription, d *delivery, 
 	}
 	h := req.Header
 	h.Set("Content-Type", contentType)
+	h.Set("Accept-Encoding", "gzip,deflate")
 	h.Set("User-Agent", "Amazon Simple Notification Service Agent")
 	h.Set("X-Amz-Sns-Message-Id", d.Message.ID)
 	h.Set("X-Amz-Sns-Topic-Arn", sub.Topic.arn())

@@ -2,6 +2,7 @@ package sns
 
 import (
 	"context"
+	"errors"
 	"hash/maphash"
 	"log/slog"
 	"net/http"
@@ -82,7 +83,7 @@ func (s *Service) sweep() {
 	every := time.NewTicker(dedupWindow)
 	defer every.Stop()
 	for {
-		err := s.Store.Update(s.ctx, func(tx store.Tx) error { return s.forget(tx, s.Clock()) })
+		err := errors.Join(s.Store.Update(s.ctx, func(tx store.Tx) error { return s.forget(tx, s.Clock()) }), s.expireTokens(s.ctx))
 		if err != nil && s.ctx.Err() == nil {
 			s.Log.Error("sns: sweep", "error", err)
 		}

@@ -52,8 +52,12 @@ func (s *subscription) setAttribute(name, value string, subscribing bool) error 
 			return refuse("RedrivePolicy: %s", reason)
 		}
 	case "DeliveryPolicy":
-		if _, err := parseSubscriptionDelivery(value); err != nil {
+		d, err := parseSubscriptionDelivery(value)
+		if err != nil {
 			return refuse("DeliveryPolicy: %s", err)
+		}
+		if value != "" {
+			value = string(encodeJSON(d))
 		}
 	case "SubscriptionRoleArn":
 	case "ReplayPolicy":

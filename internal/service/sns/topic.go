@@ -3,6 +3,7 @@ package sns
 import (
 	"context"
 	"maps"
+	"math/rand/v2"
 	"regexp"
 	"time"
 
@@ -18,7 +19,8 @@ type topic struct {
 	Attributes map[string]string `json:"attributes"` // as they were set
 	Tags       []api.Tag         `json:"tags,omitempty"`
 	Deleted    int               `json:"deleted,omitempty"` // subscriptions that there were
-	// Revision grows with every change of the topic and of its subscriptions.
+	// Revision grows with every change of the topic and of its subscriptions. It begins anywhere, so that a topic
+	// is not taken for another of its name.
 	Revision int64 `json:"revision"`
 }
 
@@ -91,7 +93,7 @@ func (s *Service) CreateTopic(ctx context.Context, in *api.CreateTopicInput) (*a
 	}
 	req := awsapi.RequestOf(ctx)
 	t := topic{topicRef: topicRef{Account: req.Account(), Region: req.Region, Name: awsapi.Val(in.Name)},
-		Created: s.Clock(), Attributes: map[string]string{}}
+		Created: s.Clock(), Attributes: map[string]string{}, Revision: rand.Int64N(1 << 62)}
 	if err := checkTopicName(t.Name, isTrue(in.Attributes["FifoTopic"])); err != nil {
 		return nil, err
 	}

@@ -56,6 +56,7 @@ func (t *topic) setAttribute(name, value string, creating bool) error {
 		if _, err := parseTopicDelivery(value); err != nil {
 			return refuse("DeliveryPolicy: %s", err)
 		}
+		value = shownTopicDelivery(value)
 	case name == "SignatureVersion" && value != signatureSHA1 && value != signatureSHA256:
 		return refuse("SignatureVersion")
 	case name == "SignatureVersion":
@@ -82,6 +83,10 @@ func (t *topic) setAttribute(name, value string, creating bool) error {
 		if rate, err := strconv.Atoi(value); strings.HasSuffix(name, "SampleRate") && (err != nil || rate < 0 || rate > 100) {
 			return refuse("%s", name)
 		}
+	case name == "ContentBasedDeduplication":
+		return refuse("Content-based deduplication can only be set for FIFO topics")
+	case name == "FifoThroughputScope":
+		return refuse("FifoThroughputScope can only be set for FIFO topics")
 	case creating:
 		return refuse("Unknown attribute %s", name)
 	default:

@@ -3,6 +3,7 @@ package sqs
 import (
 	"context"
 	"errors"
+	"reflect"
 
 	"cirro/internal/awsapi"
 	api "cirro/internal/awsapi/sqs"
@@ -13,7 +14,7 @@ import (
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
 func checkBatch[T any](entries []T, id func(*T) string) error {
 	if len(entries) == 0 {
-		return emptyBatch.New("There should be at least one SendMessageBatchRequestEntry in the request.")
+		return emptyBatch.New("There should be at least one %s in the request.", reflect.TypeFor[T]().Name())
 	}
 	if len(entries) > maxBatch {
 		return tooManyEntries.New("Maximum number of entries per request are %d. You have sent %d.", maxBatch, len(entries))

@@ -268,7 +268,7 @@ func (s *Service) CancelMessageMoveTask(ctx context.Context, in *api.CancelMessa
 
 // Of one step of a task.
 const (
-	stepSize  = 100 // messages, where nobody limits them
+	stepSize  = 20 // messages, where nobody limits them: as much as a transaction should have of the largest
 	stepLease = 30 * time.Second
 )
 

@@ -9,20 +9,22 @@ import (
 	"cirro/internal/store"
 )
 
-// receipt is what a receipt handle says: which lease of which message, of which queue, and until when it was
-// given.
+// receipt is what a receipt handle says: which lease of which message, of which queue, when it was given and until
+// when.
 type receipt struct {
-	queue string // the record's ID
-	until time.Time
-	id    string
-	token string
+	queue    string // the record's ID
+	received time.Time
+	until    time.Time
+	id       string
+	token    string
 }
 
 const receiptVersion = 1
 
 func (r receipt) String() string {
-	b := make([]byte, 0, 2+3*binary.MaxVarintLen64+len(r.queue)+len(r.id)+len(r.token))
+	b := make([]byte, 0, 1+5*binary.MaxVarintLen64+len(r.queue)+len(r.id)+len(r.token))
 	b = append(b, receiptVersion)
+	b = binary.AppendUvarint(b, uint64(r.received.UnixMilli()))
 	b = binary.AppendUvarint(b, uint64(r.until.UnixMilli()))
 	for _, s := range [...]string{r.queue, r.id, r.token} {
 		b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
@@ -39,7 +41,7 @@ func parseReceipt(handle string) (receipt, bool) {
 	if v := r.take(1); r.bad || v[0] != receiptVersion {
 		return receipt{}, false
 	}
-	out := receipt{until: time.UnixMilli(int64(r.number())), queue: string(r.counted()), id: string(r.counted()), token: string(r.counted())}
+	out := receipt{received: time.UnixMilli(int64(r.number())), until: time.UnixMilli(int64(r.number())), queue: string(r.counted()), id: string(r.counted()), token: string(r.counted())}
 	return out, !r.bad && len(r.rest) == 0
 }
 

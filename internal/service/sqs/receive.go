@@ -160,7 +160,7 @@ func (q *queue) show(m *store.Message, system map[string]bool, attributes select
 	}
 	out := api.Message{
 		MessageId:     new(m.ID),
-		ReceiptHandle: new(receipt{queue: q.record.ID, until: m.LeaseExpires, id: m.ID, token: m.Token}.String()),
+		ReceiptHandle: new(receipt{queue: q.record.ID, received: time.Now(), until: m.LeaseExpires, id: m.ID, token: m.Token}.String()),
 		Body:          new(string(said.body)),
 		MD5OfBody:     new(hex.EncodeToString(said.sum[:])),
 		Attributes:    q.systemAttributes(m, &said, system),

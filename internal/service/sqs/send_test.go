@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"cirro/internal/awsapi"
 	api "cirro/internal/awsapi/sqs"
@@ -257,6 +258,29 @@ func TestMessagesInFlight(t *testing.T) {
 		count()
 		s.are(s.all(url), "c")
 	}
+}
+
+// In all a message is in flight for twelve hours at most.
+func TestLongestVisibility(t *testing.T) {
+	s := newStage(t)
+	url := s.make("q")
+	s.send(url, "m")
+	m := s.await(url)
+	change := func(seconds int32) error {
+		_, err := s.ChangeMessageVisibility(s.ctx, &api.ChangeMessageVisibilityRequest{QueueUrl: &url, ReceiptHandle: m.ReceiptHandle, VisibilityTimeout: &seconds})
+		return err
+	}
+	s.must(change(maxVisibility))
+	r, ok := parseReceipt(*m.ReceiptHandle)
+	if !ok {
+		t.Fatal("the handle is no receipt")
+	}
+	r.received = r.received.Add(-2 * time.Hour)
+	*m.ReceiptHandle = r.String()
+	s.must(change(maxVisibility - 2*3600))
+	s.fails(change(maxVisibility), "InvalidParameterValue", "Value 43200 for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the message is beyond the limit [43200 seconds]")
+	s.must(change(0))
+	s.are(s.all(url), "m")
 }
 
 // A message whose time is over is visible again, and its old handle deletes it as long as nobody else has it.

@@ -26,7 +26,11 @@ func (s *Service) ChangeMessageVisibility(ctx context.Context, in *api.ChangeMes
 	})
 }
 
-// keep changes a message's visibility timeout.
+// maxLag is how late a request may come that asks, right after the receive, for as long as there is.
+const maxLag = time.Minute
+
+// keep changes a message's visibility timeout. In all a message can be in flight for twelve hours.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
 func (q *queue) keep(tx store.Tx, handle string, seconds *int32) error {
 	if seconds == nil {
 		return missing("VisibilityTimeout")
@@ -37,6 +41,10 @@ func (q *queue) keep(tx store.Tx, handle string, seconds *int32) error {
 	l, r, err := q.lease(handle)
 	if err != nil {
 		return err
+	}
+	until := time.Now().Add(time.Duration(*seconds) * time.Second)
+	if until.Sub(r.received) > maxVisibility*time.Second+maxLag && *seconds > 0 {
+		return invalidValue(*seconds, "VisibilityTimeout", "Total VisibilityTimeout for the message is beyond the limit [%[3]d seconds]", maxVisibility)
 	}
 	err = tx.Extend(l, time.Duration(*seconds)*time.Second)
 	if !errors.Is(err, store.ErrLeaseLost) {

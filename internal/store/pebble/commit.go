@@ -46,11 +46,15 @@ func (c *commit) prepare(b *pebble.Batch, number uint64) error {
 	return nil
 }
 
-func (c *commit) refused(err error) { c.outcome <- err }
+func (c *commit) refused(err error) {
+	c.tx.s.crowd.n.Add(-1)
+	c.outcome <- err
+}
 
 func (c *commit) applied() { c.onApplied() }
 
 func (c *commit) published(err error) {
+	c.tx.s.crowd.n.Add(-1)
 	if err == nil {
 		for _, o := range c.tx.operations {
 			o.publish()

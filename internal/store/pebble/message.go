@@ -2,8 +2,9 @@ package pebble
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
-	"fmt"
+	"math/bits"
 	"strconv"
 )
 
@@ -19,8 +20,18 @@ type message struct {
 	body     []byte
 }
 
-func (m *message) encode() []byte {
-	b := make([]byte, 0, 16+3*binary.MaxVarintLen64+len(m.group)+len(m.body))
+func (m *message) encode() []byte { return m.append(make([]byte, 0, m.size())) }
+
+func (m *message) size() int {
+	return len(m.id) + varintSize(m.enqueued) + varintSize(m.expiry) + uvarintSize(uint64(len(m.group))) + len(m.group) + len(m.body)
+}
+
+// uvarintSize is how many bytes binary.AppendUvarint adds, and varintSize the same of binary.AppendVarint.
+func uvarintSize(v uint64) int { return (bits.Len64(v|1) + 6) / 7 }
+
+func varintSize(v int64) int { return uvarintSize(uint64(v)<<1 ^ uint64(v>>63)) }
+
+func (m *message) append(b []byte) []byte {
 	b = append(b, m.id[:]...)
 	b = binary.AppendVarint(b, m.enqueued)
 	b = binary.AppendVarint(b, m.expiry)
@@ -40,7 +51,6 @@ func decodeMessage(b []byte) (m message, err error) {
 	return m, r.err()
 }
 
-// encode writes an entry. That of a tenant has a negative time in the first place.
 // memory is what is remembered of a message so that it is not enqueued twice. It reads what earlier releases
 // wrote, a message without a group and a body, whose sequence they did not know.
 type memory struct {
@@ -58,16 +68,24 @@ func decodeMemory(b []byte) (memory, error) {
 	return memory{id: m.id, seq: uint64(m.enqueued), expiry: m.expiry}, err
 }
 
-func (e entry) encode() []byte {
-	b := make([]byte, 0, 2*binary.MaxVarintLen64+len(e.group)+len(e.fair))
+func (e entry) encode() []byte { return e.append(make([]byte, 0, e.size())) }
+
+func (e entry) size() int {
+	return varintSize(e.readyField()) + varintSize(e.expiry) + len(e.group) + len(e.fair)
+}
+
+// readyField is the first field. That of a message with a tenant is negative.
+func (e entry) readyField() int64 {
 	if e.fair != "" {
-		b = binary.AppendVarint(b, ^e.ready)
-		b = binary.AppendVarint(b, e.expiry)
-		return append(b, e.fair...)
+		return ^e.ready
 	}
-	b = binary.AppendVarint(b, e.ready)
+	return e.ready
+}
+
+func (e entry) append(b []byte) []byte {
+	b = binary.AppendVarint(b, e.readyField())
 	b = binary.AppendVarint(b, e.expiry)
-	return append(b, e.group...)
+	return append(append(b, e.group...), e.fair...) // it has one of them at most
 }
 
 func decodeEntry(b []byte) (entry, error) {
@@ -142,7 +160,12 @@ func (d *decoder) skip(n int) {
 }
 
 // token names a lease to its holder.
-func token(seq, nonce uint64) string { return fmt.Sprintf("%016x%016x", seq, nonce) }
+func token(seq, nonce uint64) string {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:], seq)
+	binary.BigEndian.PutUint64(b[8:], nonce)
+	return hex.EncodeToString(b[:])
+}
 
 func parseToken(s string) (seq, nonce uint64, ok bool) {
 	if len(s) != 32 {
@@ -155,5 +178,15 @@ func parseToken(s string) (seq, nonce uint64, ok bool) {
 
 // formatID writes an id as a UUID.
 func formatID(id [16]byte) string {
-	return fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:])
+	var text [36]byte
+	at := 0
+	for i, b := range id {
+		if i == 4 || i == 6 || i == 8 || i == 10 {
+			text[at] = '-'
+			at++
+		}
+		hex.Encode(text[at:], []byte{b})
+		at += 2
+	}
+	return string(text[:])
 }

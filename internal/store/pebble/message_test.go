@@ -2,6 +2,7 @@ package pebble
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"reflect"
 	"testing"
@@ -21,6 +22,20 @@ func TestRecords(t *testing.T) {
 	l := lease{nonce: 1 << 63, deliveries: 3, first: 5}
 	if got, until, err := decodeLease(l.encode(7)); err != nil || got != l || until != 7 {
 		t.Errorf("%+v became %+v, %d, %v", l, got, until, err)
+	}
+}
+
+func TestSizes(t *testing.T) {
+	for _, v := range []int64{0, 1, -1, 63, 64, -64, -65, 127, 128, 1 << 20, 1<<62 - 1, 1<<63 - 1, -1 << 63} {
+		if got, want := varintSize(v), len(binary.AppendVarint(nil, v)); got != want {
+			t.Errorf("%d takes %d bytes, not %d", v, got, want)
+		}
+		if got, want := uvarintSize(uint64(v)), len(binary.AppendUvarint(nil, uint64(v))); got != want {
+			t.Errorf("%d takes %d bytes, not %d", uint64(v), got, want)
+		}
+	}
+	if id := formatID([16]byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 0xff}); id != "00010203-0405-0607-0809-0a0b0c0d0eff" {
+		t.Error(id)
 	}
 }
 

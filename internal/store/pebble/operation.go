@@ -48,10 +48,15 @@ func (o *enqueueing) write(b *pebble.Batch) (err error) {
 			return err
 		}
 	}
-	if err := b.Set(o.q.key(indexSpace, o.seq), o.entry().encode(), nil); err != nil {
+	e := o.entry()
+	index := o.q.set(b, indexSpace, o.seq, e.size())
+	e.append(index.Value[:0])
+	if err := index.Finish(); err != nil {
 		return err
 	}
-	return b.Set(o.q.key(bodySpace, o.seq), o.m.encode(), nil)
+	body := o.q.set(b, bodySpace, o.seq, o.m.size())
+	o.m.append(body.Value[:0])
+	return body.Finish()
 }
 
 func (o *enqueueing) publish() {
@@ -61,7 +66,11 @@ func (o *enqueueing) publish() {
 	if o.seq <= o.q.purged {
 		return
 	}
-	o.q.index.add(o.seq, o.entry(), time.Now().UnixNano())
+	now := time.Now().UnixNano()
+	o.q.index.add(o.seq, o.entry(), now)
+	if o.ready <= now && o.q.readyCount() <= shelfCount {
+		o.q.shelf.put(o.seq, o.m)
+	}
 	o.q.wake(1)
 }
 
@@ -77,6 +86,7 @@ func (o *acknowledging) possible(int64) bool { return o.q.holds(o.seq, o.nonce) 
 func (o *acknowledging) write(b *pebble.Batch) error {
 	o.q.mu.Lock()
 	o.h = o.q.index.remove(o.seq)
+	o.q.shelf.take(o.seq)
 	o.q.mu.Unlock()
 	return o.q.erase(b, o.seq, o.h)
 }
@@ -127,6 +137,7 @@ func (o *purging) write(b *pebble.Batch) error {
 	q.mu.Lock()
 	empty := q.seen+1 == q.next && q.index.live.len() == 0
 	q.index = newIndex()
+	q.shelf.clear()
 	q.purged = q.next - 1
 	q.mu.Unlock()
 	if !empty {

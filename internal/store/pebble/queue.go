@@ -25,9 +25,11 @@ type queue struct {
 
 	loading sync.Mutex
 	loaded  bool
+	reading sync.Mutex // ahead
 
 	mu      sync.Mutex
 	index   *index
+	shelf   shelf
 	seen    uint64 // the last sequence number published
 	waiters []*waiter
 	timer   *time.Timer
@@ -50,7 +52,7 @@ func (s *Store) queue(name string) (*queue, error) {
 	}
 	found, ok := s.queues.Load(name)
 	if !ok {
-		q := &queue{name: store.Key(name), index: newIndex(), next: 1}
+		q := &queue{name: store.Key(name), index: newIndex(), next: 1, shelf: shelf{all: &s.shelved}}
 		found, _ = s.queues.LoadOrStore(name, q)
 	}
 	q := found.(*queue)
@@ -74,6 +76,15 @@ func (q *queue) key(space byte, seq uint64) []byte {
 	return binary.BigEndian.AppendUint64(q.space(space), seq)
 }
 
+// set begins to write a record of a message into a batch: what is returned takes so many bytes.
+func (q *queue) set(b *pebble.Batch, space byte, seq uint64, bytes int) *pebble.DeferredBatchOp {
+	op := b.SetDeferred(1+len(q.name)+8, bytes)
+	op.Key[0] = space
+	copy(op.Key[1:], q.name)
+	binary.BigEndian.PutUint64(op.Key[1+len(q.name):], seq)
+	return op
+}
+
 // load builds the index. Nobody writes to the queue before.
 func (q *queue) load(db *pebble.DB) error {
 	record, closer, err := db.Get(q.space(queueSpace))
@@ -94,22 +105,10 @@ func (q *queue) load(db *pebble.DB) error {
 	if err != nil {
 		return err
 	}
-	now := time.Now().UnixNano()
-	return q.scan(db, indexSpace, q.head, q.next, func(seq uint64, value []byte) error {
-		e, err := decodeEntry(value)
-		if err != nil {
-			return err
-		}
-		l, leased := leases[seq]
-		if leased {
-			e.ready = 0
-		}
-		q.index.add(seq, e, now)
-		if leased {
-			q.index.restore(seq, e, l.lease, l.until, now)
-		}
-		return nil
-	})
+	l := newLoader(q.index, leases)
+	err = q.scan(db, indexSpace, q.head, q.next, l.add)
+	l.end()
+	return err
 }
 
 type leaseUntil struct {

@@ -90,7 +90,7 @@ func (r *receiver) try(ctx context.Context) (messages []store.Message, more bool
 func (r *receiver) fetch(taken []held) ([]store.Message, error) {
 	messages := make([]store.Message, 0, len(taken))
 	for _, h := range taken {
-		m, err := r.read(h.seq)
+		m, err := r.q.read(r.s.db, h.seq)
 		if errors.Is(err, pebble.ErrNotFound) {
 			continue
 		}
@@ -115,19 +115,10 @@ func (r *receiver) lease(h held, m message) store.Lease {
 	return store.Lease{Queue: r.name, ID: formatID(m.id), Token: token(h.seq, h.lease.nonce)}
 }
 
-func (r *receiver) read(seq uint64) (message, error) {
-	value, closer, err := r.s.db.Get(r.q.key(bodySpace, seq))
-	if err != nil {
-		return message{}, err
-	}
-	m, err := decodeMessage(append(make([]byte, 0, len(value)), value...))
-	return m, errors.Join(err, closer.Close())
-}
-
 // bury moves messages that were leased too often to the dead letters.
 func (r *receiver) bury(ctx context.Context, dead []held) error {
 	for _, h := range dead {
-		m, err := r.read(h.seq)
+		m, err := r.q.read(r.s.db, h.seq)
 		if errors.Is(err, pebble.ErrNotFound) {
 			continue
 		}

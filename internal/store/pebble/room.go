@@ -16,6 +16,8 @@ import (
 const (
 	// again is how soon a write for which there is no room is tried again.
 	again = 250 * time.Millisecond
+	// lookEvery is how long a measurement counts, but for what was written since.
+	lookEvery = 20 * time.Millisecond
 	// recess is how long there are no compactions after one for which there was no room.
 	recess = 5 * time.Second
 )
@@ -32,9 +34,14 @@ type room struct {
 	waiting atomic.Int32 // writes that do
 	pause   atomic.Int64 // until when there are no compactions, in nanoseconds since 1970
 
+	refusing   atomic.Bool
+	reclaiming atomic.Bool
+	removed    atomic.Bool // something, since the last time that room was made of it
+	refuses    func()      // called when that begins
+
 	// The committer's: as of its last look, less what it has written since.
 	left, kept int64
-	refusing   bool
+	looked     time.Time
 	log        *slog.Logger
 }
 
@@ -46,10 +53,14 @@ func (r *room) full() error {
 	return fmt.Errorf("%w: %w", store.ErrFull, r.disk.Full())
 }
 
-// look measures.
+// look measures, unless it did so just now.
 func (r *room) look() {
-	r.left = math.MaxInt64
-	if r.disk != nil {
+	if r.disk == nil {
+		r.left = math.MaxInt64
+		return
+	}
+	if now := time.Now(); r.left < 0 || now.Sub(r.looked) >= lookEvery {
+		r.looked = now
 		r.left, r.kept = r.disk.Room()
 	}
 }
@@ -67,6 +78,8 @@ func (r *room) admit(bytes int) error {
 	}
 	if bytes > 0 {
 		r.note(false, nil)
+	} else if r.refusing.Load() {
+		r.removed.Store(true)
 	}
 	r.left -= int64(bytes)
 	return nil
@@ -74,11 +87,14 @@ func (r *room) admit(bytes int) error {
 
 // note tells the operator once.
 func (r *room) note(refusing bool, err error) {
-	if r.refusing == refusing {
+	if !r.refusing.CompareAndSwap(!refusing, refusing) {
 		return
 	}
-	if r.refusing = refusing; refusing {
+	if refusing {
 		r.log.Error("store: writes are refused", "error", err)
+		if r.refuses != nil {
+			r.refuses()
+		}
 	} else {
 		r.log.Info("store: there is room again, and writes go on")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -43,6 +44,7 @@ type fullStore struct {
 	dir     string
 	mu      sync.Mutex
 	written map[int]bool
+	pending sync.WaitGroup
 }
 
 func openFull(t *testing.T) *fullStore {
@@ -53,7 +55,7 @@ func openFull(t *testing.T) *fullStore {
 
 func (f *fullStore) open() {
 	f.Helper()
-	s, err := Open(filepath.Join(f.dir, "data"), Options{MemTableBytes: 1 << 20})
+	s, err := Open(filepath.Join(f.dir, "data"), Options{MemTableBytes: 1 << 20, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -102,12 +104,27 @@ func (f *fullStore) write(n int) error {
 	return err
 }
 
+// errWaits says that a write waits for room.
+var errWaits = errors.New("the write waits")
+
+// attempt writes, but does not wait for room.
+func (f *fullStore) attempt(n int) error {
+	done := make(chan error, 1)
+	f.pending.Go(func() { done <- f.write(n) })
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(time.Second):
+		return errWaits
+	}
+}
+
 // until writes until the outcome is as it should be. Another outcome than success is ErrFull.
 func (f *fullStore) until(from int, enough func(error) bool) (next int) {
 	f.Helper()
 	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); from++ {
-		err := f.write(from)
-		if err != nil && (!errors.Is(err, store.ErrFull) || !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), f.dir)) {
+		err := f.attempt(from)
+		if err != nil && err != errWaits && (!errors.Is(err, store.ErrFull) || !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), f.dir)) {
 			f.Fatal(err)
 		}
 		if enough(err) {
@@ -118,7 +135,7 @@ func (f *fullStore) until(from int, enough func(error) bool) (next int) {
 	return from
 }
 
-// check reads all that was written, and nothing else is there.
+// check, when nothing waits, reads all that was written, and nothing else is there.
 func (f *fullStore) check() {
 	f.Helper()
 	f.mu.Lock()
@@ -150,7 +167,7 @@ func (f *fullStore) take() error {
 	return f.Update(context.Background(), func(tx store.Tx) error { return tx.Ack(got[0].Lease) })
 }
 
-func refused(err error) bool { return err != nil }
+func refused(err error) bool { return errors.Is(err, store.ErrFull) }
 
 func succeeds(err error) bool { return err == nil }
 
@@ -158,6 +175,7 @@ func succeeds(err error) bool { return err == nil }
 func TestFullByItself(t *testing.T) {
 	f := openFull(t)
 	next := f.until(0, refused)
+	f.pending.Wait()
 	f.check()
 	if err := f.take(); err != nil {
 		t.Errorf("a message cannot be taken from a full disk: %v", err)
@@ -168,6 +186,7 @@ func TestFullByItself(t *testing.T) {
 	}
 	clear(f.written)
 	f.until(next, succeeds)
+	f.pending.Wait()
 	f.check()
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
@@ -200,6 +219,7 @@ func TestFullByOthers(t *testing.T) {
 	}
 	stop()
 	wg.Wait()
+	f.pending.Wait()
 	f.check()
 	if err := f.Close(); err != nil {
 		t.Fatal(err)

@@ -25,10 +25,13 @@ func (r *runs) has(seq uint64) bool {
 }
 
 // add adds a number that the set does not have.
-func (r *runs) add(seq uint64) {
-	r.n++
-	start, end := seq, seq+1
-	if s, e, ok := r.around(seq); ok && e == seq {
+func (r *runs) add(seq uint64) { r.addRun(seq, seq+1) }
+
+// addRun adds numbers of which the set has none, from one to another, that one excluded.
+func (r *runs) addRun(from, to uint64) {
+	r.n += int(to - from)
+	start, end := from, to
+	if s, e, ok := r.around(from); ok && e == from {
 		start = s
 	}
 	if e, ok := r.ends.Get(end); ok {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -22,19 +23,22 @@ const keptTables = 4
 
 // Store is a store.Store in a directory.
 type Store struct {
-	db        *pebble.DB
-	lock      *pebble.Lock
-	history   *history
-	memo      memo
-	numbering *numbering
-	committer *committer
-	contended chan struct{} // holds the turn of the transactions that lost often
-	queues    sync.Map      // string: *queue
-	watch     watch
-	room      *room
-	closing   chan struct{} // closed when Close begins
-	cleaned   chan struct{} // closed when the janitor has gone
-	log       *slog.Logger
+	db         *pebble.DB
+	lock       *pebble.Lock
+	history    *history
+	memo       memo
+	numbering  *numbering
+	committer  *committer
+	crowd      *crowd
+	contended  chan struct{} // holds the turn of the transactions that lost often
+	queues     sync.Map      // string: *queue
+	shelved    atomic.Int64  // bytes on the shelves of all queues
+	watch      watch
+	room       *room
+	reclaiming sync.WaitGroup
+	closing    chan struct{} // closed when Close begins
+	cleaned    chan struct{} // closed when the janitor has gone
+	log        *slog.Logger
 	use
 }
 
@@ -69,6 +73,8 @@ func open(dir string, lock *pebble.Lock, o Options, r *room) (*Store, error) {
 	}
 	p := o.pebble()
 	p.FS = patient{p.FS, r}
+	gathered := new(crowd)
+	p.WALMinSyncInterval = gathered.interval
 	p.Lock = lock
 	db, err := pebble.Open(dir, p)
 	if err != nil {
@@ -87,6 +93,7 @@ func open(dir string, lock *pebble.Lock, o Options, r *room) (*Store, error) {
 		history:   newHistory(),
 		numbering: n,
 		committer: newCommitter(db, r),
+		crowd:     gathered,
 		contended: make(chan struct{}, 1),
 		room:      r,
 		closing:   r.closing,
@@ -95,6 +102,7 @@ func open(dir string, lock *pebble.Lock, o Options, r *room) (*Store, error) {
 	}
 	s.use.idle.L = &s.use.mu
 	s.memo.history = s.history
+	r.refuses = func() { s.reclaiming.Go(s.reclaim) }
 	r.open.Store(true)
 	go s.janitor()
 	return s, nil
@@ -148,6 +156,7 @@ func (s *Store) Close() error {
 	s.use.wait()
 	<-s.cleaned
 	s.committer.close()
+	s.reclaiming.Wait()
 	return errors.Join(s.committer.snapshots.renew(), s.db.Close(), s.lock.Close())
 }
 

@@ -65,6 +65,7 @@ func (w *sweeping) prepare(b *pebble.Batch, _ uint64) error {
 			q.index.expires(seq, until)
 			return nil
 		}
+		q.shelf.take(seq)
 		q.index.left(h)
 		return q.erase(b, seq, h)
 	})

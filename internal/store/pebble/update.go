@@ -62,6 +62,7 @@ func (a *attempt) run(f func(*transaction) error) error {
 	if c == nil {
 		return err
 	}
+	a.tx.s.crowd.n.Add(1)
 	a.tx.s.committer.submit(c)
 	return <-c.outcome
 }
@@ -80,6 +81,7 @@ func (a *attempt) runAlone(ctx context.Context, f func(*transaction) error) erro
 	if c == nil {
 		return err
 	}
+	a.tx.s.crowd.n.Add(1)
 	if !e.end(c) {
 		a.tx.s.committer.submit(c)
 	}

@@ -79,7 +79,7 @@ func (p *plan) queue(b *pgx.Batch) {
 // purge goes by the indexes that there are.
 var purge = []string{
 	"delete from tenant where queue = $1",
-	"delete from message where queue = $1 and state = 0",
+	"delete from message where queue = $1 and turn is not null",
 	"delete from message where queue = $1 and state in (1, 2)",
 	"delete from message where queue = $1 and grp <> ''",
 }

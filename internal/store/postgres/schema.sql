@@ -49,21 +49,27 @@ create table message (
 	at         bigint not null, -- when the delay or the lease ends
 	nonce      bigint not null default 0, -- of the last lease
 	deliveries integer not null default 0,
-	first      bigint not null default 0  -- when it was leased first
+	first      bigint not null default 0, -- when it was leased first
+
+	-- The same as seq, where it counts: ordered by seq alone, rows would be looked for in the primary key, past
+	-- all those of other queues.
+	turn       bigint generated always as (case when state = 0 then seq end) stored,
+	place      bigint generated always as (case when grp <> '' then seq end) stored
 );
 alter table message alter column body set storage external;
-create index message_ready on message (queue, seq) where state = 0;
+create index message_ready on message (queue, turn) where turn is not null;
 create index message_due on message (queue, at) where state in (1, 2);
-create index message_group on message (queue, grp, seq) where grp <> '';
+create index message_group on message (queue, grp, place) where grp <> '';
 create index message_group_leased on message (queue, grp) where grp <> '' and state = 2;
-create index message_fair on message (queue, fair, seq) where fair <> '' and state = 0;
+create index message_fair on message (queue, fair, turn) where fair <> '' and turn is not null;
+create index message_returned on message (queue, deliveries) where deliveries > 0 and state in (0, 3);
 create index message_expiry on message (queue, expiry) where expiry > 0;
 
 -- settle makes ready the first messages of groups of which none is leased.
 create function settle(queues bytea[], groups bytea[]) returns void language sql as $$
 	update message m set state = 0
 	from (select distinct q, g from unnest(queues, groups) u (q, g)) u,
-		lateral (select h.seq from message h where h.queue = u.q and h.grp = u.g and h.grp <> '' order by h.seq limit 1) head
+		lateral (select h.seq from message h where h.queue = u.q and h.grp = u.g and h.grp <> '' order by h.place limit 1) head
 	where m.seq = head.seq and m.state = 3
 		and not exists (select from message l where l.queue = u.q and l.grp = u.g and l.grp <> '' and l.state = 2)
 $$;
@@ -118,7 +124,7 @@ create trigger tally_update after update on message referencing old table as rem
 -- admit_tenants lets queues have tenants.
 create function admit_tenants(queues bytea[]) returns void language sql as $$
 	insert into tenant (queue, name, ready, leased)
-	select q, '', (select count(*) from message where queue = q and state = 0) + (select count(*) from message where queue = q and grp <> '' and state = 3),
+	select q, '', (select count(*) from message where queue = q and turn is not null) + (select count(*) from message where queue = q and grp <> '' and state = 3),
 		(select count(*) from message where queue = q and state in (1, 2) and state = 2)
 	from unnest(queues) q where not exists (select from tenant where queue = q and name = '')
 $$;
@@ -168,14 +174,14 @@ declare
 	chosen bigint;
 begin
 	select min(c.seq) into chosen from (
-		(select m.seq from message m where m.queue = q and m.state = 0 and m.fair = '' order by m.seq limit 1)
+		(select m.seq from message m where m.queue = q and m.turn is not null and m.fair = '' order by m.turn limit 1)
 		union all
-		select f.seq from tenant t, lateral (select m.seq from message m where m.queue = q and m.fair = t.name and m.fair <> '' and m.state = 0 order by m.seq limit 1) f
+		select f.seq from tenant t, lateral (select m.seq from message m where m.queue = q and m.fair = t.name and m.fair <> '' and m.turn is not null order by m.turn limit 1) f
 		where t.queue = q and t.name <> '' and t.ready > 0 and t.ready + t.leased <= noise
 	) c;
 	if chosen is null then
 		select f.seq into chosen
-		from tenant t, lateral (select m.seq from message m where m.queue = q and m.fair = t.name and m.fair <> '' and m.state = 0 order by m.seq limit 1) f
+		from tenant t, lateral (select m.seq from message m where m.queue = q and m.fair = t.name and m.fair <> '' and m.turn is not null order by m.turn limit 1) f
 		where t.queue = q and t.name <> '' and t.ready > 0 order by t.leased, f.seq limit 1;
 	end if;
 	return chosen;
@@ -191,6 +197,7 @@ declare
 	fairly  boolean := exists (select from tenant t where t.queue = q);
 	grouped boolean := exists (select from message m where m.queue = q and m.grp <> '');
 	fairest bigint;
+	extra   integer := 0; -- how many may have to be passed over
 	taken   bigint[] := '{}';
 	buried  bigint[] := '{}';
 	some_taken  bigint[];
@@ -200,7 +207,10 @@ begin
 		perform pg_advisory_xact_lock(queue_lock);
 	end if;
 	perform promote(q, queue_lock, now_at);
-	loop
+	if max_deliveries > 0 and exists (select from message m where m.queue = q and m.deliveries >= max_deliveries and m.deliveries > 0 and m.state in (0, 3)) then
+		extra := burials;
+	end if;
+	while exists (select from message m where m.queue = q and m.turn is not null) loop
 		if fairly then
 			fairest := choose_fairly(q);
 			exit when fairest is null;
@@ -218,14 +228,14 @@ begin
 			into some_taken, some_buried from leased l;
 		elsif grouped then
 			with heads as (
-				select m.seq, m.grp from message m where m.queue = q and m.state = 0 order by m.seq limit most + burials
+				select m.seq, m.grp from message m where m.queue = q and m.turn is not null order by m.turn limit most + extra
 			), ordered as (
 				select h.seq from heads h where h.grp = ''
 				union all
 				select f.seq from heads h, lateral (
 					select b.seq, bool_or(b.state = 1) over (order by b.seq) as cut
-					from (select m.seq, m.state from message m where m.queue = q and m.grp = h.grp and m.grp <> '' and m.seq >= h.seq
-						order by m.seq limit most + burials) b
+					from (select m.seq, m.state from message m where m.queue = q and m.grp = h.grp and m.grp <> '' and m.place >= h.seq
+						order by m.place limit most + extra) b
 				) f where h.grp <> '' and not f.cut
 			), classed as (
 				select o.seq, max_deliveries > 0 and m.deliveries >= max_deliveries as dead
@@ -250,7 +260,7 @@ begin
 		else
 			with chosen as (
 				select m.seq, max_deliveries > 0 and m.deliveries >= max_deliveries as dead
-				from message m where m.queue = q and m.state = 0 and m.grp = '' and m.fair = '' order by m.seq limit most - cardinality(taken) for update skip locked
+				from message m where m.queue = q and m.turn is not null and m.grp = '' and m.fair = '' order by m.turn limit most - cardinality(taken) for update skip locked
 			), leased as (
 				update message m set state = 2, nonce = floor(random() * 9e18)::bigint,
 					at = case when c.dead then burial_end else lease_end end,

@@ -10,10 +10,13 @@ import (
 
 // count counts by the indexes that there are.
 const count = `select
-	(select count(*) from message where queue = $1 and state = 0) + (select count(*) from message where queue = $1 and grp <> '' and state = 3),
+	(select count(*) from message where queue = $1 and turn is not null) + (select count(*) from message where queue = $1 and grp <> '' and state = 3),
 	(select count(*) from message where queue = $1 and state in (1, 2) and state = 1),
 	(select count(*) from message where queue = $1 and state in (1, 2) and state = 2),
-	coalesce((select enqueued from message where queue = $1 order by seq limit 1), 0)`
+	coalesce((select enqueued from message where seq = least(
+		(select turn from message where queue = $1 and turn is not null order by turn limit 1),
+		(select min(seq + 0) from message where queue = $1 and state in (1, 2)),
+		(select min(place) from message where queue = $1 and grp <> ''))), 0)`
 
 // Stats counts a queue's messages; see store.Store. Oldest is that of the message first in order.
 func (s *Store) Stats(ctx context.Context, queue string) (stats store.Stats, err error) {

@@ -112,6 +112,23 @@ func open(ctx context.Context, url string, o Options) (_ *Store, err error) {
 	return s, nil
 }
 
+// settings of every connection. See https://www.postgresql.org/docs/15/runtime-config.html
+var settings = map[string]string{
+	// A node that is gone must not hold the others' lock for long.
+	"tcp_keepalives_idle":                 "5",
+	"tcp_keepalives_interval":             "2",
+	"tcp_keepalives_count":                "3",
+	"idle_in_transaction_session_timeout": "60000",
+	// Every question has an index that answers it. What the planner knows of tables that change all the time
+	// leads it astray.
+	"enable_seqscan":    "off",
+	"enable_bitmapscan": "off",
+	"enable_mergejoin":  "off",
+	"enable_hashjoin":   "off",
+	"plan_cache_mode":   "force_generic_plan",
+	"jit":               "off",
+}
+
 // configure reads a URL.
 func configure(url string) (config *pgxpool.Config, schema string, err error) {
 	config, err = pgxpool.ParseConfig(url)
@@ -127,9 +144,7 @@ func configure(url string) (config *pgxpool.Config, schema string, err error) {
 	if parameters["application_name"] == "" {
 		parameters["application_name"] = "cirro " + schema
 	}
-	// A node that is gone must not hold the others' lock for long.
-	for name, value := range map[string]string{"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2",
-		"tcp_keepalives_count": "3", "idle_in_transaction_session_timeout": "60000"} {
+	for name, value := range settings {
 		parameters[name] = value
 	}
 	if config.ConnConfig.ConnectTimeout == 0 {

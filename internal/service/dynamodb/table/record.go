@@ -30,6 +30,8 @@ type Record struct {
 	Source *Source `json:",omitempty"`
 	// Backups are the ids of the backups that are being made.
 	Backups []string `json:",omitempty"`
+	// Exports are the ids of the exports that are being written.
+	Exports []string `json:",omitempty"`
 
 	Tags           map[string]string `json:",omitempty"`
 	Policy         string            `json:",omitempty"` // the resource policy, as it was given
@@ -56,11 +58,12 @@ func (r *Recovery) Earliest(now time.Time) time.Time {
 	return r.Since
 }
 
-// Source is a backup, or another table as it was at a time.
+// Source is a backup, another table as it was at a time, or a bucket.
 type Source struct {
 	Backup string    `json:",omitempty"` // its id
 	Table  string    `json:",omitempty"` // the other table's name
 	At     time.Time `json:",omitzero"`
+	Import string    `json:",omitempty"` // the id of an import: items come from a bucket
 }
 
 // Creating says that the table is being restored: its items cannot be used yet.

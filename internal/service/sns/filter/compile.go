@@ -17,7 +17,12 @@ const (
 	maxSize         = 256 << 10
 )
 
-var errNested = errors.New("Filter policy scope MessageAttributes does not support nested filter policy")
+// refusal is what is wrong with a policy, in AWS's words.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
+const errNested = refusal("Filter policy scope MessageAttributes does not support nested filter policy")
 
 // Compile reads a policy. An empty text is a nil Policy. Errors are worded as AWS's after "Invalid parameter: ",
 // as recorded in
@@ -27,7 +32,7 @@ func Compile(text, scope string) (*Policy, error) {
 		return nil, nil
 	}
 	if len(text) > maxSize {
-		return nil, errors.New("FilterPolicy: Filter policy is too large")
+		return nil, refusal("FilterPolicy: Filter policy is too large")
 	}
 	src, err := scan(text)
 	if err != nil {
@@ -64,9 +69,9 @@ func (c *compiler) policy() (node, error) {
 	case err != nil:
 		return node{}, err
 	case keys > maxKeys:
-		return node{}, errors.New("Filter policy can not have more than 5 keys")
+		return node{}, refusal("Filter policy can not have more than 5 keys")
 	case combinations > maxCombinations:
-		return node{}, errors.New("Filter policy is too complex")
+		return node{}, refusal("Filter policy is too complex")
 	}
 	return n, nil
 }

@@ -110,7 +110,7 @@ func (s *source) refuseKnown(format string, args ...any) error {
 }
 
 func (s *source) errorAt(offset int, message string) error {
-	return errors.New(message + "\n at " + place(s.text, offset))
+	return refusal(message + "\n at " + place(s.text, offset))
 }
 
 // place is how AWS's parser tells a place in a text.

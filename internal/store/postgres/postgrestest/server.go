@@ -30,13 +30,15 @@ type Server struct {
 	owner     *syscall.Credential // nil for who runs the test
 	process   *exec.Cmd
 	databases atomic.Int64
+	settings  []string
 }
 
 // ErrUnable says why a server cannot be started here, which is no fault of what is tested.
 var ErrUnable = errors.New("PostgreSQL cannot be tested here")
 
-// Start starts a server. Its data are lost if the machine stops, as that is not what is tested.
-func Start() (_ *Server, err error) {
+// Start starts a server, with settings of the form name=value. Unless they say otherwise its data are lost if the
+// machine stops, as that is not what is tested.
+func Start(settings ...string) (_ *Server, err error) {
 	if _, err := os.Stat(filepath.Join(programs, "initdb")); err != nil {
 		return nil, fmt.Errorf("%w: Debian's package postgresql-15 is not installed: %w", ErrUnable, err)
 	}
@@ -44,7 +46,7 @@ func Start() (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{dir: dir}
+	s := &Server{dir: dir, settings: settings}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, os.RemoveAll(dir))
@@ -104,8 +106,11 @@ func freePort() (int, error) {
 func (s *Server) Run() error {
 	var log bytes.Buffer
 	started := make(chan error, 1)
-	cmd := s.command("postgres", "-D", s.data(), "-h", "127.0.0.1", "-p", strconv.Itoa(s.port), "-k", "",
-		"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "shared_buffers=64MB", "-c", "max_connections=400", "-c", "log_min_messages=fatal")
+	args := []string{"-D", s.data(), "-h", "127.0.0.1", "-p", strconv.Itoa(s.port), "-k", ""}
+	for _, setting := range append([]string{"fsync=off", "full_page_writes=off", "max_connections=400", "log_min_messages=fatal"}, s.settings...) {
+		args = append(args, "-c", setting)
+	}
+	cmd := s.command("postgres", args...)
 	cmd.Stderr = &log
 	go func() { started <- cmd.Start() }()
 	if err := <-started; err != nil {
