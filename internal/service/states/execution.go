@@ -219,10 +219,14 @@ func execution(r store.Reader, arn string) (*engine.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !found {
-		return nil, api.ExecutionDoesNotExist.New("Execution Does Not Exist: '%s'", arn)
+	if found {
+		return engine.Find(r, known.ID)
 	}
-	return engine.Find(r, known.ID)
+	run, err := engine.FindChild(r, arn)
+	if errors.Is(err, engine.ErrNoRun) {
+		err = api.ExecutionDoesNotExist.New("Execution Does Not Exist: '%s'", arn)
+	}
+	return run, err
 }
 
 // DescribeExecution tells how an execution stands.
@@ -292,8 +296,11 @@ func described(r store.Reader, run *engine.Run) (*api.DescribeExecutionOutput, e
 // ListExecutions lists a machine's executions, the latest first.
 // https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html
 func (s *Service) ListExecutions(ctx context.Context, in *api.ListExecutionsInput) (*api.ListExecutionsOutput, error) {
-	if in.StateMachineArn == nil {
-		return nil, awsapi.Unimplemented("states", "ListExecutions of a map run")
+	if (in.StateMachineArn == nil) == (in.MapRunArn == nil) {
+		return nil, api.ValidationException.New("Exactly one of stateMachineArn and mapRunArn must be specified")
+	}
+	if in.MapRunArn != nil {
+		return s.listChildren(ctx, in)
 	}
 	res, err := parseARN(*in.StateMachineArn, "stateMachine")
 	if err != nil {

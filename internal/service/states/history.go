@@ -2,7 +2,6 @@ package states
 
 import (
 	"context"
-	"strconv"
 	"strings"
 
 	"cirro/internal/awsapi"
@@ -18,24 +17,20 @@ func (s *Service) GetExecutionHistory(ctx context.Context, in *api.GetExecutionH
 	if in.MaxResults != nil && *in.MaxResults > 0 {
 		limit = int(*in.MaxResults)
 	}
-	var from int64
-	if in.NextToken != nil {
-		n, err := strconv.ParseInt(*in.NextToken, 36, 64)
-		if err != nil || n < 1 {
-			return nil, api.InvalidToken.New("Invalid Token: 'Invalid token'")
-		}
-		from = n
+	from, err := numberOf(in.NextToken)
+	if err != nil {
+		return nil, err
 	}
 	data := in.IncludeExecutionData == nil || *in.IncludeExecutionData
 	out := &api.GetExecutionHistoryOutput{Events: []api.HistoryEvent{}}
-	err := s.Store.View(ctx, func(r store.Reader) error {
+	err = s.Store.View(ctx, func(r store.Reader) error {
 		run, err := execution(r, *in.ExecutionArn)
 		if err != nil {
 			return err
 		}
 		return engine.History(r, run.ID, from, awsapi.Val(in.ReverseOrder), func(e engine.Event) bool {
 			if len(out.Events) == limit {
-				out.NextToken = new(strconv.FormatInt(e.ID, 36))
+				out.NextToken = new(textOfNumber(e.ID))
 				return false
 			}
 			out.Events = append(out.Events, historyEvent(&e, data))

@@ -3,6 +3,7 @@ package states
 import (
 	"bytes"
 	"encoding/base64"
+	"strconv"
 
 	api "cirro/internal/awsapi/states"
 	"cirro/internal/store"
@@ -31,3 +32,17 @@ func tokenOf(last []byte) *string {
 	}
 	return new(base64.RawURLEncoding.EncodeToString(last))
 }
+
+// numberOf reads a token that is a number, and textOfNumber makes one.
+func numberOf(token *string) (int64, error) {
+	if token == nil {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(*token, 36, 64)
+	if err != nil || n < 0 {
+		return 0, api.InvalidToken.New("Invalid Token: 'Invalid token'")
+	}
+	return n, nil
+}
+
+func textOfNumber(n int64) string { return strconv.FormatInt(n, 36) }

@@ -56,6 +56,10 @@ type Engine struct {
 	Perform func(ctx context.Context, t *Task) Reply
 	// Recorded, where it is set, is told of what was recorded in the transaction that does.
 	Recorded func(tx Tx, run *Run, events []Event) error
+	// OpenItems opens the items of a map run, and WriteResults writes its results where its writer says: it answers
+	// with what the state gets, and how many children's it wrote.
+	OpenItems    func(ctx context.Context, m *MapRun, state *asl.State) (Items, error)
+	WriteResults func(ctx context.Context, m *MapRun, state *asl.State) (output string, written int64, err error)
 	// Random is a number from 0 to 1, for jitter; nil for any.
 	Random func() float64
 
@@ -105,7 +109,8 @@ func (e *Engine) Run(ctx context.Context) {
 	for queue, c := range map[string]struct {
 		atOnce int
 		handle func(context.Context, store.Message) courier.Verdict
-	}{taskQueue: {tasksAtOnce, e.perform}, stepQueue: {stepsAtOnce, e.happen}, timerQueue: {timersAtOnce, e.happen}} {
+	}{taskQueue: {tasksAtOnce, e.perform}, stepQueue: {stepsAtOnce, e.happen}, timerQueue: {timersAtOnce, e.happen},
+		mapQueue: {mapRunsAtOnce, e.drive}} {
 		done.Go(func() {
 			carrier := courier.Courier{Store: e.Store, Queue: queue, AtOnce: c.atOnce, Handle: c.handle, Log: e.Log}
 			carrier.Run(ctx)

@@ -373,8 +373,13 @@ func (s *step) end(status, event string, failure *asl.Failure) error {
 	return s.tell()
 }
 
-// tell tells whoever waits for the execution's end.
+// tell stops what the execution had begun, and tells whoever waits for the execution's end.
 func (s *step) tell() error {
+	if s.run.Status != Succeeded {
+		if err := s.stopMapRuns(); err != nil {
+			return err
+		}
+	}
 	if s.run.Parent == nil && s.run.MapRun == "" {
 		return nil
 	}
