@@ -190,3 +190,29 @@ def test_activities(sfn):
         sfn.send_task_success(taskToken="nonsense", output='"again"')
     with pytest.raises(sfn.exceptions.ActivityDoesNotExist):
         sfn.get_activity_task(activityArn=activity + "x")
+
+
+@pytest.mark.parametrize("kind", ["STANDARD", "EXPRESS"])
+def test_logs_by_level(client, kind):
+    sfn, logs, group = client("stepfunctions"), client("logs"), f"/states/{unique('log')}"
+    logs.create_log_group(logGroupName=group)
+    arn = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"][0]["arn"]
+    definition = json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "F"}, "F": {"Type": "Fail", "Error": "E", "Cause": "c"}}})
+
+    def logged(level, data):
+        machine = make(sfn, definition, type=kind, loggingConfiguration={
+            "level": level, "includeExecutionData": data, "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": arn}}]})["stateMachineArn"]
+        execution = sfn.start_execution(stateMachineArn=machine, input='{"k": 1}')["executionArn"]
+
+        def found():
+            events = [json.loads(e["message"]) for e in logs.filter_log_events(logGroupName=group)["events"]]
+            events = [e for e in events if e["execution_arn"] == execution]
+            return events if events and events[-1]["type"] == "ExecutionFailed" else None
+        return eventually(found)
+    events = logged("ALL", True)
+    assert [e["type"] for e in events] == ["ExecutionStarted", "PassStateEntered", "PassStateExited", "FailStateEntered", "ExecutionFailed"]
+    assert events[0]["details"] == {"input": '{"k": 1}', "inputDetails": {"truncated": False}, "roleArn": ROLE}
+    assert (events[4]["details"], events[4]["previous_event_id"]) == ({"error": "E", "cause": "c"}, "4")
+    assert [(e["id"], e["type"]) for e in logged("FATAL", False)] == [("5", "ExecutionFailed")]
+    with pytest.raises(sfn.exceptions.InvalidLoggingConfiguration):
+        make(sfn, loggingConfiguration={"level": "ALL"})

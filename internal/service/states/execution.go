@@ -70,7 +70,7 @@ func (s *Service) start(ctx context.Context, in *api.StartExecutionInput, parent
 			return err
 		}
 		r := *run
-		r.Revision, r.Role, r.Version, r.Alias = c.ID, c.Role, c.Version, c.Alias
+		r.Revision, r.Role, r.Version, r.Alias, r.Log = c.ID, c.Role, c.Version, c.Alias, logOf(c.Logging)
 		if err := s.engine.Begin(tx, &r, input); err != nil {
 			return err
 		}
@@ -142,11 +142,9 @@ func (s *Service) startExpress(ctx context.Context, run *engine.Run, res resourc
 		return nil, err
 	}
 	started := s.Clock()
-	s.done.Go(func() {
-		if _, err := s.engine.Express(s.ctx, run, input); err != nil && s.ctx.Err() == nil {
-			s.Log.Error("states: an express execution could not be run", "execution", run.ARN, "error", err)
-		}
-	})
+	if err := s.engine.Later(ctx, run, input); err != nil {
+		return nil, err
+	}
 	return &api.StartExecutionOutput{ExecutionArn: new(run.ARN), StartDate: &started}, nil
 }
 
@@ -161,7 +159,7 @@ func (s *Service) express(ctx context.Context, run *engine.Run, res resource) er
 			return api.StateMachineTypeNotSupported.New("This operation is not supported by this type of state machine")
 		}
 		run.ARN = res.arn("express", c.machine.Name+":"+run.Name+":"+run.ID)
-		run.Revision, run.Role, run.Version, run.Alias = c.ID, c.Role, c.Version, c.Alias
+		run.Revision, run.Role, run.Version, run.Alias, run.Log = c.ID, c.Role, c.Version, c.Alias, logOf(c.Logging)
 		return nil
 	})
 }

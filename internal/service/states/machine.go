@@ -107,6 +107,9 @@ func (s *Service) CreateStateMachine(ctx context.Context, in *api.CreateStateMac
 	if in.VersionDescription != nil && !awsapi.Val(in.Publish) {
 		return nil, errDescription
 	}
+	if err := checkLogging(in.LoggingConfiguration); err != nil {
+		return nil, err
+	}
 	at := scopeOf(ctx)
 	out := &api.CreateStateMachineOutput{StateMachineArn: new(at.arn("stateMachine", *in.Name))}
 	m := machine{Name: *in.Name, Type: kind, Created: s.Clock(), Revision: uuid.NewString(), Logging: in.LoggingConfiguration,
@@ -263,6 +266,9 @@ func (s *Service) UpdateStateMachine(ctx context.Context, in *api.UpdateStateMac
 	}
 	if in.Definition == nil && in.RoleArn == nil && in.LoggingConfiguration == nil && in.TracingConfiguration == nil && in.EncryptionConfiguration == nil {
 		return nil, api.MissingRequiredParameter.New("Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration must be specified")
+	}
+	if err := checkLogging(in.LoggingConfiguration); err != nil {
+		return nil, err
 	}
 	now, id := s.Clock(), uuid.NewString()
 	out := &api.UpdateStateMachineOutput{UpdateDate: &now, RevisionId: &id}

@@ -30,6 +30,7 @@ type Service struct {
 
 	engine   *engine.Engine
 	machines machines
+	streams  sync.Map // of logs: by log group's ARN and day, the name of the stream that was made
 
 	ctx  context.Context // of all work in the background
 	stop func()
@@ -59,6 +60,7 @@ func (s *Service) Start(ctx context.Context) {
 	context.AfterFunc(ctx, s.stop)
 	s.done.Go(func() { s.engine.Run(s.ctx) })
 	s.done.Go(func() { s.tellEnds(s.ctx) })
+	s.done.Go(func() { s.log(s.ctx) })
 }
 
 // Close stops the work in the background and waits for its end.

@@ -22,6 +22,8 @@ const (
 	taskQueue  = "states/tasks"
 	stepQueue  = "states/steps"
 	timerQueue = "states/timers"
+
+	expressQueue = "states/express"
 )
 
 // ActivityQueue is where an activity's tasks wait for workers.
@@ -41,6 +43,8 @@ const (
 	tasksAtOnce  = 1000
 	stepsAtOnce  = 64
 	timersAtOnce = 64
+
+	expressAtOnce = 1000
 )
 
 // Engine runs executions.
@@ -110,7 +114,7 @@ func (e *Engine) Run(ctx context.Context) {
 		atOnce int
 		handle func(context.Context, store.Message) courier.Verdict
 	}{taskQueue: {tasksAtOnce, e.perform}, stepQueue: {stepsAtOnce, e.happen}, timerQueue: {timersAtOnce, e.happen},
-		mapQueue: {mapRunsAtOnce, e.drive}} {
+		mapQueue: {mapRunsAtOnce, e.drive}, expressQueue: {expressAtOnce, e.runBegun}} {
 		done.Go(func() {
 			carrier := courier.Courier{Store: e.Store, Queue: queue, AtOnce: c.atOnce, Handle: c.handle, Log: e.Log}
 			carrier.Run(ctx)

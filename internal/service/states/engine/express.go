@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"cirro/internal/asl"
+	"cirro/internal/courier"
+	"cirro/internal/store"
 
 	"github.com/fxamacker/cbor/v2"
 )
@@ -30,6 +32,7 @@ func (e *Engine) Express(ctx context.Context, run *Run, input string) (*Ended, e
 		return nil, err
 	}
 	happenings := make(chan Happening)
+	defer func() { e.keepLogs(m) }()
 	limit := time.NewTimer(e.scaled(ExpressTimeout))
 	defer limit.Stop()
 	for {
@@ -38,6 +41,9 @@ func (e *Engine) Express(ctx context.Context, run *Run, input string) (*Ended, e
 			return nil, err
 		}
 		if run.Status != Running {
+			if err := e.carry(ctx, m, happenings); err != nil {
+				return nil, err
+			}
 			return ended(m, run)
 		}
 		if err := e.carry(ctx, m, happenings); err != nil {
@@ -64,6 +70,8 @@ func (e *Engine) Express(ctx context.Context, run *Run, input string) (*Ended, e
 func (e *Engine) carry(ctx context.Context, m *memory, happenings chan<- Happening) error {
 	for _, s := range m.take() {
 		switch s.queue {
+		case LogQueue:
+			m.logs = append(m.logs, s.NewMessage)
 		case taskQueue:
 			t := &Task{}
 			if err := cbor.Unmarshal(s.Body, t); err != nil {
@@ -87,6 +95,57 @@ func (e *Engine) carry(ctx context.Context, m *memory, happenings chan<- Happeni
 		}
 	}
 	return nil
+}
+
+// keepLogs sends on what an execution in memory has to log.
+func (e *Engine) keepLogs(m *memory) {
+	if len(m.logs) == 0 {
+		return
+	}
+	err := e.Store.Update(context.Background(), func(tx store.Tx) error {
+		for _, n := range m.logs {
+			if _, err := tx.Enqueue(LogQueue, n); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		e.Log.Error("states: an express execution's events are not logged", "error", err)
+	}
+}
+
+// Begun is an express execution that nobody waits for: it is run by whoever takes its message.
+type Begun struct {
+	Run   *Run   `cbor:"1,keyasint"`
+	Input string `cbor:"2,keyasint"`
+}
+
+// Later has an express execution run at least once, whatever happens.
+func (e *Engine) Later(ctx context.Context, run *Run, input string) error {
+	if !valid(input) {
+		return fmt.Errorf("states: the input is no JSON")
+	}
+	return e.Store.Update(ctx, func(tx store.Tx) error {
+		_, err := tx.Enqueue(expressQueue, store.NewMessage{Body: encode(Begun{run, input})})
+		return err
+	})
+}
+
+// runBegun runs an express execution that nobody waits for.
+func (e *Engine) runBegun(ctx context.Context, m store.Message) courier.Verdict {
+	var b Begun
+	if err := cbor.Unmarshal(m.Body, &b); err != nil {
+		e.Log.Error("states: an express execution cannot be read and is dropped", "error", err)
+		return courier.Verdict{}
+	}
+	if _, err := e.Express(ctx, b.Run, b.Input); err != nil {
+		if ctx.Err() == nil {
+			e.Log.Error("states: an express execution could not be run", "execution", b.Run.ARN, "error", err)
+		}
+		return courier.Again(0)
+	}
+	return courier.Verdict{}
 }
 
 func send(ctx context.Context, to chan<- Happening, h Happening) {

@@ -16,6 +16,7 @@ import (
 type memory struct {
 	values map[string][]byte
 	sent   []sent
+	logs   []store.NewMessage // kept until the end
 }
 
 // sent is a message on its way.

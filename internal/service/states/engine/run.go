@@ -46,8 +46,17 @@ type Run struct {
 	Redrives  int64     `cbor:"22,keyasint,omitempty"`
 	Redriven  time.Time `cbor:"23,keyasint,omitempty"`
 
+	Log *Logging `cbor:"26,keyasint,omitempty"` // nil for none
+
 	// Part is where in the definition the machine of a distributed Map's child is; nil for the whole.
 	Part []hop `cbor:"25,keyasint,omitempty"`
+}
+
+// Logging says which of an execution's events go to a log group.
+type Logging struct {
+	Group string `cbor:"1,keyasint"` // its ARN
+	Level string `cbor:"2,keyasint"` // ALL, ERROR or FATAL
+	Data  bool   `cbor:"3,keyasint,omitempty"`
 }
 
 // Parent is who waits for the end of an execution: a task of another one, by its token.

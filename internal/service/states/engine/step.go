@@ -111,7 +111,23 @@ func (s *step) flush() error {
 			return err
 		}
 	}
+	if s.run.Log != nil && len(s.events) > 0 {
+		if _, err := s.tx.Enqueue(LogQueue, store.NewMessage{Body: encode(Logged{s.run.ARN, s.run.Machine, s.run.Log, s.events}), Group: s.run.ID}); err != nil {
+			return err
+		}
+	}
 	return s.tx.Set(runKey(s.run.ID), encode(s.run))
+}
+
+// LogQueue has the events that are to be logged, in the order of each execution.
+const LogQueue = "states/logs"
+
+// Logged are events on their way to a log group.
+type Logged struct {
+	Execution string   `cbor:"1,keyasint"`
+	Machine   string   `cbor:"2,keyasint"`
+	Log       *Logging `cbor:"3,keyasint"`
+	Events    []Event  `cbor:"4,keyasint"`
 }
 
 // record appends an event to the line of a frame; nil for none.
@@ -380,8 +396,8 @@ func (s *step) tell() error {
 			return err
 		}
 	}
-	if s.run.Parent == nil && s.run.MapRun == "" {
-		return nil
+	if _, express := s.tx.(*memory); express || s.run.Parent == nil && s.run.MapRun == "" {
+		return nil // whoever runs an execution in memory sees its end
 	}
 	_, err := s.tx.Enqueue(EndedQueue(s.run), store.NewMessage{Body: []byte(s.run.ID)})
 	return err
