@@ -20,6 +20,15 @@ type Scope struct {
 	Result any // what the work gave; Done says that it did
 	Done   bool
 	Error  any // the error output, in a catcher
+
+	// Inspect, where it is set, is told what a value is after a field of the state was applied.
+	Inspect func(after string, v any)
+}
+
+func (sc *Scope) inspect(after string, v any) {
+	if sc.Inspect != nil {
+		sc.Inspect(after, v)
+	}
 }
 
 // view is a scope with what $ stands for in JSONPath.

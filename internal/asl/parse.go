@@ -36,6 +36,23 @@ func Parse(definition []byte) (*Machine, []Diagnostic) {
 	return m, nil
 }
 
+// ParseState reads the definition of one state by itself; where what it leads to is, nobody asks.
+func ParseState(definition []byte, name string) (*State, []Diagnostic) {
+	v, err := document.Decode(definition)
+	if err != nil {
+		return nil, []Diagnostic{notJSON(definition, err)}
+	}
+	if _, ok := v.(*document.Object); !ok {
+		return nil, []Diagnostic{{severityError, schemaFailed, "Definition must be a valid JSON object", ""}}
+	}
+	r := &reader{names: map[string]bool{}}
+	s := r.state(name, v, "", JSONPath, 0)
+	if len(r.diagnostics) > 0 {
+		return nil, r.diagnostics
+	}
+	return s, nil
+}
+
 // notJSON says where a definition ceases to be JSON.
 func notJSON(definition []byte, err error) Diagnostic {
 	line, column := 1, 1

@@ -53,13 +53,26 @@ func (s *State) Begin(sc *Scope) (any, *Failure) {
 		if s.arguments == nil {
 			return sc.Input, nil
 		}
-		return s.arguments.eval(v, "Arguments")
+		made, failure := s.arguments.eval(v, "Arguments")
+		if failure == nil {
+			sc.inspect("Arguments", made)
+		}
+		return made, failure
 	}
 	effective, failure := s.InputPath.filtered(v)
-	if failure != nil || s.parameters == nil {
-		return effective, failure
+	if failure != nil {
+		return nil, failure
 	}
-	return s.parameters.eval(s.view(sc, effective), "Parameters")
+	sc.inspect("InputPath", effective)
+	if s.parameters == nil {
+		sc.inspect("Parameters", effective)
+		return effective, nil
+	}
+	made, failure := s.parameters.eval(s.view(sc, effective), "Parameters")
+	if failure == nil {
+		sc.inspect("Parameters", made)
+	}
+	return made, failure
 }
 
 // Passed is the result of a Pass state, which begins with effective input.
@@ -94,9 +107,11 @@ func (s *State) Finish(sc *Scope) (Outcome, *Failure) {
 			return out, failure
 		}
 	}
+	sc.inspect("ResultSelector", result)
 	if out.Output, failure = s.placed(sc, result, s.ResultPath, s.DiscardResult); failure != nil {
 		return out, failure
 	}
+	sc.inspect("ResultPath", out.Output)
 	out.Output, failure = s.OutputPath.filtered(s.view(sc, out.Output))
 	return out, failure
 }

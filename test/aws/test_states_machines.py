@@ -216,3 +216,24 @@ def test_logs_by_level(client, kind):
     assert [(e["id"], e["type"]) for e in logged("FATAL", False)] == [("5", "ExecutionFailed")]
     with pytest.raises(sfn.exceptions.InvalidLoggingConfiguration):
         make(sfn, loggingConfiguration={"level": "ALL"})
+
+
+def test_a_state_by_itself(client, function):
+    sfn = client("stepfunctions", config=Config(inject_host_prefix=False))
+
+    def tried(state, payload=None, level="DEBUG", **kw):
+        return sfn.test_state(definition=json.dumps(state), roleArn=ROLE, input=json.dumps(payload or {}), inspectionLevel=level, **kw)
+    out = tried({"Type": "Pass", "InputPath": "$.a", "Parameters": {"n.$": "$.n"}, "ResultPath": "$.r", "Next": "B"}, {"a": {"n": 1}})
+    assert (out["status"], json.loads(out["output"]), out["nextState"]) == ("SUCCEEDED", {"a": {"n": 1}, "r": {"n": 1}}, "B")
+    data = {k: json.loads(v) for k, v in out["inspectionData"].items()}
+    assert data == {"input": {"a": {"n": 1}}, "afterInputPath": {"n": 1}, "afterParameters": {"n": 1}, "result": {"n": 1}, "afterResultSelector": {"n": 1},
+                    "afterResultPath": {"a": {"n": 1}, "r": {"n": 1}}}
+    assert "inspectionData" not in tried({"Type": "Succeed"}, level="INFO")
+    name = function("def handler(event, context): raise KeyError('x')")
+    task = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": name}, "End": True}
+    assert tried(task)["error"] == "KeyError"
+    assert tried({**task, "Retry": [{"ErrorEquals": ["KeyError"], "IntervalSeconds": 3}]})["status"] == "RETRIABLE"
+    out = tried({**task, "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.e", "Next": "C"}]})
+    assert (out["status"], out["nextState"], json.loads(out["output"])["e"]["Error"]) == ("CAUGHT_ERROR", "C", "KeyError")
+    with pytest.raises(sfn.exceptions.InvalidDefinition):
+        tried({"Type": "Pass"})
