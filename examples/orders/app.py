@@ -6,6 +6,10 @@ POST /orders           {"items": [{"sku": "tea", "quantity": 2}]} makes a priced
                        same header Idempotency-Key it answers with the order that was made
 GET  /orders           the latest orders
 GET  /orders/{id}      one order
+GET  /orders/{id}/status  how far it is on its way
+
+An order that is placed begins the workflow that fulfils it (workflow.asl.json, its steps in workflow.py), under the
+order's id: a request that comes again begins nothing again, and finishes what a crash left.
 
 A message in the queue is an order as POST takes it: {"items": …}. A file in the bucket under incoming/ has an
 order in each line; they go to the queue, and the file moves to done/. What cannot be an order ends in the
@@ -35,7 +39,7 @@ PRODUCTS = {p["sku"]: p for p in (
 )}
 
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
-sqs, s3 = boto3.client("sqs"), boto3.client("s3")
+sqs, s3, workflows = boto3.client("sqs"), boto3.client("s3"), boto3.client("stepfunctions")
 
 
 class ValidationError(Exception):
@@ -58,6 +62,9 @@ def api_handler(event, context):
         if route == ("GET", "/orders/{id}"):
             order = find_order(event["pathParameters"]["id"])
             return response(200, order) if order else response(404, {"error": "No such order"})
+        if route == ("GET", "/orders/{id}/status"):
+            status = order_status(event["pathParameters"]["id"])
+            return response(200, status) if status else response(404, {"error": "No such order"})
         return response(404, {"error": "Not found"})
     except ValidationError as e:
         return response(400, {"error": str(e)})
@@ -110,6 +117,7 @@ def place_order(body, key):
         raise ValidationError("An order needs items")
     order = {"id": uuid.uuid4().hex, "items": lines, "cents": sum(line["cents"] for line in lines), "placed": time.time_ns()}
     order = keep_order(order, key)
+    fulfil(order)
     logger.info("order %s", json.dumps(order))
     return order
 
@@ -129,6 +137,23 @@ def keep_order(order, key):
         known = table.get_item(Key={"pk": f"KEY#{key}", "sk": "KEY"}, ConsistentRead=True)["Item"]
         return find_order(known["order"])
     return order
+
+
+def fulfil(order):
+    try:
+        workflows.start_execution(stateMachineArn=os.environ["WORKFLOW"], name=order["id"], input=json.dumps({"order": order}))
+    except workflows.exceptions.ExecutionAlreadyExists:
+        pass  # the order was placed before, and its workflow has ended
+
+
+def order_status(order_id):
+    arn = os.environ["WORKFLOW"].replace(":stateMachine:", ":execution:")
+    try:
+        execution = workflows.describe_execution(executionArn=f"{arn}:{order_id}")
+    except workflows.exceptions.ExecutionDoesNotExist:
+        return None
+    fulfilled = json.loads(execution.get("output", "{}")).get("fulfilled", {})
+    return {"status": execution["status"], **fulfilled, **{k: execution[k] for k in ("error", "cause") if k in execution}}
 
 
 def find_order(order_id):

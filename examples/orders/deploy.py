@@ -22,21 +22,27 @@ os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "test")
 
 NAME, STAGE = "orders", "prod"
 BUCKET, DEAD = f"{NAME}-files", f"{NAME}-dead"
-HANDLERS = {NAME: "app.api_handler", f"{NAME}-queue": "app.queue_handler", f"{NAME}-upload": "app.upload_handler"}
+STEPS = {"ValidateOrder": "validate_order", "ProcessItem": "process_item", "ProcessPayment": "process_payment",
+         "Ship": "ship", "Email": "email"}  # of the workflow, by the functions of workflow.py
+HANDLERS = {NAME: "app.api_handler", f"{NAME}-queue": "app.queue_handler", f"{NAME}-upload": "app.upload_handler",
+            **{f"{NAME}-{step}": f"workflow.{step}" for step in STEPS.values()}}
 TIMEOUT = 10  # of the functions, in seconds
-ROUTES = {"/products": ["GET"], "/products/{sku}": ["GET"], "/orders": ["GET", "POST"], "/orders/{id}": ["GET"]}
+ROUTES = {"/products": ["GET"], "/products/{sku}": ["GET"], "/orders": ["GET", "POST"], "/orders/{id}": ["GET"],
+          "/orders/{id}/status": ["GET"]}
+HERE = pathlib.Path(__file__).parent
 TRUST = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
-                                                 "Principal": {"Service": "lambda.amazonaws.com"}}]}
+                                                 "Principal": {"Service": ["lambda.amazonaws.com", "states.amazonaws.com"]}}]}
 
-awslambda, gateway, iam, dynamodb, sqs, s3 = (
-    boto3.client(s) for s in ("lambda", "apigateway", "iam", "dynamodb", "sqs", "s3"))
+awslambda, gateway, iam, dynamodb, sqs, s3, stepfunctions = (
+    boto3.client(s) for s in ("lambda", "apigateway", "iam", "dynamodb", "sqs", "s3", "stepfunctions"))
 
 
 def package():
-    """The function's deployment package; the same source makes the same bytes."""
+    """The functions' deployment package; the same source makes the same bytes."""
     buf = io.BytesIO()
     with zipfile.ZipFile(buf, "w", zipfile.ZIP_DEFLATED) as z:
-        z.writestr(zipfile.ZipInfo("app.py"), pathlib.Path(__file__).with_name("app.py").read_text())
+        for name in ("app.py", "workflow.py"):
+            z.writestr(zipfile.ZipInfo(name), (HERE / name).read_text())
     return buf.getvalue()
 
 
@@ -96,6 +102,21 @@ def settled(name, state):
     awslambda.get_waiter(state).wait(FunctionName=name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 200})
 
 
+def workflow(**environment):
+    """Makes the state machine and the functions that its steps call, or brings them up to date; its ARN."""
+    definition = (HERE / "workflow.asl.json").read_text()
+    for state, step in STEPS.items():
+        definition = definition.replace(f"${{{state}}}", function(f"{NAME}-{step}", **environment))
+    settings = {"definition": definition, "roleArn": role()}
+    try:
+        return stepfunctions.create_state_machine(name=NAME, **settings)["stateMachineArn"]
+    except stepfunctions.exceptions.StateMachineAlreadyExists:
+        arns = {m["name"]: m["stateMachineArn"] for page in stepfunctions.get_paginator("list_state_machines").paginate()
+                for m in page["stateMachines"]}
+        stepfunctions.update_state_machine(stateMachineArn=arns[NAME], **settings)
+        return arns[NAME]
+
+
 def feed(queue_arn, name):
     """Has the queue's messages handled by the function."""
     if not awslambda.list_event_source_mappings(EventSourceArn=queue_arn, FunctionName=name)["EventSourceMappings"]:
@@ -148,22 +169,26 @@ def route(api_id, resources, function_arn, path, method):
 def main():
     table()
     queue_url, queue_arn = queues()
-    base = f"{ENDPOINT}/_aws/execute-api/{api(function(NAME, TABLE=NAME, QUEUE=queue_url))}/{STAGE}"
-    function(f"{NAME}-queue", TABLE=NAME, QUEUE=queue_url)
+    machine = workflow(TABLE=NAME)
+    base = f"{ENDPOINT}/_aws/execute-api/{api(function(NAME, TABLE=NAME, QUEUE=queue_url, WORKFLOW=machine))}/{STAGE}"
+    function(f"{NAME}-queue", TABLE=NAME, QUEUE=queue_url, WORKFLOW=machine)
     feed(queue_arn, f"{NAME}-queue")
     bucket(function(f"{NAME}-upload", TABLE=NAME, QUEUE=queue_url))
     order = json.dumps({"items": [{"sku": "tea", "quantity": 2}, {"sku": "pot"}]})
     request = urllib.request.Request(f"{base}/orders", order.encode(), {"Content-Type": "application/json"})
     with urllib.request.urlopen(request) as reply:
-        print(f"\nPOST {base}/orders\n{order}\n\n{reply.status} {reply.reason}\n{reply.read().decode()}")
+        made = reply.read().decode()
+        print(f"\nPOST {base}/orders\n{order}\n\n{reply.status} {reply.reason}\n{made}")
     print(f"""
 Try next:
   curl {base}/products
   curl {base}/orders -d '{{"items": [{{"sku": "mug", "quantity": 3}}]}}' -H 'Idempotency-Key: a-mug'
   curl {base}/orders
+  curl {base}/orders/{json.loads(made)["id"]}/status
   export AWS_ENDPOINT_URL={ENDPOINT} AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
   aws sqs send-message --queue-url {queue_url} --message-body '{{"items": [{{"sku": "tea"}}]}}'
   echo '{{"items": [{{"sku": "pot"}}]}}' | aws s3 cp - s3://{BUCKET}/incoming/today.jsonl
+  aws stepfunctions list-executions --state-machine-arn {machine}
   aws lambda list-functions
   aws dynamodb scan --table-name {NAME}
   aws logs filter-log-events --log-group-name /aws/lambda/{NAME}""", flush=True)

@@ -12,5 +12,5 @@ func isHealth(r *http.Request) bool {
 
 func health(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = io.WriteString(w, `{"services":{"apigateway":"running","application-autoscaling":"running","dynamodb":"running","dynamodbstreams":"running","events":"running","iam":"running","kinesis":"running","lambda":"running","logs":"running","pipes":"running","s3":"running","scheduler":"running","sns":"running","sqs":"running","sts":"running"}}`+"\n")
+	_, _ = io.WriteString(w, `{"services":{"apigateway":"running","application-autoscaling":"running","dynamodb":"running","dynamodbstreams":"running","events":"running","iam":"running","kinesis":"running","lambda":"running","logs":"running","pipes":"running","s3":"running","scheduler":"running","sns":"running","sqs":"running","stepfunctions":"running","sts":"running"}}`+"\n")
 }

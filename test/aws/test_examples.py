@@ -94,6 +94,7 @@ def test_orders_come_through_the_queue(platform, base):
     eventually(lambda: 70 in quantities(base, "tea"))
     dead = eventually(lambda: sqs.receive_message(QueueUrl=dead, WaitTimeSeconds=5).get("Messages"))
     assert [m["Body"] for m in dead] == ["no order"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "60"})  # as deploy.py wants it again
 
 
 def test_orders_come_in_files(platform, base):
@@ -102,6 +103,36 @@ def test_orders_come_in_files(platform, base):
     s3.put_object(Bucket="orders-files", Key="incoming/monday ü.jsonl", Body="\n".join(lines).encode())
     eventually(lambda: [n for n in quantities(base, "mug") if n > 50] == ordered)
     eventually(lambda: [o["Key"] for o in s3.list_objects_v2(Bucket="orders-files")["Contents"]] == ["done/monday ü.jsonl"])
+
+
+def ended(check):
+    """What check returns once it tells of an end."""
+    return eventually(lambda: (lambda d: d if d and d.get("status") != "RUNNING" else None)(check()))
+
+
+def test_an_order_goes_its_way(platform, base):
+    made = requests.post(f"{base}/orders", json={"items": [{"sku": "mug", "quantity": 12}, {"sku": "tea"}]}).json()
+    assert ended(lambda: requests.get(f"{base}/orders/{made['id']}/status").json()) == {
+        "status": "SUCCEEDED", "shipment": {"tracking": f"CIRRO-{made['id'][:8]}", "parcels": 3}, "email": {"sent": True}}
+    assert requests.get(f"{base}/orders/none/status").status_code == 404
+
+
+def test_an_order_that_is_not_paid_goes_nowhere(platform, base):
+    made = requests.post(f"{base}/orders", json={"items": [{"sku": "pot", "quantity": 100}] * 2}).json()
+    status = ended(lambda: requests.get(f"{base}/orders/{made['id']}/status").json())
+    assert status == {"status": "FAILED", "error": "PaymentDeclined", "cause": "The payment was declined"}
+
+
+def test_the_workflow_is_started_by_hand(platform, base):
+    sfn = client(platform, "stepfunctions")
+    arn = next(m["stateMachineArn"] for m in sfn.list_state_machines()["stateMachines"] if m["name"] == "orders")
+
+    def run(order):
+        execution = sfn.start_execution(stateMachineArn=arn, input=json.dumps({"order": order}))["executionArn"]
+        return ended(lambda: sfn.describe_execution(executionArn=execution))
+    output = json.loads(run({"items": [{"sku": "pot", "quantity": 11, "cents": 1}]})["output"])
+    assert (output["paid"], output["parcels"]) == (11 * 3400, 2)
+    assert run({"items": [{"sku": "gold"}]})["error"] == "OrderFailed"
 
 
 def test_it_is_still_there_after_a_crash_and_deploys_again(platform, base):
