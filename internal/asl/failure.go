@@ -2,8 +2,12 @@ package asl
 
 import "fmt"
 
-// Failure is an error as a state machine sees it. Location is the field whose expression failed; "" for none.
-type Failure struct{ Error, Cause, Location string }
+// Failure is an error as a state machine sees it.
+type Failure struct {
+	Error, Cause string
+	Location     string // the field whose expression failed; "" for none
+	Heartbeat    bool   // a timeout that came of silence
+}
 
 // The errors that the language itself has.
 // https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html#error-handling-error-representation
@@ -44,7 +48,7 @@ func (f *Failure) caught(names []string) bool {
 			return true
 		case name == TaskFailed && f.Error != Timeout && f.Error != HeartbeatTimeout && f.Error != Runtime:
 			return true
-		case name == Timeout && f.Error == HeartbeatTimeout:
+		case name == HeartbeatTimeout && f.Heartbeat, name == Timeout && f.Error == HeartbeatTimeout:
 			return true
 		}
 	}

@@ -94,12 +94,11 @@ func (s *step) fill(f *frame, state *asl.State, sc *asl.Scope, items []any) erro
 			if err := s.scatter(f); err != nil {
 				return err
 			}
-			s.record(f, Event{Type: "MapStateFailed", Error: failure.Error, Cause: failure.Cause, HasError: true})
+			s.record(f, Event{Type: "MapStateFailed"})
 			return s.failed(f, failure)
 		}
-		line := &frame{Previous: f.Forked}
-		s.record(line, Event{Type: "MapIterationStarted", Name: state.Name, Index: int64(i)})
-		kid := s.spawn(f, i, state.Processor, hop{State: state.Name}, line.Previous, input)
+		started := s.note(f.Forked, Event{Type: "MapIterationStarted", Name: state.Name, Index: int64(i)})
+		kid := s.spawn(f, i, state.Processor, hop{State: state.Name}, started, input)
 		kid.Item, kid.IsItem = string(document.Encode(item)), true
 	}
 	return nil
@@ -135,6 +134,7 @@ func (s *step) join(kid *frame, output string) error {
 	}
 	state := s.state(f)
 	if kid.IsItem {
+		f.Forked = kid.Previous // the next item follows the last event of this one
 		s.record(kid, Event{Type: "MapIterationSucceeded", Name: state.Name, Index: int64(kid.Place)})
 	}
 	if err := s.tx.Set(resultKey(s.run.ID, f.ID, kid.Place), []byte(output)); err != nil {
@@ -209,10 +209,10 @@ func (s *step) joined(f *frame, state *asl.State, results []any) error {
 	text := document.Encode(results)
 	if len(text) > document.MaxSize {
 		failure := tooLarge(state.Name)
-		s.record(f, Event{Type: state.Type + "StateFailed", Error: failure.Error, Cause: failure.Cause, HasError: true})
+		s.record(f, Event{Type: state.Type + "StateFailed"})
 		return s.failed(f, failure)
 	}
-	s.record(f, Event{Type: state.Type + "StateSucceeded"})
+	s.note(f.Previous, Event{Type: state.Type + "StateSucceeded"})
 	return s.done(f, state, text)
 }
 

@@ -121,13 +121,13 @@ func (s *step) distributed(f *frame, h Happening) error {
 	state := s.state(f)
 	if h.Failure != nil {
 		s.record(f, Event{Type: "MapRunFailed", Error: h.Failure.Error, Cause: h.Failure.Cause, HasError: true})
-		s.record(f, Event{Type: "MapStateFailed", Error: h.Failure.Error, Cause: h.Failure.Cause, HasError: true})
+		s.record(f, Event{Type: "MapStateFailed"})
 		s.ready = append(s.ready, f)
 		f.Phase = going
 		return s.failed(f, h.Failure)
 	}
-	s.record(f, Event{Type: "MapRunSucceeded"})
-	s.record(f, Event{Type: "MapStateSucceeded"})
+	// The line goes on from the start of the map run.
+	s.note(s.note(f.Previous, Event{Type: "MapRunSucceeded"}), Event{Type: "MapStateSucceeded"})
 	return s.done(f, state, []byte(h.Output))
 }
 

@@ -66,6 +66,8 @@ type frame struct {
 	Item   string `cbor:"24,keyasint,omitempty"`
 	IsItem bool   `cbor:"25,keyasint,omitempty"`
 
+	Before int64 `cbor:"28,keyasint,omitempty"` // the last event of this line before the state was entered
+
 	Redrive bool `cbor:"26,keyasint,omitempty"` // the state is gone on with, not entered
 
 	value   any // the input, decoded

@@ -58,7 +58,7 @@ func (s *step) happen(h Happening) error {
 		if h.Turn != s.run.Redrives {
 			return ErrLate
 		}
-		return s.end(TimedOut, "ExecutionTimedOut", &asl.Failure{Error: asl.Timeout})
+		return s.end(TimedOut, "ExecutionTimedOut", &asl.Failure{})
 	}
 	f, err := s.load(h.Frame)
 	if err != nil {
@@ -109,7 +109,7 @@ func (s *step) turn(f *frame, h Happening) error {
 		if rest := f.Beat.Add(s.e.scaled(f.Heartbeat)).Sub(s.now); rest > 0 {
 			return s.enqueue(timerQueue, Happening{Run: s.run.ID, Frame: f.ID, Turn: f.Turn, Kind: heartbeatDue}, rest)
 		}
-		h.Failure = &asl.Failure{Error: asl.HeartbeatTimeout}
+		h.Failure = &asl.Failure{Error: asl.Timeout, Heartbeat: true}
 	case timeoutDue:
 		h.Failure = &asl.Failure{Error: asl.Timeout}
 	case mapEnded:

@@ -39,6 +39,7 @@ type step struct {
 	dropped []int64
 	events  []Event
 	ready   []*frame // that can go on
+	begun   []begun  // tasks
 	left    int      // transitions
 
 	input   any // of the execution
@@ -78,6 +79,7 @@ func (s *step) finish() error {
 			return err
 		}
 	}
+	s.recordBegun()
 	return s.flush()
 }
 
@@ -141,6 +143,11 @@ func (s *step) record(f *frame, e Event) int64 {
 	return e.ID
 }
 
+// note records an event that follows another, and that no line goes on from.
+func (s *step) note(previous int64, e Event) int64 {
+	return s.record(&frame{Previous: previous}, e)
+}
+
 // advance takes a frame through its states until it waits for something, or has ended.
 func (s *step) advance(f *frame) error {
 	for s.run.Status == Running && s.frames[f.ID] == f && f.Phase == going {
@@ -180,6 +187,7 @@ func (s *step) timer(f *frame, kind Kind, after time.Duration) error {
 func (s *step) enter(f *frame) error {
 	state := s.state(f)
 	if f.Entered == 0 {
+		f.Before = f.Previous
 		f.Entered = s.record(f, Event{Type: state.Type + "StateEntered", Name: state.Name, Input: f.Input})
 		f.EnteredAt, f.Attempts, f.Retries = s.now, make([]int64, len(state.Retriers)), 0
 	}
@@ -298,14 +306,18 @@ func (s *step) ended(f *frame, output string) error {
 // failed is for a failure of a frame's state: it is tried again, or caught, or lost.
 func (s *step) failed(f *frame, failure *asl.Failure) error {
 	state := s.state(f)
-	if failure.Error == asl.QueryEvaluationError && failure.Location != "" {
-		s.record(f, Event{Type: "EvaluationFailed", Error: failure.Error, Cause: failure.Cause, HasError: true, Location: failure.Location, Name: state.Name})
+	misread := failure.Error == asl.QueryEvaluationError && failure.Location != ""
+	if misread {
+		s.evaluationFailed(f, state, failure)
 	}
 	if delay, retrier, again := state.RetryAfter(failure, f.Attempts, s.e.Random); again {
 		f.Attempts[retrier]++
 		f.Retries++
 		f.Phase, f.Turn = retrying, f.Turn+1
 		return s.timer(f, retryDue, delay)
+	}
+	if misread && nests(state) {
+		s.record(f, Event{Type: state.Type + "StateFailed"})
 	}
 	sc, err := s.scope(f)
 	if err != nil {
@@ -321,22 +333,39 @@ func (s *step) failed(f *frame, failure *asl.Failure) error {
 	return s.lost(f, failure)
 }
 
+// nests reports whether a state has machines within it.
+func nests(state *asl.State) bool { return state.Type == asl.Map || state.Type == asl.Parallel }
+
+// evaluationFailed records that a query failed. Of a state with machines within, that has not begun with them,
+// the event follows the one before the state was entered.
+// https://github.com/localstack/localstack/blob/main/tests/aws/services/stepfunctions/v2/scenarios/test_base_scenarios.snapshot.json
+func (s *step) evaluationFailed(f *frame, state *asl.State, failure *asl.Failure) {
+	if nests(state) && f.Previous == f.Entered {
+		f.Previous = f.Before
+	}
+	s.record(f, Event{Type: "EvaluationFailed", Error: failure.Error, Cause: failure.Cause, HasError: true, Location: failure.Location, Name: state.Name})
+}
+
 // lost is for a failure that a frame's state does not handle. It goes up to the first state around it that
 // does; where none does the execution has failed. Then the frames stay, for a redrive.
 func (s *step) lost(f *frame, failure *asl.Failure) error {
 	f.Phase = halted
+	last := f.Previous
 	for f.Parent != 0 {
 		p, err := s.load(f.Parent)
 		if err != nil {
 			return err
 		}
 		state := s.state(p)
-		p.Previous = f.Previous
-		if state.Type == asl.Map {
-			s.record(p, Event{Type: "MapIterationFailed", Name: state.Name, Index: int64(f.Place)})
+		if err := s.abortSiblings(p, f, last); err != nil {
+			return err
 		}
-		s.record(p, Event{Type: state.Type + "StateFailed", Error: failure.Error, Cause: failure.Cause, HasError: true})
-		if s.handles(p, state, failure) {
+		p.Previous = last
+		_, _, again := state.RetryAfter(failure, p.Attempts, s.e.Random)
+		if !again {
+			last = s.record(p, Event{Type: state.Type + "StateFailed"})
+		}
+		if again || state.Catches(failure) {
 			if err := s.scatter(p); err != nil {
 				return err
 			}
@@ -349,12 +378,45 @@ func (s *step) lost(f *frame, failure *asl.Failure) error {
 	return s.end(Failed, "ExecutionFailed", failure)
 }
 
-// handles reports whether a state has a retrier or a catcher for a failure.
-func (s *step) handles(f *frame, state *asl.State, failure *asl.Failure) bool {
-	if _, _, again := state.RetryAfter(failure, f.Attempts, s.e.Random); again {
-		return true
+// abortSiblings records that a child of a frame failed, and that what else was under way below the frame is
+// aborted. All these events follow the child's last, and the frame's line goes on from there.
+// https://github.com/localstack/localstack/blob/main/tests/aws/services/stepfunctions/v2/timeouts/test_timeouts.snapshot.json
+func (s *step) abortSiblings(p, failed *frame, last int64) error {
+	if failed.IsItem {
+		s.note(last, Event{Type: "MapIterationFailed", Name: s.state(p).Name, Index: int64(failed.Place)})
 	}
-	return state.Catches(failure)
+	if s.state(failed).Type == asl.Task {
+		s.note(last, Event{Type: "TaskStateAborted"})
+	}
+	for _, id := range p.Kids {
+		if id == failed.ID {
+			continue
+		}
+		if err := s.abort(id, p, last); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// abort records that a frame is aborted, and all below it.
+func (s *step) abort(id int64, p *frame, last int64) error {
+	f, err := s.load(id)
+	if err != nil || f == nil {
+		return err
+	}
+	if f.IsItem {
+		s.note(last, Event{Type: "MapIterationAborted", Name: s.state(p).Name, Index: int64(f.Place)})
+	}
+	if state := s.state(f); f.Entered != 0 && (nests(state) || state.Type == asl.Task || state.Type == asl.Wait) {
+		s.note(last, Event{Type: state.Type + "StateAborted"})
+	}
+	for _, kid := range f.Kids {
+		if err := s.abort(kid, f, last); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // scatter drops all children of a frame.
@@ -384,8 +446,11 @@ func (s *step) scatter(f *frame) error {
 func (s *step) end(status, event string, failure *asl.Failure) error {
 	s.run.Status, s.run.Stopped = status, s.now
 	s.run.Error, s.run.Cause, s.run.HasError = failure.Error, failure.Cause, true
-	last := &frame{Previous: s.run.LastEvent}
-	s.record(last, Event{Type: event, Error: failure.Error, Cause: failure.Cause, HasError: true})
+	previous := s.run.LastEvent
+	if status == Aborted {
+		previous = 0
+	}
+	s.note(previous, Event{Type: event, Error: failure.Error, Cause: failure.Cause, HasError: true})
 	return s.tell()
 }
 

@@ -145,14 +145,29 @@ func (s *step) scheduled(f *frame, r Resource, t *Task, timeout int64) {
 	case Function:
 		e.Type, e.Resource = "LambdaFunctionScheduled", t.Resource
 		s.record(f, e)
-		s.record(f, Event{Type: "LambdaFunctionStarted"})
+		s.begun = append(s.begun, begun{f, Event{Type: "LambdaFunctionStarted"}})
 	case Activity:
 		e.Type, e.Resource = "ActivityScheduled", t.Resource
 		s.record(f, e)
 	case Integration:
 		e.Type, e.Resource, e.ResourceType, e.Region = "TaskScheduled", r.action(), r.Service, s.run.Region
 		s.record(f, e)
-		s.record(f, Event{Type: "TaskStarted", Resource: r.action(), ResourceType: r.Service})
+		s.begun = append(s.begun, begun{f, Event{Type: "TaskStarted", Resource: r.action(), ResourceType: r.Service}})
+	}
+}
+
+// begun is a task that begins when all that is scheduled with it has been scheduled.
+type begun struct {
+	*frame
+	event Event
+}
+
+// recordBegun records that the tasks begin that a step has scheduled, and that are still wanted.
+func (s *step) recordBegun() {
+	for _, b := range s.begun {
+		if s.run.Status == Running && s.frames[b.ID] == b.frame && b.Phase == working {
+			s.record(b.frame, b.event)
+		}
 	}
 }
 
