@@ -1,6 +1,7 @@
 package asl
 
 import (
+	"fmt"
 	"strings"
 
 	"cirro/internal/asl/document"
@@ -211,14 +212,15 @@ func (s *State) chooseByQuery(sc *Scope) (Outcome, *Failure) {
 	v := s.view(sc, nil)
 	out := Outcome{Output: sc.Input, Next: s.Fallback}
 	assign, output := s.assign, s.output
-	for _, r := range s.rules {
-		value, failure := r.query.eval(v, "Choices/Condition")
+	for i, r := range s.rules {
+		field := fmt.Sprintf("Choices[%d]/Condition", i)
+		value, failure := r.query.eval(v, field)
 		if failure != nil {
 			return out, failure
 		}
 		ok, isBool := value.(bool)
 		if !isBool {
-			return out, v.mistyped("Condition", "boolean", value)
+			return out, v.mistyped(r.query, field, "boolean", value)
 		}
 		if ok {
 			out.Next, assign = r.next, r.assign

@@ -24,7 +24,7 @@ func (s *State) Items(sc *Scope, effective any) ([]any, *Failure) {
 	case []any:
 		return value, nil
 	case *document.Object:
-		if s.Distributed || s.items != nil {
+		if s.Distributed {
 			items := make([]any, 0, value.Len())
 			for name, v := range value.All() {
 				items = append(items, document.NewObject("Key", name, "Value", v))
@@ -33,7 +33,7 @@ func (s *State) Items(sc *Scope, effective any) ([]any, *Failure) {
 		}
 	}
 	if s.Language == JSONata {
-		return nil, v.mistyped(field, "array", value)
+		return nil, v.mistyped(s.items, field, "array", value)
 	}
 	return nil, v.runtime("Reference path \"%s\" must point to array.", s.itemsPath.text())
 }
@@ -80,8 +80,11 @@ func (s *State) Tolerated(sc *Scope) (count int64, percent float64, failure *Fai
 		return 0, 0, failure
 	}
 	percent, ok := document.Float(value)
-	if !ok || percent < 0 || percent > 100 {
-		return 0, 0, v.mistyped("ToleratedFailurePercentage", "number", value)
+	switch {
+	case !ok:
+		return 0, 0, v.unfit(s.toleratedPercent, "ToleratedFailurePercentage", "float", value)
+	case percent < 0 || percent > 100:
+		return 0, 0, v.failure(s.misuse(), "ToleratedFailurePercentage must be between 0 and 100.")
 	}
 	return count, percent, nil
 }

@@ -264,7 +264,7 @@ func readWait(s *State, f *fields, _ int) {
 		if l, ok := s.timestamp.(literal); ok && l.value != nil {
 			text, _ := l.value.(string)
 			if _, ok := Timestamp(text); !ok {
-				f.schema(f.at+"/Timestamp", "Value is not a valid timestamp")
+				f.schema(f.at+"/Timestamp", "String does not match RFC3339 timestamp")
 			}
 		}
 	}

@@ -204,7 +204,7 @@ func (s *State) Failed(sc *Scope) *Failure {
 		}
 		text, ok := value.(string)
 		if !ok {
-			return v.mistyped(field.name, "string", value)
+			return v.mistyped(field.e, field.name, "string", value)
 		}
 		*field.to = text
 	}
@@ -212,14 +212,19 @@ func (s *State) Failed(sc *Scope) *Failure {
 }
 
 // mistyped is the failure of an expression whose value has not the type that its field wants.
-func (v *view) mistyped(field, want string, value any) *Failure {
-	if v.state.Language == JSONata {
-		failure := v.failure(QueryEvaluationError, "The JSONata expression specified for the field '%s' returned an unexpected result type. Expected '%s', but was '%s' for value: %s",
-			field, want, typeOf(value), document.Encode(value))
-		failure.Location = field
-		return failure
+// https://github.com/localstack/localstack/blob/main/tests/aws/services/stepfunctions/v2/scenarios/test_base_scenarios.snapshot.json
+func (v *view) mistyped(e expression, field, want string, value any) *Failure {
+	if v.state.Language != JSONata {
+		return v.runtime("The value for the field '%s' must be a %s, but was '%s'", field, want, document.Encode(value))
 	}
-	return v.runtime("The value for the field '%s' must be a %s, but was '%s'", field, want, document.Encode(value))
+	text := ""
+	if q, ok := e.(query); ok {
+		text = " '" + q.Text + "'"
+	}
+	failure := v.failure(QueryEvaluationError, "The JSONata expression%s specified for the field '%s' returned an unexpected result type. Expected '%s', but was '%s' for value: %s",
+		text, field, want, typeOf(value), document.Encode(value))
+	failure.Location = field
+	return failure
 }
 
 // typeOf names a value's type as messages do.

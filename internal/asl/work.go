@@ -35,17 +35,55 @@ func (s *State) whole(sc *Scope, e expression, field string, least, most int64) 
 		return 0, failure
 	}
 	n, ok := document.Whole(value)
-	if !ok {
-		return 0, v.mistyped(field, "number", value)
-	}
-	if n < least || n > most {
-		name := Runtime
-		if s.Language == JSONata {
-			name = QueryEvaluationError
-		}
-		return 0, v.failure(name, "The value %d for the field '%s' must be between %d and %d", n, field, least, most)
+	switch {
+	case !ok:
+		return 0, v.unfit(e, field, "integer", value)
+	case n < least || n > most:
+		return 0, v.outside(e, field, n, least, most)
 	}
 	return n, nil
+}
+
+// unfit is the failure of a field whose path or query finds no number of the kind that it wants.
+// https://github.com/localstack/localstack/blob/main/tests/aws/services/stepfunctions/v2/scenarios/test_base_scenarios.snapshot.json
+func (v *view) unfit(e expression, field, kind string, value any) *Failure {
+	p, ok := e.(path)
+	if !ok {
+		return v.mistyped(e, field, "number", value)
+	}
+	if field == "Seconds" {
+		return v.runtime("The SecondsPath parameter cannot be parsed as a long value: %s == %s", p.Text, plain(value))
+	}
+	return v.runtime("The %sPath field refers to value \"%s\" which is not a valid %s: %s", field, plain(value), kind, p.Text)
+}
+
+// outside is the failure of a field whose number is too small or too large.
+func (v *view) outside(e expression, field string, n, least, most int64) *Failure {
+	switch p, byPath := e.(path); {
+	case field == "Seconds" && n < 0 && byPath:
+		return v.runtime("The SecondsPath parameter references a negative value: %s == %d", p.Text, n)
+	case field == "MaxConcurrency" && n < 0:
+		return v.failure(v.state.misuse(), "Expected non-negative integer for MaxConcurrency, got '%d' instead.", n)
+	case field == "ToleratedFailureCount" && n < 0:
+		return v.failure(v.state.misuse(), "ToleratedFailureCount cannot be negative.")
+	}
+	return v.failure(v.state.misuse(), "The value %d for the field '%s' must be between %d and %d", n, field, least, most)
+}
+
+// misuse is the error of a state whose field has a value that it must not have.
+func (s *State) misuse() string {
+	if s.Language == JSONata {
+		return QueryEvaluationError
+	}
+	return Runtime
+}
+
+// plain is a value within a message: a text as it is.
+func plain(v any) string {
+	if s, ok := v.(string); ok {
+		return s
+	}
+	return string(document.Encode(v))
 }
 
 // Credentials are the role that a task assumes, or nil.
@@ -71,6 +109,11 @@ func (s *State) Until(sc *Scope, now time.Time) (time.Time, *Failure) {
 	inner := *sc
 	inner.Input = effective
 	if s.seconds != nil {
+		if p, ok := s.seconds.(path); ok {
+			if v := s.view(&inner, effective); !v.leads(p.Path) {
+				return time.Time{}, v.runtime("The SecondsPath parameter does not reference an input value: %s", p.Text)
+			}
+		}
 		n, failure := s.whole(&inner, s.seconds, "Seconds", 0, longestWait)
 		return now.Add(time.Duration(n) * time.Second), failure
 	}
@@ -80,18 +123,25 @@ func (s *State) Until(sc *Scope, now time.Time) (time.Time, *Failure) {
 		return time.Time{}, failure
 	}
 	text, ok := value.(string)
-	if !ok {
-		return time.Time{}, v.mistyped("Timestamp", "string", value)
+	if !ok && s.Language == JSONata {
+		return time.Time{}, v.mistyped(s.timestamp, "Timestamp", "string", value)
 	}
 	at, ok := Timestamp(text)
 	if !ok {
-		name := Runtime
-		if s.Language == JSONata {
-			name = QueryEvaluationError
-		}
-		return time.Time{}, v.failure(name, "The value '%s' for the field 'Timestamp' is not a valid timestamp", text)
+		return time.Time{}, v.noTime(s.timestamp, value)
 	}
 	return at, nil
+}
+
+// noTime is the failure of a Wait state whose path or query finds no time.
+// https://github.com/localstack/localstack/blob/main/tests/aws/services/stepfunctions/v2/base/test_wait.snapshot.json
+func (v *view) noTime(e expression, value any) *Failure {
+	if p, ok := e.(path); ok {
+		return v.runtime("The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format string: %s == %s", p.Text, plain(value))
+	}
+	failure := v.failure(v.state.misuse(), "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: %s", plain(value))
+	failure.Location = "Timestamp"
+	return failure
 }
 
 // Timestamp reads a time of RFC 3339's profile: with a capital T, and a capital Z where there is no offset.

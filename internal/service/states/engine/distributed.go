@@ -20,6 +20,9 @@ func (s *step) distribute(f *frame, state *asl.State, sc *asl.Scope) error {
 		return s.failed(f, failure)
 	}
 	s.record(f, Event{Type: "MapStateStarted", Length: length})
+	if m.ToleratedCount, m.ToleratedPercent, failure = state.Tolerated(sc); failure != nil { // of all fields, these are read so late
+		return s.failed(f, failure)
+	}
 	s.record(f, Event{Type: "MapRunStarted", ARN: m.ARN})
 	f.Phase, f.Turn = joining, f.Turn+1
 	m.Parent = &Parent{s.run.ID, f.ID, f.Turn}
@@ -56,9 +59,6 @@ func (s *step) mapRun(f *frame, state *asl.State, sc *asl.Scope) (m *MapRun, len
 		Role: s.run.Role, Account: s.run.Account, Region: s.run.Region, Trace: s.run.Trace, MapRun: m.ARN, Log: s.run.Log,
 		Part: append(slices.Concat(s.run.Part, f.Path), hop{State: state.Name})}
 	if m.MaxConcurrency, failure = state.MaxConcurrency(sc); failure != nil {
-		return nil, 0, failure
-	}
-	if m.ToleratedCount, m.ToleratedPercent, failure = state.Tolerated(sc); failure != nil {
 		return nil, 0, failure
 	}
 	for name, v := range sc.Variables {
