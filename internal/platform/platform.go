@@ -244,7 +244,7 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 	p.onClose(schedules.Close)
 	pipeline := pipes.New(pipes.Deps{Store: st, Caller: front, RetryScale: o.RetryScale, Log: o.Log})
 	p.onClose(pipeline.Close)
-	workflows, err := states.New(states.Deps{Store: st, Caller: front, Log: o.Log, Scale: o.RetryScale})
+	workflows, err := states.New(states.Deps{Store: st, Caller: front, Connections: buses, Stages: p.URL() + "/_aws/execute-api/", Log: o.Log, Scale: o.RetryScale})
 	if err != nil {
 		return err
 	}

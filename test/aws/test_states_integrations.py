@@ -1,5 +1,7 @@
 """Step Functions' tasks, with boto3: each integration by a machine of its own."""
+import http.server
 import json
+import threading
 
 import pytest
 
@@ -113,3 +115,115 @@ def test_what_is_not_there_is_refused_when_the_machine_is_made(sfn):
                               ("arn:aws:states:::dynamodb:getItem.sync", "is not recognized"), ("nothing", "Value is not a valid resource ARN")):
         with pytest.raises(sfn.exceptions.InvalidDefinition, match=problem):
             sfn.create_state_machine(name=unique("sm"), roleArn=ROLE, definition=json.dumps({"StartAt": "T", "States": task(resource, {})}))
+
+
+class Outside(http.server.BaseHTTPRequestHandler):
+    """Answers with what it was asked, or with the status that the path names."""
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        asked = {"path": self.path, "headers": {k.lower(): v for k, v in self.headers.items()},
+                 "body": self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()}
+        name = self.path[1:].partition("?")[0]
+        status = int(name) if name.isdigit() else 200
+        body = json.dumps(asked).encode() if status == 200 else b"not today"
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("X-Two", "a")
+        self.send_header("X-Two", "b")
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def outside():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Outside)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def connection(client):
+    return client("events").create_connection(Name=unique("c"), AuthorizationType="API_KEY", AuthParameters={
+        "ApiKeyAuthParameters": {"ApiKeyName": "X-Key", "ApiKeyValue": "secret"},
+        "InvocationHttpParameters": {"QueryStringParameters": [{"Key": "who", "Value": "me"}],
+                                     "BodyParameters": [{"Key": "tenant", "Value": "t"}]}})["ConnectionArn"]
+
+
+def http_task(endpoint, connection, **parameters):
+    return task("arn:aws:states:::http:invoke", {"ApiEndpoint": endpoint, "Method": "POST",
+                                                 "Authentication": {"ConnectionArn": connection}, **parameters})
+
+
+def test_http(run, outside, connection):
+    out = output(run(http_task(f"{outside}/x", connection, RequestBody={"n.$": "$.n"}, QueryParameters={"q": ["1", 2]},
+                               Headers={"X-Mine": "yes"}), {"n": 1}))
+    assert (out["StatusCode"], out["StatusText"], out["Headers"]["x-two"]) == (200, "OK", ["a", "b"])
+    asked = out["ResponseBody"]
+    assert asked["path"] == "/x?q=1&q=2&who=me" and json.loads(asked["body"]) == {"n": 1, "tenant": "t"}
+    headers = asked["headers"]
+    assert (headers["x-key"], headers["x-mine"], headers["content-type"]) == ("secret", "yes", "application/json")
+    assert headers["user-agent"] == "Amazon|StepFunctions|HttpInvoke|us-east-1"
+
+
+@pytest.mark.parametrize("array, form", [
+    (None, "a[0]=1&a[1]=x+y&b[c]=2&tenant=t"), ("REPEAT", "a=1&a=x+y&b[c]=2&tenant=t"),
+    ("BRACKETS", "a[]=1&a[]=x+y&b[c]=2&tenant=t"), ("COMMAS", "a=1,x+y&b[c]=2&tenant=t")])
+def test_http_with_a_form(run, outside, connection, array, form):
+    options = {"RequestEncodingOptions": {"ArrayFormat": array}} if array else {}
+    out = output(run(http_task(outside, connection, RequestBody={"a": [1, "x y"], "b": {"c": 2}},
+                               Transform={"RequestBodyEncoding": "URL_ENCODED", **options})))
+    asked = out["ResponseBody"]
+    assert asked["headers"]["content-type"] == "application/x-www-form-urlencoded"
+    assert asked["body"].replace("%5B", "[").replace("%5D", "]").replace("%2C", ",") == form
+
+
+def test_http_that_fails(run, outside, connection):
+    def error(endpoint, arn=connection, **parameters):
+        d = run(http_task(endpoint, arn, **parameters))
+        return d["error"], d["cause"]
+    assert error(f"{outside}/404") == ("States.Http.StatusCode.404", "not today")
+    assert error(f"{outside}/302")[0] == "States.Http.StatusCode.302"
+    assert error("http://127.0.0.1:1/")[0] == "States.Http.Socket"
+    assert error(outside, Headers={"Host": "a"})[0] == "States.Runtime"
+    assert error(outside, connection.replace("/c-", "/d-"))[0] == "Events.ConnectionResource.ResourceNotFound"
+
+
+def test_apigateway(run, client, function):
+    name = function("""
+        import json
+        def handler(event, context):
+            status = 418 if event["resource"] == "/{proxy+}" and event["path"].endswith("teapot") else 200
+            return {"statusCode": status, "body": json.dumps({k: event[k] for k in ("httpMethod", "path", "body", "multiValueQueryStringParameters")})}
+    """)
+    gateway = client("apigateway")
+    api = gateway.create_rest_api(name=unique("api"))["id"]
+    root = gateway.get_resources(restApiId=api)["items"][0]["id"]
+    to = {"restApiId": api, "httpMethod": "ANY",
+          "resourceId": gateway.create_resource(restApiId=api, parentId=root, pathPart="{proxy+}")["id"]}
+    gateway.put_method(**to, authorizationType="NONE")
+    arn = client("lambda").get_function(FunctionName=name)["Configuration"]["FunctionArn"]
+    client("lambda").add_permission(FunctionName=name, StatementId="api", Action="lambda:InvokeFunction", Principal="apigateway.amazonaws.com")
+    gateway.put_integration(**to, type="AWS_PROXY", integrationHttpMethod="POST",
+                            uri=f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{arn}/invocations")
+    gateway.create_deployment(restApiId=api, stageName="prod")
+
+    def call(**parameters):
+        return run(task("arn:aws:states:::apigateway:invoke", {
+            "ApiEndpoint": f"{api}.execute-api.us-east-1.amazonaws.com", "Stage": "prod", "Method": "POST", **parameters}))
+    out = output(call(Path="a/b c", QueryParameters={"q": ["1", "2"]}, RequestBody={"x": None, "y": [{"z": None}]}))
+    assert (out["StatusCode"], out["StatusText"]) == (200, "OK") and out["Headers"]["Content-Type"]
+    asked = out["ResponseBody"]
+    assert (asked["httpMethod"], asked["path"], asked["multiValueQueryStringParameters"]) == ("POST", "/a/b%20c", {"q": ["1", "2"]})
+    assert json.loads(asked["body"]) == {"y": [{}]}
+    assert json.loads(output(call(Path="a", AllowNullValues=True, RequestBody={"x": None}))["ResponseBody"]["body"]) == {"x": None}
+    d = call(Path="teapot")
+    assert d["error"] == "ApiGateway.418" and json.loads(d["cause"])["path"] == "/teapot"
+    assert call(Path="a", Method="BREW")["error"] == "States.Runtime"

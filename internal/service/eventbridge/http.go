@@ -143,21 +143,14 @@ func findDestination(r store.Reader, at place, arn string) (destination, error) 
 
 // call calls an API destination once.
 func (s *Service) call(ctx context.Context, a *attempt, d *destination, c *connection) error {
-	if c.State != api.ConnectionStateAuthorized {
-		return awsapi.AccessDenied.New("Connection %s is not authorized.", c.Name)
-	}
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	request, err := a.request(ctx, d, c)
+	request, err := a.request(ctx, d)
 	if err != nil {
 		return err
 	}
-	if c.Kind == api.ConnectionAuthorizationTypeOauthClientCredentials {
-		token, err := s.token(ctx, c, false)
-		if err != nil {
-			return err
-		}
-		request.Header.Set("Authorization", "Bearer "+token)
+	if err := s.present(ctx, c, request); err != nil {
+		return err
 	}
 	answer, err := s.HTTP.Do(request)
 	if err != nil {
@@ -193,8 +186,8 @@ func retryAfter(h http.Header) time.Duration {
 	return 0
 }
 
-// request is the call of an API destination: the input as its body, and what the target and the connection add.
-func (a *attempt) request(ctx context.Context, d *destination, c *connection) (*http.Request, error) {
+// request is the call of an API destination: the input as its body, and what the target adds.
+func (a *attempt) request(ctx context.Context, d *destination) (*http.Request, error) {
 	body, err := a.input()
 	if err != nil {
 		return nil, err
@@ -215,17 +208,7 @@ func (a *attempt) request(ctx context.Context, d *destination, c *connection) (*
 	for name, value := range p.QueryStringParameters {
 		query.Set(name, a.dynamic(value))
 	}
-	added := c.Auth.HTTP
-	if added == nil {
-		added = &api.ConnectionHttpParameters{}
-	}
-	for _, q := range added.QueryStringParameters {
-		query.Set(awsapi.Val(q.Key), awsapi.Val(q.Value))
-	}
 	u.RawQuery = query.Encode()
-	if body, err = withMembers(body, added.BodyParameters); err != nil {
-		return nil, err
-	}
 	if d.Method == http.MethodGet || d.Method == http.MethodHead {
 		body = nil
 	}
@@ -238,15 +221,6 @@ func (a *attempt) request(ctx context.Context, d *destination, c *connection) (*
 	r.Header.Set("Range", "bytes=0-1048575")
 	for name, value := range p.HeaderParameters {
 		r.Header.Set(name, a.dynamic(value))
-	}
-	for _, h := range added.HeaderParameters {
-		r.Header.Set(awsapi.Val(h.Key), awsapi.Val(h.Value))
-	}
-	switch {
-	case c.Kind == api.ConnectionAuthorizationTypeApiKey && c.Auth.APIKey != nil:
-		r.Header.Set(awsapi.Val(c.Auth.APIKey.ApiKeyName), awsapi.Val(c.Auth.APIKey.ApiKeyValue))
-	case c.Kind == api.ConnectionAuthorizationTypeBasic && c.Auth.Basic != nil:
-		r.SetBasicAuth(awsapi.Val(c.Auth.Basic.Username), awsapi.Val(c.Auth.Basic.Password))
 	}
 	return r, nil
 }

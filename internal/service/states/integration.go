@@ -20,11 +20,14 @@ type integration struct {
 	errors             string // what the names of its errors begin with
 	client             string // what its errors call the service
 	shape              func(*call) error
-	waits              []string // what of "sync", "sync:2" and "waitForTaskToken" it can wait for
+	perform            func(*call) engine.Reply // instead of calling the operation
+	waits              []string                 // what of "sync", "sync:2" and "waitForTaskToken" it can wait for
 }
 
 // integrations are all of them, by service and action.
 var integrations = map[string]integration{
+	"apigateway:invoke":   {perform: (*call).callGateway, waits: []string{token}},
+	"http:invoke":         {perform: (*call).callHTTP},
 	"dynamodb:deleteItem": {service: "dynamodb", operation: "DeleteItem", errors: "DynamoDB", client: "AmazonDynamoDBv2"},
 	"dynamodb:getItem":    {service: "dynamodb", operation: "GetItem", errors: "DynamoDB", client: "AmazonDynamoDBv2"},
 	"dynamodb:putItem":    {service: "dynamodb", operation: "PutItem", errors: "DynamoDB", client: "AmazonDynamoDBv2"},
@@ -61,6 +64,9 @@ func (s *Service) perform(ctx context.Context, t *engine.Task) engine.Reply {
 	}
 	if r.Service == "states" && strings.HasPrefix(r.Wait, "sync") {
 		return c.startAndWait()
+	}
+	if i.perform != nil {
+		return i.perform(c)
 	}
 	return c.optimised(&i)
 }

@@ -3,6 +3,7 @@ package states
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"sync"
 	"time"
 
@@ -19,6 +20,10 @@ type Deps struct {
 	Caller awsapi.Caller
 	Clock  func() time.Time
 	Log    *slog.Logger
+	// Connections authorize HTTP tasks; nil where there are none.
+	Connections Connections
+	// Stages is where the stages of REST APIs answer, up to the API's id; "" where there are none.
+	Stages string
 	// Scale scales waits, retries and timeouts of executions, for tests; 0 for 1.
 	Scale float64
 }
@@ -30,6 +35,7 @@ type Service struct {
 
 	engine   *engine.Engine
 	machines machines
+	http     *http.Client
 	streams  sync.Map // of logs: by log group's ARN and day, the name of the stream that was made
 
 	ctx  context.Context // of all work in the background
@@ -47,7 +53,7 @@ func New(d Deps) (*Service, error) {
 	if d.Log == nil {
 		d.Log = slog.Default()
 	}
-	s := &Service{Deps: d}
+	s := &Service{Deps: d, http: newHTTPClient()}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.engine = &engine.Engine{Store: d.Store, Clock: d.Clock, Log: d.Log, Scale: d.Scale, Machines: s.machineOf, Perform: s.perform,
 		OpenItems: s.openItems, WriteResults: s.writeResults}
