@@ -97,8 +97,6 @@ func gnataNames() map[string]bool {
 // Eval evaluates the expression with variables by name, as documents. The error is ErrUndefined, or says
 // what went wrong.
 func (e *Expression) Eval(lookup func(name string) (any, bool)) (any, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), Limit)
-	defer cancel()
 	env := environments.Get().(*environment)
 	defer environments.Put(env)
 	for _, name := range e.Variables {
@@ -113,15 +111,20 @@ func (e *Expression) Eval(lookup func(name string) (any, bool)) (any, error) {
 		env.bind(name, bound)
 		defer env.bind(name, nil)
 	}
-	return outcome(ctx, env, e.compiled, nil)
+	return outcome(newMeter(), env, e.compiled, nil)
 }
 
 // outcome evaluates an expression about data within an environment.
 func outcome(ctx context.Context, env *environment, e *gnata.Expression, data any) (any, error) {
 	v, err := env.eval(ctx, e, data)
+	left := MaxBytes
 	switch {
-	case ctx.Err() != nil:
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return nil, fmt.Errorf("took longer than %v", Limit)
+	case ctx.Err() == nil && err == nil && v != nil && !fits(v, &left):
+		err = errTooLarge
+	}
+	switch {
 	case err != nil:
 		return nil, errors.New("threw an error during evaluation. " + err.Error())
 	case v == nil:
@@ -138,6 +141,7 @@ type environment struct {
 
 var environments = sync.Pool{New: func() any {
 	env := gnata.NewCustomEnv(functions())
+	bound(env)
 	return &environment{bind: env.Bind, eval: func(ctx context.Context, e *gnata.Expression, data any) (any, error) {
 		return e.EvalWithCustomFuncs(ctx, data, env)
 	}}

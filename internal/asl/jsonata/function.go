@@ -29,6 +29,7 @@ func functions() map[string]gnata.CustomFunc {
 		"random":    random,
 		"uuid":      func([]any, any) (any, error) { return uuid.NewString(), nil },
 		"parse":     parseJSON,
+		"eval":      func([]any, any) (any, error) { return nil, errors.New("the function $eval is not supported") },
 	}
 }
 
