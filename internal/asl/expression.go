@@ -128,12 +128,6 @@ func (v *view) find(p *jsonpath.Path) (any, bool) {
 	return p.Get(v.rootOf(p))
 }
 
-// leads reports whether a path leads to something.
-func (v *view) leads(p *jsonpath.Path) bool {
-	_, ok := v.find(p)
-	return ok
-}
-
 // runtime and failure are failures of a state, as the service words them.
 func (v *view) runtime(reason string, args ...any) *Failure {
 	return v.failure(Runtime, reason, args...)

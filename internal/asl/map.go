@@ -75,7 +75,7 @@ func (s *State) Tolerated(sc *Scope) (count int64, percent float64, failure *Fai
 		return count, 0, nil
 	}
 	v := s.view(sc, sc.Input)
-	value, failure := s.toleratedPercent.eval(v, "ToleratedFailurePercentage")
+	value, failure := s.toleratedPercent.eval(v, named(s.toleratedPercent, "ToleratedFailurePercentage"))
 	if failure != nil {
 		return 0, 0, failure
 	}
@@ -84,7 +84,7 @@ func (s *State) Tolerated(sc *Scope) (count int64, percent float64, failure *Fai
 	case !ok:
 		return 0, 0, v.unfit(s.toleratedPercent, "ToleratedFailurePercentage", "float", value)
 	case percent < 0 || percent > 100:
-		return 0, 0, v.failure(s.misuse(), "ToleratedFailurePercentage must be between 0 and 100.")
+		return 0, 0, v.misused("ToleratedFailurePercentage", "ToleratedFailurePercentage must be between 0 and 100.")
 	}
 	return count, percent, nil
 }

@@ -198,7 +198,7 @@ func (s *State) Failed(sc *Scope) *Failure {
 		if field.e == nil {
 			continue
 		}
-		value, failure := field.e.eval(v, field.name)
+		value, failure := field.e.eval(v, inFail(field.e, field.name))
 		if failure != nil {
 			return failure
 		}
@@ -209,6 +209,14 @@ func (s *State) Failed(sc *Scope) *Failure {
 		*field.to = text
 	}
 	return f
+}
+
+// inFail is the name of a field of a Fail state as it stands in the definition.
+func inFail(e expression, field string) string {
+	if _, ok := e.(call); ok {
+		return field + "Path"
+	}
+	return named(e, field)
 }
 
 // mistyped is the failure of an expression whose value has not the type that its field wants.

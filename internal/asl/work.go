@@ -30,7 +30,7 @@ func (s *State) duration(sc *Scope, e expression, field string) (time.Duration, 
 // whole evaluates a field that wants a whole number.
 func (s *State) whole(sc *Scope, e expression, field string, least, most int64) (int64, *Failure) {
 	v := s.view(sc, sc.Input)
-	value, failure := e.eval(v, field)
+	value, failure := e.eval(v, named(e, field))
 	if failure != nil {
 		return 0, failure
 	}
@@ -42,6 +42,14 @@ func (s *State) whole(sc *Scope, e expression, field string, least, most int64) 
 		return 0, v.outside(e, field, n, least, most)
 	}
 	return n, nil
+}
+
+// named is the name of a field as it stands in the definition: that of a path ends so.
+func named(e expression, field string) string {
+	if _, ok := e.(path); ok {
+		return field + "Path"
+	}
+	return field
 }
 
 // unfit is the failure of a field whose path or query finds no number of the kind that it wants.
@@ -63,19 +71,21 @@ func (v *view) outside(e expression, field string, n, least, most int64) *Failur
 	case field == "Seconds" && n < 0 && byPath:
 		return v.runtime("The SecondsPath parameter references a negative value: %s == %d", p.Text, n)
 	case field == "MaxConcurrency" && n < 0:
-		return v.failure(v.state.misuse(), "Expected non-negative integer for MaxConcurrency, got '%d' instead.", n)
+		return v.misused(field, "Expected non-negative integer for MaxConcurrency, got '%d' instead.", n)
 	case field == "ToleratedFailureCount" && n < 0:
-		return v.failure(v.state.misuse(), "ToleratedFailureCount cannot be negative.")
+		return v.misused(field, "ToleratedFailureCount cannot be negative.")
 	}
-	return v.failure(v.state.misuse(), "The value %d for the field '%s' must be between %d and %d", n, field, least, most)
+	return v.misused(field, "The value %d for the field '%s' must be between %d and %d", n, field, least, most)
 }
 
-// misuse is the error of a state whose field has a value that it must not have.
-func (s *State) misuse() string {
-	if s.Language == JSONata {
-		return QueryEvaluationError
+// misused is the failure of a field that has a value which it must not have.
+func (v *view) misused(field, reason string, args ...any) *Failure {
+	if v.state.Language != JSONata {
+		return v.runtime(reason, args...)
 	}
-	return Runtime
+	failure := v.failure(QueryEvaluationError, reason, args...)
+	failure.Location = field
+	return failure
 }
 
 // plain is a value within a message: a text as it is.
@@ -109,15 +119,16 @@ func (s *State) Until(sc *Scope, now time.Time) (time.Time, *Failure) {
 	inner := *sc
 	inner.Input = effective
 	if s.seconds != nil {
-		if p, ok := s.seconds.(path); ok {
-			if v := s.view(&inner, effective); !v.leads(p.Path) {
-				return time.Time{}, v.runtime("The SecondsPath parameter does not reference an input value: %s", p.Text)
-			}
+		if failure := s.view(&inner, effective).noInput(s.seconds, "Seconds"); failure != nil {
+			return time.Time{}, failure
 		}
 		n, failure := s.whole(&inner, s.seconds, "Seconds", 0, longestWait)
 		return now.Add(time.Duration(n) * time.Second), failure
 	}
 	v := s.view(&inner, effective)
+	if failure := v.noInput(s.timestamp, "Timestamp"); failure != nil {
+		return time.Time{}, failure
+	}
 	value, failure := s.timestamp.eval(v, "Timestamp")
 	if failure != nil {
 		return time.Time{}, failure
@@ -139,9 +150,19 @@ func (v *view) noTime(e expression, value any) *Failure {
 	if p, ok := e.(path); ok {
 		return v.runtime("The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format string: %s == %s", p.Text, plain(value))
 	}
-	failure := v.failure(v.state.misuse(), "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: %s", plain(value))
-	failure.Location = "Timestamp"
-	return failure
+	return v.misused("Timestamp", "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: %s", plain(value))
+}
+
+// noInput is the failure of a Wait state whose path leads nowhere; nil for none.
+func (v *view) noInput(e expression, field string) *Failure {
+	p, ok := e.(path)
+	if !ok {
+		return nil
+	}
+	if _, found := v.find(p.Path); found {
+		return nil
+	}
+	return v.runtime("The %sPath parameter does not reference an input value: %s", field, p.Text)
 }
 
 // Timestamp reads a time of RFC 3339's profile: with a capital T, and a capital Z where there is no offset.

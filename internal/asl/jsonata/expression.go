@@ -207,5 +207,5 @@ func outward(v any) (any, error) {
 	if list, ok := gnata.NormalizeValue(v).([]any); ok { // one of the library's sequences
 		return outward(list)
 	}
-	return nil, errors.New("returned an unsupported result type")
+	return nil, errors.New("returned an unsupported result type.")
 }

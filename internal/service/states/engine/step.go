@@ -207,7 +207,11 @@ func (s *step) enter(f *frame) error {
 	case asl.Wait:
 		return s.wait(f, state, sc)
 	case asl.Fail:
-		return s.lost(f, state.Failed(sc))
+		failure := state.Failed(sc)
+		if failure.Location != "" {
+			s.evaluationFailed(f, state, failure)
+		}
+		return s.lost(f, failure)
 	case asl.Pass:
 		if sc.Result, failure = state.Begin(sc); failure == nil {
 			if sc.Result, failure = state.Passed(sc, sc.Result); failure == nil {
