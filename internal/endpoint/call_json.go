@@ -52,6 +52,23 @@ func (e *Endpoint) Has(service, operation string) bool {
 	return s != nil && s.Lookup(operation) != nil
 }
 
+// Declares reports whether a service's model has an error.
+func (e *Endpoint) Declares(service, code string) bool {
+	s := e.byName[service]
+	if s == nil {
+		s = e.bySDK(service)
+	}
+	if s == nil {
+		return false
+	}
+	for i := range s.Shapes {
+		if x := s.Shapes[i].Exception; x != nil && x.Code == code {
+			return true
+		}
+	}
+	return false
+}
+
 // bySDK finds a service by the name that SDKs give their client: its id in lower case, without spaces.
 // EventBridge's id is older than its name.
 func (e *Endpoint) bySDK(name string) *service {

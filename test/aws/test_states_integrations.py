@@ -94,6 +94,15 @@ def test_s3_by_the_sdk(run, client):
     assert json.loads(out["Body"]) == {"a": 1}
     d = run(task("arn:aws:states:::aws-sdk:s3:getObject", {"Bucket": bucket, "Key": "none"}))
     assert d["error"] == "S3.NoSuchKeyException"
+    assert "(Service: S3, Status Code: 404, Request ID: " in d["cause"] and ", Extended Request ID: " in d["cause"]
+
+
+def test_errors_that_no_model_has_go_by_the_client(run, client):
+    url = client("sqs").create_queue(QueueName=unique("q"))["QueueUrl"]
+    d = run(task("arn:aws:states:::sqs:sendMessage", {"QueueUrl": url, "MessageBody": ""}))
+    assert d["error"] == "SQS.AmazonSQSException" and "; Error Code: MissingParameter; " in d["cause"]
+    d = run(task("arn:aws:states:::dynamodb:getItem", {"TableName": "/", "Key": {"pk": {"S": "x"}}}))
+    assert d["error"] == "DynamoDB.AmazonDynamoDBException" and "; Error Code: ValidationException; " in d["cause"]
 
 
 @pytest.mark.parametrize("wait, parsed", [("sync", False), ("sync:2", True)])

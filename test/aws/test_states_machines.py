@@ -1,4 +1,5 @@
 """State machines and what is kept of them: versions, aliases, tags, lists, errors; with boto3."""
+import concurrent.futures
 import json
 
 import pytest
@@ -190,6 +191,74 @@ def test_activities(sfn):
         sfn.send_task_success(taskToken="nonsense", output='"again"')
     with pytest.raises(sfn.exceptions.ActivityDoesNotExist):
         sfn.get_activity_task(activityArn=activity + "x")
+
+
+def worked(sfn, activity, **fields):
+    """An execution whose one task is an activity's."""
+    arn = make(sfn, json.dumps({"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": activity, "End": True, **fields}}}))["stateMachineArn"]
+    return sfn.start_execution(stateMachineArn=arn)["executionArn"]
+
+
+def test_many_workers_share_an_activity(client):
+    sfn = client("stepfunctions")
+    activity = sfn.create_activity(name=unique("act"))["activityArn"]
+
+    def work():
+        """Does five tasks."""
+        tokens = set()
+        while len(tokens) < 5:
+            token = sfn.get_activity_task(activityArn=activity, workerName="w").get("taskToken")
+            if token:
+                sfn.send_task_success(taskToken=token, output="1")
+                tokens.add(token)
+        return tokens
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        workers = [pool.submit(work) for _ in range(4)]
+        executions = [worked(sfn, activity) for _ in range(20)]
+        assert len(set().union(*(worker.result() for worker in workers))) == 20
+    assert [ended(sfn, e)["status"] for e in executions] == ["SUCCEEDED"] * 20
+
+
+def test_activities_that_fail(sfn):
+    activity = sfn.create_activity(name=unique("act"))["activityArn"]
+    execution = worked(sfn, activity)
+    token = sfn.get_activity_task(activityArn=activity)["taskToken"]
+    with pytest.raises(sfn.exceptions.InvalidOutput):
+        sfn.send_task_success(taskToken=token, output="{")
+    sfn.send_task_failure(taskToken=token, error="Tired", cause="no coffee")
+    d = ended(sfn, execution)
+    assert (d["status"], d["error"], d["cause"]) == ("FAILED", "Tired", "no coffee")
+    events = sfn.get_execution_history(executionArn=execution)["events"]
+    assert events[3]["activityStartedEventDetails"] == {}  # nobody gave a name
+    assert events[4]["activityFailedEventDetails"] == {"error": "Tired", "cause": "no coffee"}
+    for late in (lambda: sfn.send_task_failure(taskToken=token), lambda: sfn.send_task_heartbeat(taskToken=token)):
+        with pytest.raises(sfn.exceptions.TaskTimedOut, match="Task Timed Out: 'Provided task does not exist anymore'"):
+            late()
+    with pytest.raises(sfn.exceptions.InvalidToken, match="Invalid Token: 'Invalid token'"):
+        sfn.send_task_heartbeat(taskToken="x")
+
+
+def test_activities_that_take_too_long(sfn):
+    activity = sfn.create_activity(name=unique("act"))["activityArn"]
+    nobody = worked(sfn, activity, TimeoutSeconds=10)
+    d = ended(sfn, nobody)
+    assert (d["status"], d["error"]) == ("FAILED", "States.Timeout")
+    silent = worked(sfn, activity, TimeoutSeconds=6000, HeartbeatSeconds=10)
+    sfn.get_activity_task(activityArn=activity, workerName="w")
+    assert ended(sfn, silent)["error"] == "States.Timeout"
+    types = [e["type"] for e in sfn.get_execution_history(executionArn=silent)["events"]]
+    assert types[2:5] == ["ActivityScheduled", "ActivityStarted", "ActivityTimedOut"]
+
+
+def test_an_activity_that_is_gone(sfn):
+    activity = sfn.create_activity(name=unique("act"))["activityArn"]
+    sfn.delete_activity(activityArn=activity)
+    execution = worked(sfn, activity)
+    d = ended(sfn, execution)
+    assert (d["error"], d["cause"]) == ("States.Runtime", "An error occurred while executing the state 'T' (entered at the event id #2). "
+                                        f"The activity {activity} does not exist.")
+    types = [e["type"] for e in sfn.get_execution_history(executionArn=execution)["events"]]
+    assert types == ["ExecutionStarted", "TaskStateEntered", "ExecutionFailed"]
 
 
 @pytest.mark.parametrize("kind", ["STANDARD", "EXPRESS"])

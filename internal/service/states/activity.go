@@ -2,10 +2,12 @@ package states
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"cirro/internal/awsapi"
 	api "cirro/internal/awsapi/states"
+	"cirro/internal/service/states/engine"
 	"cirro/internal/store"
 )
 
@@ -69,6 +71,19 @@ func (s *Service) activity(ctx context.Context, arn string) (a activity, err err
 		return err
 	})
 	return a, err
+}
+
+// hasActivity reports whether there is an activity.
+func hasActivity(r engine.Tx, arn string) (bool, error) {
+	res, err := parseARN(arn, "activity")
+	if err != nil {
+		return false, nil
+	}
+	_, err = r.Get(activityKey(res.scope, res.Rest))
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // DeleteActivity removes an activity; one that is not there is no error.

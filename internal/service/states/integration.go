@@ -78,6 +78,9 @@ func (s *Service) checkResource(arn string, express bool) string {
 	if err != nil {
 		return "Value is not a valid resource ARN"
 	}
+	if express && r.Kind == engine.Activity {
+		return "Express state machine does not support activities"
+	}
 	if r.Kind != engine.Integration {
 		return ""
 	}

@@ -2,6 +2,8 @@ package states
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -84,7 +86,7 @@ func (c *call) optimised(i *integration) engine.Reply {
 	}
 	out, err := c.do(i.service, i.operation, c.parameters)
 	if err != nil {
-		return c.refused(err, i.errors, "Amazon"+i.errors+"Exception",
+		return c.refused(i.service, err, i.errors, "Amazon"+i.errors+"Exception",
 			fmt.Sprintf("(Service: %s; Status Code: %%d; Error Code: %%s; Request ID: %%s; Proxy: null)", i.client))
 	}
 	if i.operation == "Invoke" {
@@ -116,9 +118,19 @@ func (c *call) sdk(service string) engine.Reply {
 	out, err := c.do(service, operationName(c.resource.Action), c.object())
 	if err != nil {
 		name := clientName(service)
-		return c.refused(err, name, name+"Exception", fmt.Sprintf("(Service: %s, Status Code: %%d, Request ID: %%s)", name))
+		suffix := fmt.Sprintf("(Service: %s, Status Code: %%d, Request ID: %%s)", name)
+		if service == "s3" {
+			suffix = strings.TrimSuffix(suffix, ")") + ", Extended Request ID: " + extendedID(awsapi.RequestOf(c.ctx).ID) + ")"
+		}
+		return c.refused(service, err, name, name+"Exception", suffix)
 	}
 	return c.answer(out)
+}
+
+// extendedID is the second id that S3 gives each request.
+func extendedID(id string) string {
+	sum := sha256.Sum256([]byte(id))
+	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
 // operationName is the operation of an action: "getItem" is GetItem.
@@ -138,9 +150,9 @@ func clientName(service string) string {
 	return operationName(service)
 }
 
-// refused is the failure of a call that was refused: an error that the service's model has goes by its name,
+// refused is the failure of a call that a service refused: an error that its model has goes by its name,
 // any other by that of the client's own. What is to blame on the platform is tried again.
-func (c *call) refused(err error, prefix, other, suffix string) engine.Reply {
+func (c *call) refused(service string, err error, prefix, other, suffix string) engine.Reply {
 	var e *awsapi.Error
 	if !errors.As(err, &e) {
 		if c.ctx.Err() != nil {
@@ -153,11 +165,16 @@ func (c *call) refused(err error, prefix, other, suffix string) engine.Reply {
 	if !strings.HasSuffix(name, "Exception") {
 		name += "Exception"
 	}
-	if code == awsapi.ValidationException.Code || code == awsapi.ValidationError.Code {
+	if models, ok := c.service.Caller.(interface {
+		Declares(service, code string) bool
+	}); ok && !models.Declares(service, code) {
 		name = other
 	}
 	args := []any{e.Type.Status}
 	if strings.Count(suffix, "%s") == 2 {
+		if e.Type.QueryCode != "" {
+			code = e.Type.QueryCode
+		}
 		args = append(args, code)
 	}
 	args = append(args, awsapi.RequestOf(c.ctx).ID)

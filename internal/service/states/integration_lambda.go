@@ -31,7 +31,7 @@ func (c *call) notInvoked(err error) engine.Reply {
 	if _, known := errors.AsType[*awsapi.Error](err); !known {
 		return engine.Reply{Again: true} // the platform stops, or the store is away
 	}
-	return c.refused(err, "Lambda", "Lambda.AWSLambdaException", "(Service: AWSLambda; Status Code: %d; Error Code: %s; Request ID: %s; Proxy: null)")
+	return c.refused("lambda", err, "Lambda", "AWSLambdaException", "(Service: AWSLambda; Status Code: %d; Error Code: %s; Request ID: %s; Proxy: null)")
 }
 
 // functionFailed is the failure of a function that answered with an error: its type is the error's name.

@@ -51,7 +51,7 @@ func (c *call) startAndWait() engine.Reply {
 	}
 	out, err := c.service.start(c.ctx, in, &engine.Parent{Run: c.task.Run, Frame: c.task.Frame, Turn: c.task.Turn})
 	if err != nil {
-		return c.refused(err, "StepFunctions", "StepFunctions.AWSStepFunctionsException",
+		return c.refused("states", err, "StepFunctions", "AWSStepFunctionsException",
 			"(Service: AWSStepFunctions; Status Code: %d; Error Code: %s; Request ID: %s; Proxy: null)")
 	}
 	begun := document.NewObject("ExecutionArn", *out.ExecutionArn, "StartDate", float64(out.StartDate.UnixMilli())/1000)

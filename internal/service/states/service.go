@@ -56,7 +56,8 @@ func New(d Deps) (*Service, error) {
 	s := &Service{Deps: d, http: newHTTPClient()}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.engine = &engine.Engine{Store: d.Store, Clock: d.Clock, Log: d.Log, Scale: d.Scale, Machines: s.machineOf, Perform: s.perform,
-		OpenItems: s.openItems, WriteResults: s.writeResults}
+		HasActivity: hasActivity,
+		OpenItems:   s.openItems, WriteResults: s.writeResults}
 	return s, s.engine.Open(s.ctx)
 }
 

@@ -56,6 +56,8 @@ type Engine struct {
 	Scale float64
 	// Machines finds the machine of an execution, parsed.
 	Machines func(r Tx, run *Run) (*asl.Machine, error)
+	// HasActivity says whether there is an activity; nil for all that are named.
+	HasActivity func(r Tx, arn string) (bool, error)
 	// Perform performs a task and says what happens to it: Done, Failed, Submitted, or nothing yet.
 	Perform func(ctx context.Context, t *Task) Reply
 	// Recorded, where it is set, is told of what was recorded in the transaction that does.

@@ -106,6 +106,13 @@ func (s *step) schedule(f *frame, state *asl.State, sc *asl.Scope) error {
 	if err != nil {
 		return s.failed(f, &asl.Failure{Error: asl.Runtime, Cause: err.Error()})
 	}
+	if r.Kind == Activity && s.e.HasActivity != nil {
+		if has, err := s.e.HasActivity(s.tx, state.Resource); err != nil {
+			return err
+		} else if !has {
+			return s.failed(f, noActivity(state, sc))
+		}
+	}
 	parameters := string(document.Encode(effective))
 	if len(parameters) > document.MaxSize {
 		return s.failed(f, tooLarge(state.Name))
@@ -136,6 +143,13 @@ func (s *step) schedule(f *frame, state *asl.State, sc *asl.Scope) error {
 		return s.timer(f, heartbeatDue, heartbeat)
 	}
 	return nil
+}
+
+// noActivity is the failure of a task of an activity that is gone, as it was recorded of the service:
+// https://github.com/localstack/localstack/blob/main/tests/aws/services/stepfunctions/v2/activities/test_activities.snapshot.json
+func noActivity(state *asl.State, sc *asl.Scope) *asl.Failure {
+	return &asl.Failure{Error: asl.Runtime, Cause: fmt.Sprintf("An error occurred while executing the state '%s' (entered at the event id #%d). The activity %s does not exist.",
+		state.Name, sc.Entered, state.Resource)}
 }
 
 // scheduled records that a task is to be performed, and, of all but activities, that it begins.
