@@ -220,6 +220,17 @@ func (f *fields) queries(name string) expression {
 	return f.compile(v, f.at+"/"+name)
 }
 
+// truth reads a condition: a query, or a constant.
+func (f *fields) truth(name string) expression {
+	e := f.queries(name)
+	if l, ok := e.(literal); ok && l.value != nil {
+		if _, ok := l.value.(bool); !ok {
+			f.schema(f.at+"/"+name, "Expected value of type Boolean or a JSONata expression")
+		}
+	}
+	return e
+}
+
 // either reads a field that both languages have with values of the same form.
 func (f *fields) either(name string) expression {
 	v, ok := f.take(name)
@@ -260,13 +271,15 @@ func (f *fields) quantity(name string, least, most int64) expression {
 
 // query compiles a text that is a JSONata expression, in {% %}; nil where it is none.
 func (r *reader) query(text, at string) expression {
-	inner, ok := strings.CutPrefix(text, "{%")
-	if ok {
-		inner, ok = strings.CutSuffix(inner, "%}")
-	}
-	if !ok {
+	opened, closed := strings.HasPrefix(text, "{%"), strings.HasSuffix(text, "%}")
+	if !opened && !closed {
 		return nil
 	}
+	if !opened || !closed || len(text) < len("{%%}") {
+		r.schema(at, "A JSONata expression begins with {%% and ends with %%}")
+		return literal{}
+	}
+	inner := text[len("{%") : len(text)-len("%}")]
 	e, err := jsonata.Parse(strings.TrimSpace(inner))
 	if err != nil {
 		r.schema(at, "Invalid JSONata expression: %v", err)

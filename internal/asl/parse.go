@@ -185,6 +185,8 @@ func (r *reader) state(name string, v any, at string, language QueryLanguage, de
 	if s.Type != Fail {
 		s.InputPath, s.OutputPath = f.filter("InputPath"), f.filter("OutputPath")
 		s.output = f.queries("Output")
+	}
+	if s.Type != Fail && s.Type != Succeed {
 		s.assign = f.assign()
 	}
 	read(s, f, depth)
@@ -413,7 +415,7 @@ func readChoice(s *State, f *fields, _ int) {
 		r := rule{next: in.text("Next"), assign: in.assign(), output: in.queries("Output")}
 		if s.Language == JSONata {
 			in.require("Condition")
-			r.query = in.queries("Condition")
+			r.query = in.truth("Condition")
 		} else {
 			in.only(JSONata, "Condition")
 			r.condition = in.condition(0)
@@ -531,6 +533,9 @@ func readMap(s *State, f *fields, depth int) {
 	}
 	f.require(processor)
 	s.itemSelector = f.either("ItemSelector")
+	if f.has("ItemSelector") && f.has("Parameters") {
+		f.schema(f.at, "Only one of these fields is allowed: [ItemSelector, Parameters]")
+	}
 	if parameters := f.template("Parameters"); parameters != nil && s.itemSelector == nil {
 		s.itemSelector = parameters // the older name
 	}
@@ -545,6 +550,13 @@ func readMap(s *State, f *fields, depth int) {
 		}
 	}
 	s.items = f.queries("Items")
+	if l, ok := s.items.(literal); ok && l.value != nil {
+		switch l.value.(type) {
+		case []any, *document.Object:
+		default:
+			f.schema(f.at+"/Items", "Expected value of type Array, Object or a JSONata expression")
+		}
+	}
 	s.maxConcurrency = f.quantity("MaxConcurrency", 0, 1<<31-1)
 	if v, ok := f.take(processor); ok {
 		s.processor(v, f, depth, processor)
@@ -589,8 +601,9 @@ func (s *State) distributed(f *fields) {
 	if s.Distributed {
 		return
 	}
-	for _, name := range []string{"Label", "ItemReader", "ItemBatcher", "ResultWriter", "ToleratedFailureCount", "ToleratedFailureCountPath",
-		"ToleratedFailurePercentage", "ToleratedFailurePercentagePath"} {
+	// How many failures are tolerated may stand there, and means nothing:
+	// https://github.com/localstack/localstack/blob/main/tests/aws/services/stepfunctions/v2/evaluate_jsonata/test_base_evaluate_expressions.snapshot.json
+	for _, name := range []string{"Label", "ItemReader", "ItemBatcher", "ResultWriter"} {
 		if f.has(name) {
 			f.schema(f.at+"/"+name, "The field '%s' is supported only when the mode of the processor is 'DISTRIBUTED'", name)
 		}
@@ -637,6 +650,9 @@ func (f *fields) itemBatcher(v any) *ItemBatcher {
 func (f *fields) resultWriter(v any) *ResultWriter {
 	in := f.fields(v, f.at+"/ResultWriter", f.language)
 	w := &ResultWriter{Resource: in.text("Resource")}
+	if !in.has("Resource") && !in.has("WriterConfig") {
+		in.schema(in.at, "One of these fields is required: [Resource, WriterConfig]")
+	}
 	if w.parameters = in.template("Parameters"); f.language == JSONata {
 		w.parameters = in.queries("Arguments")
 	}
