@@ -97,6 +97,23 @@ def test_s3_by_the_sdk(run, client):
     assert "(Service: S3, Status Code: 404, Request ID: " in d["cause"] and ", Extended Request ID: " in d["cause"]
 
 
+def test_events(run, client):
+    events, sqs, source = client("events"), client("sqs"), unique("app")
+    url = sqs.create_queue(QueueName=unique("q"))["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    events.put_rule(Name=source, EventPattern=json.dumps({"source": [source]}))
+    events.put_targets(Rule=source, Targets=[{"Id": "q", "Arn": arn}])
+    entry = {"Source": source, "DetailType": "d", "Detail": {"a.$": "$.a"}, "Resources": ["mine"]}
+    d = run(task("arn:aws:states:::events:putEvents", {"Entries": [entry]}), {"a": 1})
+    out = output(d)
+    assert set(out) == {"Entries", "FailedEntryCount"} and out["FailedEntryCount"] == 0
+    event = json.loads(eventually(lambda: sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5).get("Messages"))[0]["Body"])
+    assert event["detail"] == {"a": 1} and event["id"] == out["Entries"][0]["EventId"]
+    assert event["resources"] == ["mine", d["stateMachineArn"], d["executionArn"]]
+    d = run(task("arn:aws:states:::events:putEvents", {"Entries": [entry, {"DetailType": "d", "Detail": {}}]}), {"a": 1})
+    assert d["error"] == "EventBridge.FailedEntry" and json.loads(d["cause"])["Entries"][1]["ErrorCode"] == "InvalidArgument"
+
+
 def test_errors_that_no_model_has_go_by_the_client(run, client):
     url = client("sqs").create_queue(QueueName=unique("q"))["QueueUrl"]
     d = run(task("arn:aws:states:::sqs:sendMessage", {"QueueUrl": url, "MessageBody": ""}))

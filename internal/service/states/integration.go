@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"cirro/internal/asl"
+	"cirro/internal/asl/document"
 	"cirro/internal/awsapi"
 	"cirro/internal/service/states/engine"
 
@@ -20,8 +21,9 @@ type integration struct {
 	errors             string // what the names of its errors begin with
 	client             string // what its errors call the service
 	shape              func(*call) error
-	perform            func(*call) engine.Reply // instead of calling the operation
-	waits              []string                 // what of "sync", "sync:2" and "waitForTaskToken" it can wait for
+	perform            func(*call) engine.Reply                   // instead of calling the operation
+	answer             func(*call, *document.Object) engine.Reply // other than the output with what the client adds
+	waits              []string                                   // what of "sync", "sync:2" and "waitForTaskToken" it can wait for
 }
 
 // integrations are all of them, by service and action.
@@ -32,8 +34,8 @@ var integrations = map[string]integration{
 	"dynamodb:getItem":    {service: "dynamodb", operation: "GetItem", errors: "DynamoDB", client: "AmazonDynamoDBv2"},
 	"dynamodb:putItem":    {service: "dynamodb", operation: "PutItem", errors: "DynamoDB", client: "AmazonDynamoDBv2"},
 	"dynamodb:updateItem": {service: "dynamodb", operation: "UpdateItem", errors: "DynamoDB", client: "AmazonDynamoDBv2"},
-	"events:putEvents":    {service: "events", operation: "PutEvents", errors: "EventBridge", client: "AmazonEventBridge", shape: shapeEvents, waits: []string{token}},
-	"lambda:invoke":       {service: "lambda", operation: "Invoke", errors: "Lambda", client: "AWSLambda", shape: shapeFunction, waits: []string{token}},
+	"events:putEvents":    {service: "events", operation: "PutEvents", errors: "EventBridge", client: "AmazonEventBridge", shape: shapeEvents, answer: (*call).putEvents, waits: []string{token}},
+	"lambda:invoke":       {service: "lambda", operation: "Invoke", errors: "Lambda", client: "AWSLambda", shape: shapeFunction, answer: (*call).invoked, waits: []string{token}},
 	"sns:publish":         {service: "sns", operation: "Publish", errors: "SNS", client: "AmazonSNS", shape: textOf("Message"), waits: []string{token}},
 	"sqs:sendMessage":     {service: "sqs", operation: "SendMessage", errors: "SQS", client: "AmazonSQS", shape: textOf("MessageBody"), waits: []string{token}},
 	"states:startExecution": {service: "states", operation: "StartExecution", errors: "StepFunctions", client: "AWSStepFunctions", shape: shapeExecution,

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -89,8 +90,8 @@ func (c *call) optimised(i *integration) engine.Reply {
 		return c.refused(i.service, err, i.errors, "Amazon"+i.errors+"Exception",
 			fmt.Sprintf("(Service: %s; Status Code: %%d; Error Code: %%s; Request ID: %%s; Proxy: null)", i.client))
 	}
-	if i.operation == "Invoke" {
-		return c.invoked(out)
+	if i.answer != nil {
+		return i.answer(c, out)
 	}
 	return c.answer(c.withMetadata(out))
 }
@@ -194,8 +195,9 @@ func textOf(name string) func(*call) error {
 	}
 }
 
-// shapeEvents has the details of events be their JSON, and says which execution they come from.
-// https://docs.aws.amazon.com/step-functions/latest/dg/connect-eventbridge.html
+// shapeEvents has the details of events be their JSON, and says which execution they come from, in the order that
+// was recorded of the service:
+// https://github.com/localstack/localstack/blob/main/tests/aws/services/stepfunctions/v2/services/test_events_task_service.snapshot.json
 func shapeEvents(c *call) error {
 	o := c.parameters.(*document.Object)
 	v, _ := o.Get("Entries")
@@ -218,9 +220,17 @@ func shapeEvents(c *call) error {
 		}
 		resources, _ := e.Get("Resources")
 		list, _ := resources.([]any)
-		e.Set("Resources", append([]any{c.task.Execution, c.task.Machine}, list...))
+		e.Set("Resources", append(slices.Clone(list), c.task.Machine, c.task.Execution))
 		shaped[i] = e
 	}
 	o.Set("Entries", shaped)
 	return nil
+}
+
+// putEvents is the answer of events:putEvents: it fails where one of the events was refused.
+func (c *call) putEvents(out *document.Object) engine.Reply {
+	if n, _ := document.Whole(member(out, "FailedEntryCount")); n > 0 {
+		return failed("EventBridge.FailedEntry", string(document.Encode(out)))
+	}
+	return c.answer(out)
 }
