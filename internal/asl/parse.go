@@ -1,8 +1,6 @@
 package asl
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -51,19 +49,6 @@ func ParseState(definition []byte, name string) (*State, []Diagnostic) {
 		return nil, r.diagnostics
 	}
 	return s, nil
-}
-
-// notJSON says where a definition ceases to be JSON.
-func notJSON(definition []byte, err error) Diagnostic {
-	line, column := 1, 1
-	if syntax, ok := errors.AsType[*json.SyntaxError](json.Unmarshal(definition, new(any))); ok {
-		before := definition[:min(int(syntax.Offset), len(definition))]
-		line += strings.Count(string(before), "\n")
-		column = len(before) - strings.LastIndexByte(string(before), '\n')
-		err = syntax
-	}
-	at := fmt.Sprintf("[Source: (String)%q; line: %d, column: %d]", string(definition[:min(len(definition), 500)]), line, column)
-	return Diagnostic{severityError, invalidJSON, fmt.Sprintf("%v\n at %s", err, at), at}
 }
 
 // machine reads a machine, or a part of one.
