@@ -42,6 +42,10 @@ def test_lambda_invoke(run, function):
     out = output(run(task("arn:aws:states:::lambda:invoke", {"FunctionName": name, "Payload": {"n.$": "$.n"}}), {"n": 1}))
     assert out["Payload"] == {"got": {"n": 1}} and out["StatusCode"] == 200 and out["ExecutedVersion"] == "$LATEST"
     assert out["SdkHttpMetadata"]["HttpStatusCode"] == 200 and out["SdkResponseMetadata"]["RequestId"]
+    assert list(out["SdkHttpMetadata"]["HttpHeaders"]) == ["Connection", "Content-Length", "Content-Type", "Date", "X-Amz-Executed-Version",
+                                                           "x-amzn-Remapped-Content-Length", "x-amzn-RequestId", "X-Amzn-Trace-Id"]
+    assert output(run(task("arn:aws:states:::lambda:invoke", {"FunctionName": name, "Payload": None})))["Payload"] == {"got": {}}
+    assert output(run(task("arn:aws:states:::lambda:invoke", {"FunctionName": name, "LogType": "Tail", "NoSuch": 1})))["StatusCode"] == 200
     d = run(task("arn:aws:states:::lambda:invoke", {"FunctionName": name, "Payload": {"bad": True}}))
     assert (d["status"], d["error"], json.loads(d["cause"])["errorMessage"]) == ("FAILED", "ValueError", "no")
     d = run(task("arn:aws:states:::lambda:invoke", {"FunctionName": "none-such"}))
@@ -78,6 +82,7 @@ def test_dynamodb(run, client):
     output(run(task("arn:aws:states:::dynamodb:putItem", {"TableName": table, "Item": {"pk": {"S.$": "$.k"}, "n": {"N": "7"}}}), {"k": "x"}))
     out = output(run(task("arn:aws:states:::dynamodb:getItem", {"TableName": table, "Key": {"pk": {"S": "x"}}})))
     assert out["Item"] == {"pk": {"S": "x"}, "n": {"N": "7"}}
+    assert out["SdkHttpMetadata"]["HttpHeaders"]["Server"] == "Server"
     out = output(run(task("arn:aws:states:::aws-sdk:dynamodb:scan", {"TableName": table})))
     assert out["Count"] == 1 and "SdkHttpMetadata" not in out
     d = run(task("arn:aws:states:::dynamodb:putItem", {"TableName": table, "Item": {"pk": {"S": "x"}}, "ConditionExpression": "attribute_not_exists(pk)"}))

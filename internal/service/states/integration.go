@@ -17,9 +17,10 @@ import (
 // services' own APIs.
 // https://docs.aws.amazon.com/step-functions/latest/dg/integrate-optimized.html
 type integration struct {
-	service, operation string // as Caller knows them
-	errors             string // what the names of its errors begin with
-	client             string // what its errors call the service
+	service, operation string   // as Caller knows them
+	errors             string   // what the names of its errors begin with
+	client             string   // what its errors call the service
+	parameters         []string // that it takes; any other is left out, as AWS does; nil for all of the operation
 	shape              func(*call) error
 	perform            func(*call) engine.Reply                   // instead of calling the operation
 	answer             func(*call, *document.Object) engine.Reply // other than the output with what the client adds
@@ -34,12 +35,17 @@ var integrations = map[string]integration{
 	"dynamodb:getItem":    {service: "dynamodb", operation: "GetItem", errors: "DynamoDB", client: "AmazonDynamoDBv2"},
 	"dynamodb:putItem":    {service: "dynamodb", operation: "PutItem", errors: "DynamoDB", client: "AmazonDynamoDBv2"},
 	"dynamodb:updateItem": {service: "dynamodb", operation: "UpdateItem", errors: "DynamoDB", client: "AmazonDynamoDBv2"},
-	"events:putEvents":    {service: "events", operation: "PutEvents", errors: "EventBridge", client: "AmazonEventBridge", shape: shapeEvents, answer: (*call).putEvents, waits: []string{token}},
-	"lambda:invoke":       {service: "lambda", operation: "Invoke", errors: "Lambda", client: "AWSLambda", shape: shapeFunction, answer: (*call).invoked, waits: []string{token}},
-	"sns:publish":         {service: "sns", operation: "Publish", errors: "SNS", client: "AmazonSNS", shape: textOf("Message"), waits: []string{token}},
-	"sqs:sendMessage":     {service: "sqs", operation: "SendMessage", errors: "SQS", client: "AmazonSQS", shape: textOf("MessageBody"), waits: []string{token}},
+	"events:putEvents": {service: "events", operation: "PutEvents", errors: "EventBridge", client: "AmazonEventBridge", shape: shapeEvents,
+		parameters: []string{"Entries"}, answer: (*call).putEvents, waits: []string{token}},
+	"lambda:invoke": {service: "lambda", operation: "Invoke", errors: "Lambda", client: "AWSLambda", shape: shapeFunction,
+		parameters: []string{"ClientContext", "FunctionName", "InvocationType", "Qualifier", "Payload"}, answer: (*call).invoked, waits: []string{token}},
+	"sns:publish": {service: "sns", operation: "Publish", errors: "SNS", client: "AmazonSNS", shape: textOf("Message"),
+		parameters: []string{"Message", "MessageAttributes", "MessageStructure", "PhoneNumber", "Subject", "TargetArn", "TopicArn", "MessageGroupId", "MessageDeduplicationId"}, waits: []string{token}},
+	"sqs:sendMessage": {service: "sqs", operation: "SendMessage", errors: "SQS", client: "AmazonSQS", shape: textOf("MessageBody"),
+		parameters: []string{"DelaySeconds", "MessageAttributes", "MessageBody", "MessageDeduplicationId", "MessageGroupId", "QueueUrl"}, waits: []string{token}},
 	"states:startExecution": {service: "states", operation: "StartExecution", errors: "StepFunctions", client: "AWSStepFunctions", shape: shapeExecution,
-		waits: []string{token, "sync", "sync:2"}},
+		parameters: []string{"StateMachineArn", "Input", "Name", "TraceHeader"},
+		waits:      []string{token, "sync", "sync:2"}},
 }
 
 const token = "waitForTaskToken"

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"net/http"
 	"slices"
 	"strconv"
@@ -79,7 +80,15 @@ func (c *call) answer(v any) engine.Reply {
 
 // optimised calls an optimised integration.
 func (c *call) optimised(i *integration) engine.Reply {
-	c.parameters = c.object()
+	o := c.object()
+	if i.parameters != nil {
+		for _, name := range slices.Clone(o.Keys()) {
+			if !slices.Contains(i.parameters, name) {
+				o.RemoveValueForKey(name)
+			}
+		}
+	}
+	c.parameters = o
 	if i.shape != nil {
 		if err := i.shape(c); err != nil {
 			return failed(asl.Runtime, err.Error())
@@ -96,16 +105,35 @@ func (c *call) optimised(i *integration) engine.Reply {
 	return c.answer(c.withMetadata(out))
 }
 
-// withMetadata adds what the service's client adds to an answer.
+// header is one of an answer's heads.
+type header struct{ name, value string }
+
+// withMetadata adds what the service's client adds to an answer: the heads that were recorded of each service.
+// https://github.com/localstack/localstack/tree/main/tests/aws/services/stepfunctions/v2/services
 func (c *call) withMetadata(out *document.Object) *document.Object {
-	id := awsapi.RequestOf(c.ctx).ID
-	headers := []struct{ name, value string }{
-		{"x-amzn-RequestId", id}, {"connection", "keep-alive"}, {"Content-Length", strconv.Itoa(len(document.Encode(out)))},
-		{"Date", c.service.Clock().UTC().Format(http.TimeFormat)}, {"Content-Type", "application/x-amz-json-1.0"},
+	id, body := awsapi.RequestOf(c.ctx).ID, document.Encode(out)
+	requestID := header{"x-amzn-RequestId", id}
+	length := header{"Content-Length", strconv.Itoa(len(body))}
+	date := header{"Date", c.service.Clock().UTC().Format(http.TimeFormat)}
+	json := header{"Content-Type", "application/x-amz-json-1.0"}
+	var headers []header
+	switch c.resource.Service {
+	case "lambda":
+		headers = []header{{"X-Amz-Executed-Version", text(out, "ExecutedVersion")}, {"x-amzn-Remapped-Content-Length", "0"}, {"Connection", "keep-alive"},
+			requestID, {"Content-Length", strconv.Itoa(len(document.Encode(member(out, "Payload"))))}, date, {"X-Amzn-Trace-Id", c.task.Trace}, {"Content-Type", "application/json"}}
+	case "dynamodb":
+		headers = []header{{"Server", "Server"}, {"Connection", "keep-alive"}, requestID, {"x-amz-crc32", fmt.Sprint(crc32.ChecksumIEEE(body))}, length, date, json}
+	case "sns":
+		headers = []header{requestID, length, date, {"Content-Type", "text/xml"}}
+	default:
+		headers = []header{requestID, {"connection", "keep-alive"}, length, date, json}
 	}
 	all, single := document.NewObject(), document.NewObject()
 	for _, h := range headers {
 		all.Set(h.name, []any{h.value})
+	}
+	slices.SortFunc(headers, func(a, b header) int { return strings.Compare(strings.ToLower(a.name), strings.ToLower(b.name)) })
+	for _, h := range headers {
 		single.Set(h.name, h.value)
 	}
 	out.Set("SdkHttpMetadata", document.NewObject("AllHttpHeaders", all, "HttpHeaders", single, "HttpStatusCode", int64(http.StatusOK)))

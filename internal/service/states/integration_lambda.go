@@ -50,10 +50,10 @@ func functionFailed(payload []byte) engine.Reply {
 	return failed(name, string(payload))
 }
 
-// shapeFunction has the payload be its JSON, text included.
+// shapeFunction has the payload be its JSON, text included; null is no payload.
 func shapeFunction(c *call) error {
 	o := c.parameters.(*document.Object)
-	if v, ok := o.Get("Payload"); ok {
+	if v, ok := o.Get("Payload"); ok && v != nil {
 		o.Set("Payload", string(document.Encode(v)))
 	}
 	return nil
