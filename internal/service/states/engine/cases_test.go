@@ -20,7 +20,8 @@ import (
 //
 //	machine     a definition
 //	run         an input, and lines of what the tasks of a state do in turn:
-//	            "A: result", "A! error cause", "A~ 5" answers after so many seconds, "A?" never answers
+//	            "A: result", "A! error cause", "A~ 5" answers after so many seconds, "A?" never answers;
+//	            and "@5 stop error cause" or "@5 redrive" happens after so many seconds
 //
 // What comes out is the history: number, number of the one before, seconds since the start, type, details.
 func TestCases(t *testing.T) {
@@ -54,6 +55,8 @@ type world struct {
 	now    time.Time
 	due    dueList
 	began  time.Time
+
+	redrives int // to come
 }
 
 // due is a happening that comes at its time.
@@ -79,6 +82,10 @@ func newWorld(t *testing.T, m *asl.Machine, text string) *world {
 	var lines string
 	w.input, lines, _ = strings.Cut(text, "\n")
 	for line := range strings.SplitSeq(lines, "\n") {
+		if rest, ok := strings.CutPrefix(line, "@"); ok {
+			w.order(rest)
+			continue
+		}
 		if i := strings.IndexAny(line, ":!~?"); i > 0 {
 			w.mocks[line[:i]] = append(w.mocks[line[:i]], line[i:])
 		}
@@ -87,6 +94,23 @@ func newWorld(t *testing.T, m *asl.Machine, text string) *world {
 		Clock:    func() time.Time { return w.now },
 		Machines: func(Tx, *Run) (*asl.Machine, error) { return m, nil }}
 	return w
+}
+
+// order has an execution stopped or redriven at a time.
+func (w *world) order(text string) {
+	after, what, _ := strings.Cut(text, " ")
+	delay, err := time.ParseDuration(after + "s")
+	if err != nil {
+		w.Fatal(err)
+	}
+	h := Happening{Run: caseID, Kind: redriven}
+	if reason, ok := strings.CutPrefix(what, "stop"); ok {
+		name, cause, _ := strings.Cut(strings.TrimSpace(reason), " ")
+		h.Kind, h.Failure = stopped, &asl.Failure{Error: name, Cause: cause}
+	} else {
+		w.redrives++
+	}
+	heap.Push(&w.due, due{at: w.now.Add(delay), Happening: h})
 }
 
 const caseID = "case"
@@ -98,7 +122,7 @@ func (w *world) run() {
 		w.Fatal(err)
 	}
 	for steps := 0; ; steps++ {
-		if steps > 10_000 {
+		if steps > 20_000 {
 			w.Fatal("the execution does not end")
 		}
 		w.collect()
@@ -106,10 +130,13 @@ func (w *world) run() {
 		if err != nil {
 			w.Fatal(err)
 		}
-		if run.Status != Running || len(w.due) == 0 {
+		if run.Status != Running && w.redrives == 0 || len(w.due) == 0 {
 			return
 		}
 		next := heap.Pop(&w.due).(due)
+		if next.Kind == redriven {
+			w.redrives--
+		}
 		if next.at.After(w.now) {
 			w.now = next.at
 		}
@@ -212,6 +239,21 @@ func mapKeys(m map[string]string) func(func(string) bool) {
 				return
 			}
 		}
+	}
+}
+
+// TestTooManyEvents runs an execution that does not end by itself.
+func TestTooManyEvents(t *testing.T) {
+	m, diagnostics := asl.Parse([]byte(`{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"C"},
+		"C":{"Type":"Choice","Choices":[{"Variable":"$.end","IsPresent":true,"Next":"E"}],"Default":"A"},"E":{"Type":"Succeed"}}}`))
+	if m == nil {
+		t.Fatal(diagnostics)
+	}
+	w := newWorld(t, m, `{}`)
+	w.run()
+	lines := strings.Split(w.history(), "\n")
+	if last := lines[len(lines)-3]; !strings.HasPrefix(last, "25000 24999 0 ExecutionFailed error States.Runtime cause The execution reached the maximum number of history events (25000).") {
+		t.Fatal(last)
 	}
 }
 

@@ -260,7 +260,7 @@ func (s *step) exit(f *frame, sc *asl.Scope, out asl.Outcome) error {
 	if len(text) > document.MaxSize {
 		return s.failed(f, tooLarge(state.Name))
 	}
-	exited := Event{Type: state.Type + "StateExited", Name: state.Name, Output: text}
+	exited, size := Event{Type: state.Type + "StateExited", Name: state.Name, Output: text}, 0
 	for name, v := range out.Variables {
 		if f.Variables == nil {
 			f.Variables = map[string]string{}
@@ -269,7 +269,13 @@ func (s *step) exit(f *frame, sc *asl.Scope, out asl.Outcome) error {
 			exited.Assigned = map[string]string{}
 		}
 		exited.Assigned[name] = string(document.Encode(v))
-		f.Variables[name] = exited.Assigned[name]
+		size += len(exited.Assigned[name])
+	}
+	if size > document.MaxSize { // https://docs.aws.amazon.com/step-functions/latest/dg/workflow-variables.html#limits-and-considerations
+		return s.failed(f, tooLarge(state.Name))
+	}
+	for name, v := range exited.Assigned {
+		f.Variables[name] = v
 	}
 	s.record(f, exited)
 	f.Phase, f.Entered, f.Turn, f.Redrive = going, 0, f.Turn+1, false
