@@ -1,6 +1,9 @@
 """State machines and what is kept of them: versions, aliases, tags, lists, errors; with boto3."""
 import concurrent.futures
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from botocore.config import Config
@@ -191,6 +194,18 @@ def test_activities(sfn):
         sfn.send_task_success(taskToken="nonsense", output='"again"')
     with pytest.raises(sfn.exceptions.ActivityDoesNotExist):
         sfn.get_activity_task(activityArn=activity + "x")
+
+
+def test_the_aws_cli(endpoint):
+    env = {**os.environ, "AWS_ENDPOINT_URL": endpoint, "AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test",
+           "AWS_SECRET_ACCESS_KEY": "test", "AWS_DISABLE_HOST_PREFIX_INJECTION": "true"}
+
+    def cli(*args):
+        command = [sys.executable, "-m", "awscli", "stepfunctions", *args, "--output", "json"]
+        return json.loads(subprocess.run(command, env=env, capture_output=True, text=True, check=True, timeout=120).stdout)
+    arn = cli("create-state-machine", "--name", unique("cli"), "--type", "EXPRESS", "--role-arn", ROLE, "--definition", passing(1))["stateMachineArn"]
+    run = cli("start-sync-execution", "--state-machine-arn", arn, "--input", '{"a": 1}')
+    assert (run["status"], json.loads(run["input"])) == ("SUCCEEDED", {"a": 1})
 
 
 def worked(sfn, activity, **fields):

@@ -22,7 +22,7 @@ type named struct {
 	Started time.Time
 }
 
-// keepFor is how long an execution is known after its end, and its name is taken.
+// keepFor is how long an execution's name is taken after its end.
 // https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html#service-limits-state-machine-executions
 const keepFor = 90 * 24 * time.Hour
 
@@ -65,6 +65,9 @@ func (s *Service) start(ctx context.Context, in *api.StartExecutionInput, parent
 		if err != nil {
 			return err
 		}
+		if found, err = s.taken(tx, known, found); err != nil {
+			return err
+		}
 		if found {
 			out, err = again(tx, known, input, run.ARN)
 			return err
@@ -87,6 +90,18 @@ func (s *Service) start(ctx context.Context, in *api.StartExecutionInput, parent
 }
 
 var errExpress = errors.New("states: an express state machine")
+
+// taken reports whether a name that was found is still an execution's.
+func (s *Service) taken(r store.Reader, known named, found bool) (bool, error) {
+	if !found {
+		return false, nil
+	}
+	run, err := engine.Find(r, known.ID)
+	if err != nil {
+		return false, err
+	}
+	return run.Status == engine.Running || s.Clock().Sub(run.Stopped) < keepFor, nil
+}
 
 // again answers to a start with a name that is taken.
 func again(r store.Reader, known named, input, arn string) (*api.StartExecutionOutput, error) {
