@@ -82,6 +82,7 @@ func TestRestart(t *testing.T) {
 			t.Error(err)
 		}
 	}()
+	s.patience = 200 * time.Millisecond
 	set := func(key string) error {
 		return s.Update(t.Context(), func(tx store.Tx) error {
 			_, err := tx.Get([]byte(key))
