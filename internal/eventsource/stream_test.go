@@ -491,3 +491,25 @@ func TestStreamErrors(t *testing.T) {
 		})
 	}
 }
+
+// TestFullDisk has what was handled kept later, and not handled again for that.
+func TestFullDisk(t *testing.T) {
+	st, f := &full{Store: openStore(t)}, newFakeStream(one)
+	h := newHands(func(_ context.Context, b *Batch) Outcome {
+		st.refusals.Store(3)
+		if b.Records[0].key == "x" {
+			return Outcome{Err: errors.New("poison")}
+		}
+		return Outcome{}
+	})
+	f.put("one", "a1", "x", "a2")
+	r := run(t, Deps{Store: st}, streamSource(func(s *Source) { s.BatchSize, s.Stream.Retries = 1, 0 }), h, f)
+	h.await(t, "all records", h.hasHandled(2))
+	r.end()
+	if got := f.names("one", h.handled); got != "a1 a2" || len(h.batches) != 3 || len(h.discarded) != 1 {
+		t.Error(got, h.batches, h.discarded)
+	}
+	if !slices.Contains(h.results, "PROBLEM: no space left on device") {
+		t.Error(h.results)
+	}
+}
