@@ -223,3 +223,23 @@ def test_expired_objects_are_told_of(s3, sqs, bucket, queue):
     assert record["eventName"] == "LifecycleExpiration:Delete" and record["eventVersion"] == "2.3"
     assert record["userIdentity"] == {"principalId": "s3.amazonaws.com"}
     assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+def test_what_is_archived_is_restored(s3, sqs, bucket, queue):
+    url, arn = queue
+    notify_queue(s3, bucket, arn, ["s3:ObjectRestore:*"])
+    receive(sqs, url)
+    s3.put_object(Bucket=bucket, Key="k", Body=b"cold", StorageClass="GLACIER")
+    s3.put_object(Bucket=bucket, Key="warm", Body=b"")
+    for call, kw in ((s3.get_object, {"Key": "k"}), (s3.restore_object, {"Key": "warm", "RestoreRequest": {"Days": 1}})):
+        with pytest.raises(botocore.exceptions.ClientError) as e:
+            call(Bucket=bucket, **kw)
+        assert e.value.response["Error"]["Code"] == "InvalidObjectState"
+    s3.restore_object(Bucket=bucket, Key="k", RestoreRequest={"Days": 2, "GlacierJobParameters": {"Tier": "Expedited"}})
+    head = s3.head_object(Bucket=bucket, Key="k")
+    assert head["StorageClass"] == "GLACIER" and head["Restore"].startswith('ongoing-request="false", expiry-date="')
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"cold"
+    got = {r["eventName"]: r for r in records(receive(sqs, url, 2))}
+    assert set(got) == {"ObjectRestore:Post", "ObjectRestore:Completed"}
+    restored = got["ObjectRestore:Completed"]["glacierEventData"]["restoreEventData"]
+    assert restored["lifecycleRestoreStorageClass"] == "GLACIER" and restored["lifecycleRestorationExpiryTime"].endswith("T00:00:00.000Z")

@@ -70,7 +70,7 @@ func (s *Service) look(ctx context.Context, r store.Reader, sel selection, o *op
 	if err := sel.customer.opens(o.Customer); err != nil {
 		return err
 	}
-	if sel.body && o.archived() {
+	if sel.body && o.archived() && !o.Restored.After(s.Clock()) {
 		return restoreNotAllowed.New("The operation is not valid for the object's storage class").With("StorageClass", o.Class)
 	}
 	if o.expiration, err = s.expiration(r, o.bucket, sel.key, o.version); err != nil {
