@@ -19,6 +19,7 @@ import (
 
 	"cirro/internal/awsapi"
 	api "cirro/internal/awsapi/s3"
+	"cirro/internal/blob"
 	"cirro/internal/blob/dir"
 	"cirro/internal/store"
 )
@@ -261,6 +262,30 @@ func TestReadersFinish(t *testing.T) {
 	}
 	if n := h.bodies(); n > 0 {
 		t.Errorf("%d bodies are left", n)
+	}
+}
+
+// A body that was removed between the look at its record and the note that it is read is told to be gone before the first
+// byte: then there is another, or none.
+func TestBodiesRemovedUnnoticed(t *testing.T) {
+	h := newHall(t)
+	h.bucket("bucket", false)
+	for name, make := range map[string]func(){
+		"parts": func() { h.uploaded("bucket", "k", 2) },
+		"large": func() {
+			ok(h.PutObject(h.ctx(), &api.PutObjectRequest{Bucket: new("bucket"), Key: new("k"), Body: bytes.NewReader(noise(2 * pieceSize))}))(t)
+		},
+	} {
+		make()
+		o := ok(h.open(h.ctx(), selection{bucket: "bucket", key: "k", body: true}))(t)
+		o.close()
+		ok(h.DeleteObject(h.ctx(), &api.DeleteObjectRequest{Bucket: new("bucket"), Key: new("k")}))(t)
+		h.reapAll()
+		for _, at := range []byteRange{{0, o.Size}, {o.Size - 1, 1}} {
+			if _, err := h.content(h.ctx(), o, nil, at); !errors.Is(err, blob.ErrNotFound) {
+				t.Errorf("%s %+v: %v", name, at, err)
+			}
+		}
 	}
 }
 

@@ -97,7 +97,8 @@ func (o *opened) close() {
 	}
 }
 
-// content opens a range of the body for reading. It closes what is opened when it is closed.
+// content opens a range of the body for reading, or answers blob.ErrNotFound where the body was removed after its record
+// was read. It closes what is opened when it is closed.
 func (s *Service) content(ctx context.Context, o *opened, k *customer, at byteRange) (io.ReadCloser, error) {
 	switch {
 	case at.Length == 0 || o.Body.Kind == empty:
@@ -112,7 +113,8 @@ func (s *Service) content(ctx context.Context, o *opened, k *customer, at byteRa
 	case o.Body.Kind == inBlobs:
 		return s.segment(ctx, o.Body, o.Customer.Nonce, k, at)
 	}
-	return &chain{ctx: ctx, service: s, customer: k, opened: o, at: at.Offset, left: at.Length}, nil
+	c := &chain{ctx: ctx, service: s, customer: k, opened: o, at: at.Offset, left: at.Length}
+	return c, c.next() // at once: where the body was removed before it was noted as read, that is told here
 }
 
 // inMemory is a body in memory.
@@ -125,6 +127,9 @@ func (s *Service) segment(ctx context.Context, b body, nonce []byte, k *customer
 	if b.Kind == inStore {
 		var data []byte
 		err := s.Store.View(ctx, func(r store.Reader) (err error) { data, err = r.Get(bodyKey(b.ID)); return err })
+		if errors.Is(err, store.ErrNotFound) {
+			err = blob.ErrNotFound
+		}
 		if err != nil {
 			return nil, err
 		}
