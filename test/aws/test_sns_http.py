@@ -174,6 +174,14 @@ def test_retries_and_dead_letters(sns, topic, http_endpoint, client):
     assert http_endpoint.requests.empty()
 
 
+def test_pace(sns, topic, http_endpoint):
+    sub = subscribe(sns, topic, http_endpoint, DeliveryPolicy=json.dumps({"throttlePolicy": {"maxReceivesPerSecond": 5}}))
+    attributes = sns.get_subscription_attributes(SubscriptionArn=sub)["Attributes"]
+    assert json.loads(attributes["EffectiveDeliveryPolicy"])["throttlePolicy"] == {"maxReceivesPerSecond": 5}
+    sns.publish_batch(TopicArn=topic, PublishBatchRequestEntries=[{"Id": str(i), "Message": str(i)} for i in range(10)])
+    assert sorted(json.loads(http_endpoint.next("Notification")[1])["Message"] for _ in range(10)) == [str(i) for i in range(10)]
+
+
 def test_endpoint_must_fit(sns, topic):
     with pytest.raises(sns.exceptions.InvalidParameterException) as e:
         sns.subscribe(TopicArn=topic, Protocol="https", Endpoint="http://127.0.0.1/x")
