@@ -4,6 +4,7 @@ import urllib.parse
 
 import botocore.exceptions
 import pytest
+import requests
 from conftest import eventually, unique
 
 
@@ -243,3 +244,13 @@ def test_what_is_archived_is_restored(s3, sqs, bucket, queue):
     assert set(got) == {"ObjectRestore:Post", "ObjectRestore:Completed"}
     restored = got["ObjectRestore:Completed"]["glacierEventData"]["restoreEventData"]
     assert restored["lifecycleRestoreStorageClass"] == "GLACIER" and restored["lifecycleRestorationExpiryTime"].endswith("T00:00:00.000Z")
+
+
+def test_a_form_sets_one_off_too(s3, sqs, bucket, queue):
+    url, arn = queue
+    notify_queue(s3, bucket, arn, ["s3:ObjectCreated:Post"])
+    receive(sqs, url)
+    form = s3.generate_presigned_post(bucket, "k")
+    assert requests.post(form["url"], data=form["fields"], files={"file": b"12"}).status_code == 204
+    (record,) = records(receive(sqs, url))
+    assert record["eventName"] == "ObjectCreated:Post" and record["s3"]["object"]["size"] == 2
