@@ -23,6 +23,7 @@ type fakeStream struct {
 	closed  map[string]bool
 	changed chan struct{}
 	fail    []error // of reads to come
+	gone    error   // why the shards cannot be told
 }
 
 func newFakeStream(shards ...shard) *fakeStream {
@@ -66,6 +67,9 @@ func (f *fakeStream) change(change func()) {
 func (f *fakeStream) shards(context.Context) ([]shard, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.gone != nil {
+		return nil, f.gone
+	}
 	return slices.Clone(f.all), nil
 }
 
@@ -510,6 +514,21 @@ func TestFullDisk(t *testing.T) {
 		t.Error(got, h.batches, h.discarded)
 	}
 	if !slices.Contains(h.results, "PROBLEM: no space left on device") {
+		t.Error(h.results)
+	}
+}
+
+// TestStreamThatIsGone counts as begun, with a problem, and is read when it is there.
+func TestStreamThatIsGone(t *testing.T) {
+	f, h := newFakeStream(one), newHands(well)
+	f.gone = errors.New("no such stream")
+	r := run(t, Deps{Store: openStore(t)}, streamSource(nil), h, f)
+	<-r.Started()
+	f.put("one", "a1")
+	f.change(func() { f.gone = nil })
+	h.await(t, "the record", h.hasHandled(1))
+	r.end()
+	if h.results[0] != "PROBLEM: no such stream" {
 		t.Error(h.results)
 	}
 }
