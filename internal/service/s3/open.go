@@ -156,9 +156,10 @@ type chain struct {
 	file     io.ReadCloser // the part that is being read
 }
 
-// next opens the part where the reading goes on.
+// next opens the part where the reading goes on. At the end, what is read need not be kept any more.
 func (c *chain) next() error {
 	if c.left == 0 {
+		c.opened.close()
 		return io.EOF
 	}
 	offset := c.at
