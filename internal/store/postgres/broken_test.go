@@ -20,6 +20,7 @@ import (
 // nobody hears of it.
 func TestBrokenCommits(t *testing.T) {
 	s := openTest(t, "broken")
+	s.patience = 2 * time.Minute // the same commit may be hit again and again
 	breaks := 30
 	if os.Getenv("CIRRO_LONG") != "" {
 		breaks = 500
