@@ -112,6 +112,8 @@ def operate(report, name, queue, yard, first):
         queue.purge()
     row("messages sent in batches of ten, 16 clients", queue.send_batch(16), each=10)
     queue.purge()
+    row("receive and delete what was just sent, 16 clients", queue.consume(16, first=True))
+    queue.purge()
     queue.fill(200_000 if name == "cirro" else SMALL)
     row("receive and delete, 1 client", queue.consume(1))
     row("receive and delete, 16 clients", queue.consume(16, seconds=3))

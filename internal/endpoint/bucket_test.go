@@ -45,3 +45,13 @@ func TestBucketOf(t *testing.T) {
 		}
 	}
 }
+
+func FuzzBucketHost(f *testing.F) {
+	f.Add("b.s3.us-east-1.localhost:4566")
+	f.Add("..s3-website-.amazonaws.com")
+	f.Fuzz(func(t *testing.T, host string) {
+		if bucket, website := BucketHost(host); website && BucketOf(host) != "" {
+			t.Errorf("%q is a website, %q, and no bucket's host", host, bucket)
+		}
+	})
+}

@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"errors"
+	"math"
 	"net"
 	"net/http"
 
@@ -102,6 +103,9 @@ func (e *Endpoint) fail(w http.ResponseWriter, x *wire.Exchange, t target, err e
 	}
 	if x.Operation != nil {
 		operation = x.Operation.Name
+	}
+	if x.Stream != nil && x.HTTP.Header["Expect"] == nil { // a client that waits for leave has sent nothing
+		drain(x.Stream, math.MaxInt64)
 	}
 	t.protocol.EncodeError(w, x, e.answer(x.HTTP.Context(), err, service, operation, x.ID))
 }

@@ -178,6 +178,21 @@ func earlier(a, b string) bool {
 	return strings.Compare(a, b) < 0
 }
 
+// persist saves a checkpoint, again and again until the store takes it: whoever forgets what was handled handles it
+// again. It fails when ctx ends; what was handled is saved even then, if that goes at once.
+func (l *lane) persist(ctx context.Context, mark checkpoint, then func(store.Tx) error) bool {
+	for attempt := 1; ; attempt++ {
+		err := l.save(context.WithoutCancel(ctx), mark, then)
+		if err == nil {
+			return true
+		}
+		l.problem(ctx, err)
+		if l.pause(ctx, readBackoff, attempt); ctx.Err() != nil {
+			return false
+		}
+	}
+}
+
 // save keeps a lane's checkpoint, with what else follows from it.
 func (l *lane) save(ctx context.Context, mark checkpoint, then func(store.Tx) error) error {
 	err := l.Store.Update(ctx, func(tx store.Tx) error {

@@ -53,11 +53,7 @@ func (l *lane) finish(work, polling context.Context) bool {
 	}
 	mark := l.mark
 	mark.Ended = true
-	if err := l.save(work, mark, nil); err != nil {
-		l.problem(work, err)
-		return false
-	}
-	return true
+	return l.persist(work, mark, nil)
 }
 
 // gather reads a batch: what is there, or, with a window, what comes until the batch is full or the window over.
@@ -298,12 +294,7 @@ func (l *lane) handled(ctx context.Context, records []Record, o *Outcome) bool {
 	mark := l.mark
 	mark.Sequence = records[len(records)-1].ID
 	l.carry(&mark, &records[0], o)
-	// What was handled is, even where the platform stops just now.
-	if err := l.save(context.WithoutCancel(ctx), mark, nil); err != nil {
-		l.problem(ctx, err)
-		return false
-	}
-	return true
+	return l.persist(ctx, mark, nil)
 }
 
 // expire discards those of a part's records that are too old.
@@ -328,9 +319,5 @@ func (l *lane) discard(ctx context.Context, p *part, n int, reason string) bool 
 	mark := l.mark
 	mark.Sequence = p.records[n-1].ID
 	d := &Discarded{Reason: reason, Records: p.records[:n], Shard: l.shard, Attempts: p.attempts, Note: p.note}
-	err := l.save(context.WithoutCancel(ctx), mark, func(tx store.Tx) error { return l.handler.Discard(tx, d) })
-	if err != nil {
-		l.problem(ctx, err)
-	}
-	return err == nil
+	return l.persist(ctx, mark, func(tx store.Tx) error { return l.handler.Discard(tx, d) })
 }

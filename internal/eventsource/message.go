@@ -34,7 +34,7 @@ type messageAttribute struct {
 }
 
 // message makes a record of a message.
-func (q *queue) message(m *sqsapi.Message) message {
+func (q *queue) message(m *sqsapi.Message) Record {
 	e := messageEvent{
 		MessageID: awsapi.Val(m.MessageId), Receipt: awsapi.Val(m.ReceiptHandle), Body: awsapi.Val(m.Body),
 		Attributes: m.Attributes, Custom: make(map[string]messageAttribute, len(m.MessageAttributes)),
@@ -45,9 +45,8 @@ func (q *queue) message(m *sqsapi.Message) message {
 		e.Custom[name] = messageAttribute{StringValue: a.StringValue, BinaryValue: a.BinaryValue,
 			StringListValues: []string{}, BinaryListValues: [][]byte{}, DataType: awsapi.Val(a.DataType)}
 	}
-	r := Record{ID: e.MessageID, Event: encode(e), Trace: m.Attributes["AWSTraceHeader"], receipt: e.Receipt,
+	return Record{ID: e.MessageID, Event: encode(e), Trace: m.Attributes["AWSTraceHeader"], receipt: e.Receipt,
 		Arrived: milliseconds(m.Attributes["SentTimestamp"])}
-	return message{r, q.source.selects(r.Event, "body")}
 }
 
 // milliseconds is a time as SQS's attributes have it.

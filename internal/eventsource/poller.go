@@ -97,7 +97,8 @@ func (p *Poller) poll(polling, work context.Context) {
 	newStream(p).run(polling, work)
 }
 
-// Started is closed when the poller has taken its positions: it misses nothing that comes after.
+// Started is closed when the poller has taken its positions: it misses nothing that comes after. It is closed, too,
+// where the source cannot be read for a while.
 func (p *Poller) Started() <-chan struct{} { return p.started }
 
 // Stop has Run read no more and return once what it read is handled.

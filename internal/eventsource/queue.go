@@ -21,14 +21,8 @@ type queue struct {
 	url     string
 	slots   *slots
 	batches sync.WaitGroup
-	left    []message // read, and too much for the batch before
-	errors  int       // reads that failed, since the last that did not
-}
-
-// message is one with what it counts for.
-type message struct {
-	Record
-	matches bool
+	left    []Record // read, and too much for the batch before
+	errors  int      // reads that failed, since the last that did not
 }
 
 func newQueue(p *Poller) *queue {
@@ -44,11 +38,7 @@ func (q *queue) run(polling, work context.Context) {
 	defer q.batches.Wait()
 	q.begun()
 	for q.slots.take(polling) {
-		messages := q.gather(polling)
-		batch, rest := q.split(messages)
-		if len(rest) > 0 {
-			q.batches.Go(func() { q.delete(work, rest) })
-		}
+		batch := q.gather(polling)
 		if len(batch) == 0 {
 			q.slots.free()
 			continue
@@ -58,43 +48,47 @@ func (q *queue) run(polling, work context.Context) {
 			q.handle(work, &Batch{Records: batch, Attempt: 1})
 		})
 	}
-	q.giveBack(q.records(q.left))
+	q.giveBack(q.left)
 }
 
 // gather reads a batch: what one read finds, or, with a window or a batch larger than a read, what comes until
 // the batch is full or the window over.
-func (q *queue) gather(ctx context.Context) []message {
-	got, bytes := q.left, 0
+func (q *queue) gather(ctx context.Context) []Record {
+	got := q.left
 	q.left = nil
 	if len(got) == 0 {
 		got = q.receive(ctx, q.source.BatchSize, longestPoll)
-		q.slots.found(len(got))
 	}
 	until := q.Clock().Add(q.source.Window)
 	for {
-		size, n := 0, 0
-		for n < len(got) && n < q.source.BatchSize && (n == 0 || size+len(got[n].Event)+1 <= maxBytes) {
-			size += len(got[n].Event) + 1
-			n++
-		}
-		bytes = size
+		n := q.fits(got)
 		if n < len(got) {
 			q.left = got[n:]
 			return got[:n]
 		}
 		remaining := until.Sub(q.Clock())
-		if len(got) == 0 || n >= q.source.BatchSize || bytes >= maxBytes || remaining <= 0 || ctx.Err() != nil {
+		if len(got) == 0 || n >= q.source.BatchSize || remaining <= 0 || ctx.Err() != nil {
 			return got
 		}
 		got = append(got, q.more(ctx, q.source.BatchSize-n, remaining)...)
 	}
 }
 
+// fits says how many of the records make a batch.
+func (q *queue) fits(records []Record) (n int) {
+	for size := 0; n < len(records) && n < q.source.BatchSize; n++ {
+		if size += len(records[n].Event) + 1; n > 0 && size > maxBytes {
+			return n
+		}
+	}
+	return n
+}
+
 // between is the time between two reads in the last second of a window, which a long poll would overrun.
 const between = 50 * time.Millisecond
 
 // more reads more messages for a batch, waiting at most as long as its window lasts.
-func (q *queue) more(ctx context.Context, most int, remaining time.Duration) []message {
+func (q *queue) more(ctx context.Context, most int, remaining time.Duration) []Record {
 	if remaining >= time.Second {
 		return q.receive(ctx, most, min(remaining, longestPoll))
 	}
@@ -105,8 +99,8 @@ func (q *queue) more(ctx context.Context, most int, remaining time.Duration) []m
 	return got
 }
 
-// receive reads up to a call's worth of messages.
-func (q *queue) receive(ctx context.Context, most int, wait time.Duration) []message {
+// receive reads up to a call's worth of messages, and deletes those that no filter selects.
+func (q *queue) receive(ctx context.Context, most int, wait time.Duration) []Record {
 	out, err := call[sqsapi.ReceiveMessageResult](ctx, q.Poller, "sqs", "ReceiveMessage", &sqsapi.ReceiveMessageRequest{
 		QueueUrl:                    &q.url,
 		MaxNumberOfMessages:         new(int32(min(most, receiveMost))),
@@ -121,30 +115,21 @@ func (q *queue) receive(ctx context.Context, most int, wait time.Duration) []mes
 		return nil
 	}
 	q.errors = 0
-	got := make([]message, len(out.Messages))
-	for i := range out.Messages {
-		got[i] = q.message(&out.Messages[i])
+	if wait == longestPoll {
+		q.slots.found(len(out.Messages))
 	}
-	return got
-}
-
-// split tells the messages that the filters select from the others.
-func (q *queue) split(messages []message) (selected, others []Record) {
-	for _, m := range messages {
-		if m.matches {
-			selected = append(selected, m.Record)
+	var selected, others []Record
+	for i := range out.Messages {
+		if r := q.message(&out.Messages[i]); q.source.selects(r.Event, "body") {
+			selected = append(selected, r)
 		} else {
-			others = append(others, m.Record)
+			others = append(others, r)
 		}
 	}
-	return selected, others
-}
-
-func (q *queue) records(messages []message) (all []Record) {
-	for _, m := range messages {
-		all = append(all, m.Record)
+	if len(others) > 0 {
+		q.batches.Go(func() { q.delete(context.WithoutCancel(ctx), others) })
 	}
-	return all
+	return selected
 }
 
 // handle has a batch handled and deletes what was. What was not becomes visible again when the queue's

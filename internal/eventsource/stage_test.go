@@ -2,16 +2,31 @@ package eventsource
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"cirro/internal/store"
 	"cirro/internal/store/pebble"
 )
+
+// full is a store that takes nothing for a while.
+type full struct {
+	store.Store
+	refusals atomic.Int64 // to come
+}
+
+func (f *full) Update(ctx context.Context, change func(store.Tx) error) error {
+	if f.refusals.Add(-1) >= 0 {
+		return errors.New("no space left on device")
+	}
+	return f.Store.Update(ctx, change)
+}
 
 // openStore opens a store for a test.
 func openStore(t *testing.T) store.Store {

@@ -67,6 +67,10 @@ const (
 	afterSequence = "AFTER_SEQUENCE_NUMBER"
 )
 
+// patience is how often a stream may fail to tell its shards before its source counts as begun all the same: its
+// owner must be able to change it.
+const patience = 3
+
 // lookEvery is the time between two looks for new shards: a shard's end brings one on at once.
 const lookEvery = 10 * time.Second
 
@@ -86,7 +90,9 @@ func (s *stream) run(polling, work context.Context) {
 	failures := 0
 	for polling.Err() == nil {
 		if err := s.look(polling, work); err != nil {
-			failures++
+			if failures++; failures == patience {
+				s.begun() // the source has begun, if badly
+			}
 			s.problem(polling, err)
 			s.pause(polling, readBackoff, failures)
 			continue

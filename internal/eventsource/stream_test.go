@@ -23,6 +23,7 @@ type fakeStream struct {
 	closed  map[string]bool
 	changed chan struct{}
 	fail    []error // of reads to come
+	gone    error   // why the shards cannot be told
 }
 
 func newFakeStream(shards ...shard) *fakeStream {
@@ -66,6 +67,9 @@ func (f *fakeStream) change(change func()) {
 func (f *fakeStream) shards(context.Context) ([]shard, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.gone != nil {
+		return nil, f.gone
+	}
 	return slices.Clone(f.all), nil
 }
 
@@ -489,5 +493,42 @@ func TestStreamErrors(t *testing.T) {
 				t.Error(got)
 			}
 		})
+	}
+}
+
+// TestFullDisk has what was handled kept later, and not handled again for that.
+func TestFullDisk(t *testing.T) {
+	st, f := &full{Store: openStore(t)}, newFakeStream(one)
+	h := newHands(func(_ context.Context, b *Batch) Outcome {
+		st.refusals.Store(3)
+		if b.Records[0].key == "x" {
+			return Outcome{Err: errors.New("poison")}
+		}
+		return Outcome{}
+	})
+	f.put("one", "a1", "x", "a2")
+	r := run(t, Deps{Store: st}, streamSource(func(s *Source) { s.BatchSize, s.Stream.Retries = 1, 0 }), h, f)
+	h.await(t, "all records", h.hasHandled(2))
+	r.end()
+	if got := f.names("one", h.handled); got != "a1 a2" || len(h.batches) != 3 || len(h.discarded) != 1 {
+		t.Error(got, h.batches, h.discarded)
+	}
+	if !slices.Contains(h.results, "PROBLEM: no space left on device") {
+		t.Error(h.results)
+	}
+}
+
+// TestStreamThatIsGone counts as begun, with a problem, and is read when it is there.
+func TestStreamThatIsGone(t *testing.T) {
+	f, h := newFakeStream(one), newHands(well)
+	f.gone = errors.New("no such stream")
+	r := run(t, Deps{Store: openStore(t)}, streamSource(nil), h, f)
+	<-r.Started()
+	f.put("one", "a1")
+	f.change(func() { f.gone = nil })
+	h.await(t, "the record", h.hasHandled(1))
+	r.end()
+	if h.results[0] != "PROBLEM: no such stream" {
+		t.Error(h.results)
 	}
 }

@@ -101,9 +101,5 @@ func (l *lane) closeWindow(work, polling context.Context, early bool) bool {
 	}
 	mark := l.mark
 	mark.Window = nil
-	if err := l.save(context.WithoutCancel(work), mark, nil); err != nil {
-		l.problem(work, err)
-		return false
-	}
-	return true
+	return l.persist(work, mark, nil)
 }

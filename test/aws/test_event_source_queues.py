@@ -384,13 +384,13 @@ def test_messages_outlive_kills(tmp_path):
         """)})
         aws.awslambda.get_waiter("function_active_v2").wait(FunctionName=fn, WaiterConfig={"Delay": 0.1, "MaxAttempts": 1200})
         url, arn = aws.queue(name, VisibilityTimeout="5")
-        aws.map(arn, fn, BatchSize=3)
+        aws.map(arn, fn, BatchSize=3, ScalingConfig={"MaximumConcurrency": 2})
 
         def handled():
             return {i["pk"]["S"] for i in aws.client("dynamodb").scan(TableName=table)["Items"]}
         sent = set()
         for _ in range(4):
-            new = {str(len(sent) + i) for i in range(30)}
+            new = {str(len(sent) + i) for i in range(20)}
             sent |= new
             aws.send(url, *new)
             eventually(lambda: handled() & new)

@@ -1,5 +1,6 @@
 """Two nodes over one database and one directory of bodies: each serves what the other was told, soon."""
 import contextlib
+import os
 import signal
 import threading
 
@@ -22,6 +23,8 @@ def two(path):
     try:
         database = postgres.shared().database()
     except postgres.Unable as why:
+        if os.environ.get("CI"):
+            raise
         pytest.skip(str(why))
     env = {"CIRRO_STORE": database, "CIRRO_BLOBS": str(path / "blobs")}
     with Cirro(path / "a", env=env) as a, Cirro(path / "b", env=env) as b:

@@ -192,9 +192,8 @@ def test_enrichment_and_function_target(sqs, queue, pipe, function):
     assert json.loads(receive(sqs, to)[0]["Body"]) == [{"got": 42}]
 
 
-def test_function_reports_partial_failures(sqs, queue, pipe, function):
-    (dead, dead_arn), (to, _) = queue(), queue()
-    url, source = queue(VisibilityTimeout="1", RedrivePolicy=json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": 2}))
+def test_function_reports_partial_failures(pipes, sqs, queue, pipe, function):
+    (url, source), (to, _) = queue(VisibilityTimeout="600"), queue()
     target = function(f"""
         import boto3, json
         def handler(event, context):
@@ -202,11 +201,14 @@ def test_function_reports_partial_failures(sqs, queue, pipe, function):
                 boto3.client("sqs").send_message(QueueUrl="{to}", MessageBody=m["body"])
             return {{"batchItemFailures": [{{"itemIdentifier": m["messageId"]}} for m in event if m["body"] == "bad"]}}
         """)
-    pipe(source, f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:{target}")
+    name = pipe(source, f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:{target}")
     for body in "good", "bad":
         sqs.send_message(QueueUrl=url, MessageBody=body)
-    assert receive(sqs, dead)[0]["Body"] == "bad"
-    assert sorted(m["Body"] for m in receive(sqs, to, 3)) == ["bad", "bad", "good"]
+    assert sorted(m["Body"] for m in receive(sqs, to, 2)) == ["bad", "good"]
+    pipes.stop_pipe(Name=name)
+    wait(pipes, name, "STOPPED")  # what it has read is settled
+    counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"])
+    assert sum(map(int, counts["Attributes"].values())) == 1
 
 
 def test_topic_and_bus_and_log_group(client, sqs, queue, pipe):

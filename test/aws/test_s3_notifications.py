@@ -1,10 +1,14 @@
 """What buckets tell functions, queues, topics and the event bus, with boto3."""
 import json
+import signal
+import threading
 import urllib.parse
 
 import botocore.exceptions
 import pytest
-from conftest import eventually, unique
+import requests
+from cirro import Cirro
+from conftest import eventually, make_client, unique
 
 
 @pytest.fixture
@@ -223,3 +227,71 @@ def test_expired_objects_are_told_of(s3, sqs, bucket, queue):
     assert record["eventName"] == "LifecycleExpiration:Delete" and record["eventVersion"] == "2.3"
     assert record["userIdentity"] == {"principalId": "s3.amazonaws.com"}
     assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+def test_what_is_archived_is_restored(s3, sqs, bucket, queue):
+    url, arn = queue
+    notify_queue(s3, bucket, arn, ["s3:ObjectRestore:*"])
+    receive(sqs, url)
+    s3.put_object(Bucket=bucket, Key="k", Body=b"cold", StorageClass="GLACIER")
+    s3.put_object(Bucket=bucket, Key="warm", Body=b"")
+    for call, kw in ((s3.get_object, {"Key": "k"}), (s3.restore_object, {"Key": "warm", "RestoreRequest": {"Days": 1}})):
+        with pytest.raises(botocore.exceptions.ClientError) as e:
+            call(Bucket=bucket, **kw)
+        assert e.value.response["Error"]["Code"] == "InvalidObjectState"
+    s3.restore_object(Bucket=bucket, Key="k", RestoreRequest={"Days": 2, "GlacierJobParameters": {"Tier": "Expedited"}})
+    head = s3.head_object(Bucket=bucket, Key="k")
+    assert head["StorageClass"] == "GLACIER" and head["Restore"].startswith('ongoing-request="false", expiry-date="')
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"cold"
+    got = {r["eventName"]: r for r in records(receive(sqs, url, 2))}
+    assert set(got) == {"ObjectRestore:Post", "ObjectRestore:Completed"}
+    restored = got["ObjectRestore:Completed"]["glacierEventData"]["restoreEventData"]
+    assert restored["lifecycleRestoreStorageClass"] == "GLACIER" and restored["lifecycleRestorationExpiryTime"].endswith("T00:00:00.000Z")
+
+
+def test_a_form_sets_one_off_too(s3, sqs, bucket, queue):
+    url, arn = queue
+    notify_queue(s3, bucket, arn, ["s3:ObjectCreated:Post"])
+    receive(sqs, url)
+    form = s3.generate_presigned_post(bucket, "k")
+    assert requests.post(form["url"], data=form["fields"], files={"file": b"12"}).status_code == 204
+    (record,) = records(receive(sqs, url))
+    assert record["eventName"] == "ObjectCreated:Post" and record["s3"]["object"]["size"] == 2
+
+
+def test_what_was_acknowledged_is_told_of_after_a_crash(tmp_path):
+    """SIGKILL while objects are written: each that was acknowledged is told of, though the process ended before."""
+    with Cirro(tmp_path) as platform:
+        s3, sqs = make_client(platform.url, "s3"), make_client(platform.url, "sqs")
+        bucket = unique("bucket")
+        s3.create_bucket(Bucket=bucket)
+        url = sqs.create_queue(QueueName=unique("q"))["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        notify_queue(s3, bucket, arn, ["s3:ObjectCreated:*"])
+        acknowledged, written = [], threading.Event()
+
+        def write(worker):
+            for i in range(1000):
+                key = f"{worker}-{i}"
+                try:
+                    s3.put_object(Bucket=bucket, Key=key, Body=b"x")
+                except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError):
+                    return
+                acknowledged.append(key)
+                if len(acknowledged) > 100:
+                    written.set()
+        writers = [threading.Thread(target=write, args=(w,)) for w in range(4)]
+        for w in writers:
+            w.start()
+        assert written.wait(120)
+        platform.restart(signal.SIGKILL)
+        for w in writers:
+            w.join()
+        told = set()
+
+        def all_told():
+            for m in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", []):
+                told.update(r["s3"]["object"]["key"] for r in json.loads(m["Body"]).get("Records", []))
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=m["ReceiptHandle"])
+            return told >= set(acknowledged)
+        eventually(all_told)

@@ -1,5 +1,6 @@
 """Versions that cannot be removed before their time, with boto3."""
 import datetime
+import json
 
 import botocore.exceptions
 import pytest
@@ -65,6 +66,15 @@ def test_governance(s3, bucket):
     refused("AccessDenied", s3.put_object_retention, 403, Bucket=bucket, Key="k", VersionId=v, Retention=weaker)
     s3.put_object_retention(Bucket=bucket, Key="k", VersionId=v, Retention={"Mode": "GOVERNANCE", "RetainUntilDate": later(3)})
     s3.put_object_retention(Bucket=bucket, Key="k", VersionId=v, Retention=weaker, BypassGovernanceRetention=True)
+    s3.delete_object(Bucket=bucket, Key="k", VersionId=v, BypassGovernanceRetention=True)
+
+
+def test_bypassing_must_be_allowed(s3, bucket):
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Statement": [{"Effect": "Deny", "Principal": "*", "Action": "s3:BypassGovernanceRetention",
+                                                                          "Resource": f"arn:aws:s3:::{bucket}/*"}]}))
+    v = s3.put_object(Bucket=bucket, Key="k", Body=b"", ObjectLockMode="GOVERNANCE", ObjectLockRetainUntilDate=later(2))["VersionId"]
+    refused("AccessDenied", s3.delete_object, 403, Bucket=bucket, Key="k", VersionId=v, BypassGovernanceRetention=True)
+    s3.delete_bucket_policy(Bucket=bucket)
     s3.delete_object(Bucket=bucket, Key="k", VersionId=v, BypassGovernanceRetention=True)
 
 

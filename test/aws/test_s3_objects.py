@@ -3,6 +3,7 @@ import base64
 import datetime
 import hashlib
 import os
+import socket
 import zlib
 
 import botocore.exceptions
@@ -160,7 +161,18 @@ def test_what_is_not_there(s3, bucket):
     refused("InvalidObjectState", s3.restore_object, 403, Bucket=bucket, Key="k", RestoreRequest={"Days": 1})
     s3.put_object(Bucket=bucket, Key="cold", StorageClass="GLACIER")
     assert told(refused("InvalidObjectState", s3.get_object, 403, Bucket=bucket, Key="cold"))["StorageClass"] == "GLACIER"
-    refused("NotImplemented", s3.restore_object, 501, Bucket=bucket, Key="cold", RestoreRequest={"Days": 1})
+    s3.restore_object(Bucket=bucket, Key="cold", RestoreRequest={"Days": 1})
+    assert s3.get_object(Bucket=bucket, Key="cold")["Body"].read() == b""
+
+
+def test_a_refusal_reaches_a_client_that_sends_on(s3):
+    host, port = s3.meta.endpoint_url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as c:
+        c.sendall(f"PUT /{unique('none')}/k HTTP/1.1\r\nHost: {host}\r\nContent-Length: {20 * MIB}\r\nAuthorization: AWS4-HMAC-SHA256 Credential="
+                  "test/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0\r\n\r\n".encode())
+        for _ in range(20):
+            c.sendall(bytes(MIB))
+        assert c.recv(100).startswith(b"HTTP/1.1 404 ")
 
 
 def test_bad_puts(s3, bucket):

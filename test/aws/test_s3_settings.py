@@ -220,3 +220,19 @@ def test_what_would_have_to_act_is_refused_by_name(s3, bucket):
     assert "PutBucketLogging" in refused("NotImplemented", s3.put_bucket_logging, Bucket=bucket, BucketLoggingStatus=logging)["Message"]
     replication = {"Role": "arn:aws:iam::000000000000:role/r", "Rules": [{"Status": "Enabled", "Destination": {"Bucket": f"arn:aws:s3:::{bucket}"}}]}
     refused("NotImplemented", s3.put_bucket_replication, Bucket=bucket, ReplicationConfiguration=replication)
+
+
+def test_lifecycle(s3, bucket):
+    refused("NoSuchLifecycleConfiguration", s3.get_bucket_lifecycle_configuration, Bucket=bucket, status=404)
+    rules = [{"ID": "a", "Status": "Enabled", "Filter": {"And": {"Prefix": "p/", "Tags": [{"Key": "k", "Value": "v"}], "ObjectSizeGreaterThan": 1}},
+              "Expiration": {"Days": 3}, "Transitions": [{"Days": 30, "StorageClass": "STANDARD_IA"}]},
+             {"ID": "b", "Status": "Disabled", "Filter": {"Prefix": ""}, "NoncurrentVersionExpiration": {"NoncurrentDays": 2, "NewerNoncurrentVersions": 1},
+              "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}}]
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
+    got = s3.get_bucket_lifecycle_configuration(Bucket=bucket)
+    assert got["Rules"] == rules and got["TransitionDefaultMinimumObjectSize"] == "all_storage_classes_128K"
+    out = s3.put_object(Bucket=bucket, Key="p/x", Body=b"12", Tagging="k=v")
+    assert out["Expiration"].startswith('expiry-date="') and out["Expiration"].endswith('rule-id="a"')
+    assert "Expiration" not in s3.put_object(Bucket=bucket, Key="x", Body=b"12")
+    s3.delete_bucket_lifecycle(Bucket=bucket)
+    refused("NoSuchLifecycleConfiguration", s3.get_bucket_lifecycle_configuration, Bucket=bucket)

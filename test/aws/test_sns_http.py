@@ -10,7 +10,8 @@ import urllib.request
 
 import pytest
 
-from conftest import eventually, unique
+from cirro import Cirro
+from conftest import eventually, make_client, unique
 
 
 class Endpoint:
@@ -173,6 +174,14 @@ def test_retries_and_dead_letters(sns, topic, http_endpoint, client):
     assert http_endpoint.requests.empty()
 
 
+def test_pace(sns, topic, http_endpoint):
+    sub = subscribe(sns, topic, http_endpoint, DeliveryPolicy=json.dumps({"throttlePolicy": {"maxReceivesPerSecond": 5}}))
+    attributes = sns.get_subscription_attributes(SubscriptionArn=sub)["Attributes"]
+    assert json.loads(attributes["EffectiveDeliveryPolicy"])["throttlePolicy"] == {"maxReceivesPerSecond": 5}
+    sns.publish_batch(TopicArn=topic, PublishBatchRequestEntries=[{"Id": str(i), "Message": str(i)} for i in range(10)])
+    assert sorted(json.loads(http_endpoint.next("Notification")[1])["Message"] for _ in range(10)) == [str(i) for i in range(10)]
+
+
 def test_endpoint_must_fit(sns, topic):
     with pytest.raises(sns.exceptions.InvalidParameterException) as e:
         sns.subscribe(TopicArn=topic, Protocol="https", Endpoint="http://127.0.0.1/x")
@@ -180,3 +189,20 @@ def test_endpoint_must_fit(sns, topic):
     with pytest.raises(sns.exceptions.InvalidParameterException):
         sns.set_topic_attributes(TopicArn=topic, AttributeName="DeliveryPolicy",
                                  AttributeValue=json.dumps({"http": {"defaultHealthyRetryPolicy": {"numRetries": 101}}}))
+
+
+def test_links_need_no_credentials(tmp_path, http_endpoint):
+    keys = {"CIRRO_ROOT_ACCESS_KEY_ID": "AKIDROOT", "CIRRO_ROOT_SECRET_ACCESS_KEY": "secret"}
+    with Cirro(tmp_path, "--auth", env=keys) as platform:
+        sns = make_client(platform.url, "sns", aws_access_key_id="AKIDROOT", aws_secret_access_key="secret")
+        topic = sns.create_topic(Name="t")["TopicArn"]
+        sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=http_endpoint.url)
+        asked = json.loads(http_endpoint.next("SubscriptionConfirmation")[1])
+        verify(asked, tmp_path)
+        assert "ConfirmSubscriptionResponse" in get(asked["SubscribeURL"])
+        sns.publish(TopicArn=topic, Message="m")
+        assert "UnsubscribeResponse" in get(json.loads(http_endpoint.next("Notification")[1])["UnsubscribeURL"])
+        with pytest.raises(urllib.error.HTTPError) as e:
+            get(f"{platform.url}/?Action=DeleteTopic&Version=2010-03-31&TopicArn={topic}")
+        assert e.value.code == 403
+        assert sns.get_topic_attributes(TopicArn=topic)["Attributes"]["SubscriptionsDeleted"] == "1"

@@ -41,6 +41,7 @@ type conn struct {
 	ahead   int   // 1 where net/http has the next request's first byte: it watches whether the client goes
 	through bool  // all that comes is net/http's
 	timed   bool  // reading has a deadline that is to be lifted
+	over    bool  // nothing more is read: net/http may ask twice, where it looks for HTTP/2 first
 
 	lines []line // space for a head's
 	reply reply
@@ -53,6 +54,9 @@ type conn struct {
 
 // Read implements net.Conn for net/http.
 func (c *conn) Read(p []byte) (int, error) {
+	if c.over {
+		return 0, io.EOF
+	}
 	if c.idle && c.left == 0 && !c.through {
 		if err := c.advance(); err != nil {
 			return 0, err
@@ -128,6 +132,7 @@ func (c *conn) advance() error {
 			continue
 		}
 		if !c.answer(&h, size) {
+			c.over = true
 			return io.EOF // which net/http does not answer
 		}
 	}

@@ -418,3 +418,26 @@ func TestReadHeaderTimeout(t *testing.T) {
 		})
 	}
 }
+
+// A connection whose reply broke off is closed, also where net/http looks for HTTP/2 on it.
+func TestBrokenReplyEndsTheConnection(t *testing.T) {
+	_, address, taken := serve(t, echo, func(s *http.Server) {
+		s.Protocols = new(http.Protocols)
+		s.Protocols.SetHTTP1(true)
+		s.Protocols.SetUnencryptedHTTP2(true)
+	})
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := io.WriteString(c, post("/quick/short", "")); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.SetReadDeadline(time.Now().Add(time.Minute)); err != nil { // rather than for ever
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(c); err != nil || !strings.HasSuffix(string(got), "short") || taken() != 1 {
+		t.Errorf("%q, %v", got, err)
+	}
+}

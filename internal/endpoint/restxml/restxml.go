@@ -123,7 +123,7 @@ var roots = map[string]string{
 	"GetBucketWebsite": "WebsiteConfiguration", "GetObjectAcl": "AccessControlPolicy", "GetObjectAttributes": "GetObjectAttributesResponse",
 	"GetObjectTagging": "Tagging", "ListBucketAnalyticsConfigurations": "ListBucketAnalyticsConfigurationResult",
 	"ListBucketIntelligentTieringConfigurations": "ListBucketIntelligentTieringConfigurationsResult",
-	"ListBucketInventoryConfigurations": "ListInventoryConfigurationsResult", "ListBucketMetricsConfigurations": "ListMetricsConfigurationsResult",
+	"ListBucketInventoryConfigurations":          "ListInventoryConfigurationsResult", "ListBucketMetricsConfigurations": "ListMetricsConfigurationsResult",
 	"ListBuckets": "ListAllMyBucketsResult", "ListMultipartUploads": "ListMultipartUploadsResult", "ListObjectVersions": "ListVersionsResult",
 	"ListObjects": "ListBucketResult", "ListObjectsV2": "ListBucketResult", "ListParts": "ListPartsResult",
 	"UploadPartCopy": "CopyPartResult",

@@ -165,6 +165,9 @@ func (s *Service) BatchWriteItem(ctx context.Context, in *api.BatchWriteItemInpu
 	used := meters{}
 	outcomes := make([]outcome, len(changes))
 	err = s.Store.Update(ctx, func(tx store.Tx) (err error) {
+		if err := check(tx, changes); err != nil {
+			return err
+		}
 		for i, c := range changes {
 			c.curious = in.ReturnConsumedCapacity != nil
 			if outcomes[i], err = c.run(tx); err != nil {

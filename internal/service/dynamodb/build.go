@@ -22,6 +22,10 @@ func progressKey(id, walk string) []byte { return store.Key("dynamodb", "progres
 func (s *Service) walk(ctx context.Context, ref table.Ref, name string, f func(*table.Table, store.Tx, table.Key, item.Item) error) error {
 	for {
 		more, err := s.walkPortion(ctx, ref, name, f)
+		if errors.Is(err, table.ErrChanged) {
+			s.catalog.Forget(ref)
+			continue
+		}
 		if err != nil || !more {
 			return err
 		}
@@ -37,6 +41,9 @@ func (s *Service) walkPortion(ctx context.Context, ref table.Ref, name string, f
 	progress := progressKey(*t.API.TableId, name)
 	err = s.Store.Update(ctx, func(tx store.Tx) error {
 		more = false
+		if err := t.Check(tx); err != nil {
+			return err
+		}
 		after, err := tx.Get(progress)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err

@@ -105,6 +105,9 @@ func (c *change) apply(o *outcome) (err error) {
 // alone runs a change in a transaction of its own.
 func (s *Service) alone(ctx context.Context, c *change) (o outcome, err error) {
 	err = s.Store.Update(ctx, func(tx store.Tx) (err error) {
+		if err := c.table.Check(tx); err != nil {
+			return err
+		}
 		o, err = c.run(tx)
 		return err
 	})
@@ -117,6 +120,21 @@ func (s *Service) alone(ctx context.Context, c *change) (o outcome, err error) {
 		return o, e
 	}
 	return o, err
+}
+
+// check checks the tables of several changes, each once.
+func check(tx store.Tx, changes []named) error {
+	checked := map[*table.Table]bool{}
+	for _, c := range changes {
+		if checked[c.table] {
+			continue
+		}
+		checked[c.table] = true
+		if err := c.table.Check(tx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // reveals says whether a request wants to see the item that does not meet its condition.

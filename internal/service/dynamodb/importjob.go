@@ -106,7 +106,7 @@ func (m *importer) object(key string) error {
 	if err != nil {
 		return err
 	}
-	body, _ := out.(*s3api.GetObjectOutput).Body.(io.Reader)
+	body := out.(*s3api.GetObjectOutput).Body
 	if c, ok := body.(io.Closer); ok {
 		defer c.Close()
 	}

@@ -244,6 +244,9 @@ func (s *Service) transact(ctx context.Context, changes []named, t *token, curio
 		if repeated, err = t.find(tx); err != nil || repeated {
 			return err
 		}
+		if err := check(tx, changes); err != nil {
+			return err
+		}
 		failures, size := make([]error, len(changes)), 0
 		for i, c := range changes {
 			c.curious = curious

@@ -134,6 +134,9 @@ func (s *Service) expirePortion(ctx context.Context, ref table.Ref) (more bool, 
 		return false, err
 	}
 	err = s.Store.Update(ctx, func(tx store.Tx) error {
+		if err := t.Check(tx); err != nil {
+			return err
+		}
 		for _, k := range due {
 			it, err := t.Get(tx, k)
 			if err != nil {

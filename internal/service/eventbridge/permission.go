@@ -38,7 +38,8 @@ func (p *policy) text() *string {
 	return new(string(b))
 }
 
-// admits reports whether another account may put events on the bus.
+// admits reports whether another account may put events on the bus. Conditions are not evaluated: a statement
+// with one admits nobody.
 func (p *policy) admits(account string) bool {
 	if p == nil {
 		return false
@@ -52,7 +53,7 @@ func (p *policy) admits(account string) bool {
 		if st.Effect == "Deny" {
 			return false
 		}
-		admitted = true
+		admitted = admitted || len(st.Condition) == 0
 	}
 	return admitted
 }

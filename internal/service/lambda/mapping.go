@@ -129,6 +129,9 @@ func (s *Service) UpdateEventSourceMapping(ctx context.Context, in *api.UpdateEv
 		if err := m.checkFunction(tx); err != nil {
 			return err
 		}
+		if err := m.checkAlone(tx); err != nil {
+			return err
+		}
 		m.State = mappingUpdating
 		if m.Enabled != before {
 			m.State = mappingDisabling

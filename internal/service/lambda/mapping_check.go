@@ -213,7 +213,7 @@ func (m *mapping) checkAlone(r store.Reader) error {
 		if err != nil {
 			return err
 		}
-		if other.Source != m.Source || other.Function != m.Function || other.Qualifier != m.Qualifier {
+		if other.UUID == m.UUID || other.Source != m.Source || other.Function != m.Function || other.Qualifier != m.Qualifier {
 			continue
 		}
 		if m.kind() == eventsource.SQS {

@@ -200,6 +200,36 @@ func TestMappingInTransition(t *testing.T) {
 	wantError(t, err, api.ResourceInUseException, "Cannot delete the event source mapping because it is in use.")
 }
 
+// TestMappingMoves to another function, unless that has one of the source.
+func TestMappingMoves(t *testing.T) {
+	got := make(chan string, 10)
+	box := newMailbox()
+	s := newStage(t, func(_ context.Context, _ *sandbox.Spec, inv *sandbox.Invocation) (*sandbox.Result, error) {
+		got <- inv.InvokedARN
+		return &sandbox.Result{}, nil
+	}, func(d *Deps) { d.Caller = box })
+	s.function("f")
+	s.function("g")
+	m := s.mapping()
+	s.mappingState(*m.UUID, "Enabled")
+	move := func(id *string, to string) error {
+		_, err := s.UpdateEventSourceMapping(s.ctx, &api.UpdateEventSourceMappingRequest{UUID: id, FunctionName: &to})
+		return err
+	}
+	if err := move(m.UUID, "g"); err != nil {
+		t.Fatal(err)
+	}
+	s.mappingState(*m.UUID, "Enabled")
+	box.send("1")
+	if arn := <-got; !strings.HasSuffix(arn, ":function:g") {
+		t.Error(arn)
+	}
+	other := s.mapping(func(in *api.CreateEventSourceMappingRequest) { in.Enabled = new(false) })
+	s.mappingState(*other.UUID, "Disabled")
+	wantError(t, move(other.UUID, "g"), api.ResourceConflictException, "An event source mapping with SQS arn (\" "+queueARN+" \") and function (\" g \") already exists. …")
+	wantError(t, move(other.UUID, "none"), api.InvalidParameterValueException, "Function does not exist")
+}
+
 // TestMappingLoops keeps messages from a function that they came from too often, and those alone.
 func TestMappingLoops(t *testing.T) {
 	s := newStage(t, echo, func(d *Deps) { d.Caller = newMailbox() })

@@ -93,7 +93,7 @@ type aclWish struct {
 	canned                                      *string
 	fullControl, read, readACP, write, writeACP *string
 	document                                    *api.AccessControlPolicy
-	needed, onBucket                            bool
+	needed                                      bool
 	owner, bucketOwner                          string // accounts
 }
 
@@ -284,7 +284,7 @@ func (s *Service) allowedACL(r store.Reader, b *bucket, w *aclWish) (*acl, error
 func (s *Service) PutBucketAcl(ctx context.Context, in *api.PutBucketAclRequest) (*api.PutBucketAclOutput, error) {
 	return &api.PutBucketAclOutput{}, s.change(ctx, *in.Bucket, in.ExpectedBucketOwner, "s3:PutBucketAcl", func(tx store.Tx, b *bucket) error {
 		w := aclWish{canned: in.ACL, fullControl: in.GrantFullControl, read: in.GrantRead, readACP: in.GrantReadACP, write: in.GrantWrite,
-			writeACP: in.GrantWriteACP, document: in.AccessControlPolicy, needed: true, onBucket: true, owner: b.Account, bucketOwner: b.Account}
+			writeACP: in.GrantWriteACP, document: in.AccessControlPolicy, needed: true, owner: b.Account, bucketOwner: b.Account}
 		list, err := s.allowedACL(tx, b, &w)
 		if err != nil {
 			return err

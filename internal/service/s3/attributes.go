@@ -76,21 +76,3 @@ func (o *opened) tellParts(most, after int) *api.GetObjectAttributesParts {
 	}
 	return out
 }
-
-// RestoreObject brings back what is archived. What is not cannot be; what is, Cirro does not bring back.
-//
-// https://docs.aws.amazon.com/AmazonS3/latest/API/API_RestoreObject.html
-func (s *Service) RestoreObject(ctx context.Context, in *api.RestoreObjectRequest) (*api.RestoreObjectOutput, error) {
-	o, err := s.open(ctx, selection{bucket: *in.Bucket, key: *in.Key, action: "s3:RestoreObject", owner: in.ExpectedBucketOwner, versionID: in.VersionId,
-		customer: nil, check: func(v *version) error {
-			if !v.archived() {
-				return restoreNotAllowed.New("Restore is not allowed for the object's current storage class")
-			}
-			return nil
-		}})
-	if err != nil {
-		return nil, err
-	}
-	o.close()
-	return nil, awsapi.Unimplemented("s3", "RestoreObject")
-}

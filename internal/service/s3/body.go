@@ -161,12 +161,13 @@ func (got *received) land(tx store.Tx) error {
 	return nil
 }
 
-// settle ends the reception of a body, with the error of the transaction that was to refer to it.
+// settle ends the reception of a body, with the error of the transaction that was to refer to it. Where the transaction was
+// not refused but failed, it may have come to be all the same: then the sweep finds out by the intent.
 func (s *Service) settle(got *received, err error) {
 	if got.Kind != inBlobs {
 		return
 	}
-	if err != nil {
+	if _, refused := errors.AsType[*awsapi.Error](err); refused || errors.Is(err, context.Canceled) {
 		s.discard(got)
 		return
 	}

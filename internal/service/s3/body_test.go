@@ -11,6 +11,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +19,7 @@ import (
 
 	"cirro/internal/awsapi"
 	api "cirro/internal/awsapi/s3"
+	"cirro/internal/blob"
 	"cirro/internal/blob/dir"
 	"cirro/internal/store"
 )
@@ -263,6 +265,30 @@ func TestReadersFinish(t *testing.T) {
 	}
 }
 
+// A body that was removed between the look at its record and the note that it is read is told to be gone before the first
+// byte: then there is another, or none.
+func TestBodiesRemovedUnnoticed(t *testing.T) {
+	h := newHall(t)
+	h.bucket("bucket", false)
+	for name, make := range map[string]func(){
+		"parts": func() { h.uploaded("bucket", "k", 2) },
+		"large": func() {
+			ok(h.PutObject(h.ctx(), &api.PutObjectRequest{Bucket: new("bucket"), Key: new("k"), Body: bytes.NewReader(noise(2 * pieceSize))}))(t)
+		},
+	} {
+		make()
+		o := ok(h.open(h.ctx(), selection{bucket: "bucket", key: "k", body: true}))(t)
+		o.close()
+		ok(h.DeleteObject(h.ctx(), &api.DeleteObjectRequest{Bucket: new("bucket"), Key: new("k")}))(t)
+		h.reapAll()
+		for _, at := range []byteRange{{0, o.Size}, {o.Size - 1, 1}} {
+			if _, err := h.content(h.ctx(), o, nil, at); !errors.Is(err, blob.ErrNotFound) {
+				t.Errorf("%s %+v: %v", name, at, err)
+			}
+		}
+	}
+}
+
 // What a customer's key encrypts is not on the disk in the clear, and comes back with the key alone.
 func TestCustomersKeys(t *testing.T) {
 	h := newHall(t)
@@ -339,4 +365,75 @@ func (h *hall) stored(bucket, key string) (raw []byte) {
 		h.t.Fatal(err)
 	}
 	return raw
+}
+
+// failing is a store whose next transactions fail, or do not say that they were successful.
+type failing struct {
+	store.Store
+	silent bool // they are successful
+	broken bool
+}
+
+func (f *failing) Update(ctx context.Context, do func(store.Tx) error) error {
+	if !f.broken {
+		return f.Store.Update(ctx, do)
+	}
+	if f.silent {
+		if err := f.Store.Update(ctx, do); err != nil {
+			return err
+		}
+	}
+	return errors.New("the connection broke")
+}
+
+// breaking is a body that breaks a store when it has come to its end.
+type breaking struct {
+	io.Reader
+	store *failing
+	ready func() bool
+}
+
+func (b breaking) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if err == io.EOF {
+		for !b.ready() { // the intent is written by another goroutine
+			runtime.Gosched()
+		}
+		b.store.broken = true
+	}
+	return n, err
+}
+
+// Where nobody knows whether a transaction was successful, the body stays until that is known.
+func TestTransactionsOfUnknownEnd(t *testing.T) {
+	for _, silent := range []bool{false, true} {
+		h := newHall(t)
+		h.bucket("bucket", false)
+		below := h.Store
+		f := &failing{Store: below, silent: silent}
+		h.Store = f
+		data := noise(2 * pieceSize)
+		intended := func() bool {
+			h := &desk{Service: &Service{Deps: Deps{Store: below}}, t: t}
+			return h.left()["intent"] > 0
+		}
+		_, err := h.PutObject(h.ctx(), &api.PutObjectRequest{Bucket: new("bucket"), Key: new("k"), Body: breaking{bytes.NewReader(data), f, intended}})
+		if err == nil {
+			t.Fatal("no error")
+		}
+		f.broken = false
+		if n := h.bodies(); n != 1 {
+			t.Errorf("%d bodies", n)
+		}
+		if err := h.sweep(h.ctx()); err != nil {
+			t.Fatal(err)
+		}
+		if silent && !bytes.Equal(h.get("bucket", "k"), data) {
+			t.Error("the object is not whole")
+		}
+		want := map[bool]int{true: 1}[silent]
+		if n := h.left(); n["intent"] != 0 || n["object"] != want || h.bodies() != want {
+			t.Errorf("left %v and %d bodies", n, h.bodies())
+		}
+	}
 }

@@ -48,11 +48,13 @@ func (s *Service) copied(ctx context.Context, c *copying, look func(o *opened) (
 			return nil, nil, err
 		}
 		body, err := s.content(ctx, o, c.customer, at)
+		if err != nil {
+			o.close()
+		}
 		if errors.Is(err, blob.ErrNotFound) && try < maxTries {
 			continue
 		}
 		if err != nil {
-			o.close()
 			return nil, nil, err
 		}
 		defer body.Close()

@@ -154,8 +154,8 @@ func TestCrash(t *testing.T) {
 	acknowledged := 0
 	in := t.TempDir()
 	stories := map[string]*crashStory{}
-	for range rounds {
-		acknowledged += crash(t, in, time.Duration(rand.IntN(400))*time.Millisecond, stories)
+	for round := range rounds {
+		acknowledged += crash(t, in, time.Duration(rand.IntN(400))*time.Millisecond, round%4 > 0, stories)
 		checkCrashed(t, in, stories)
 		if t.Failed() {
 			return
@@ -167,8 +167,9 @@ func TestCrash(t *testing.T) {
 	}
 }
 
-// crash starts a process, kills it a while after its first report, and adds what it reported to the stories.
-func crash(t *testing.T, in string, after time.Duration, stories map[string]*crashStory) (acknowledged int) {
+// crash starts a process, kills it a while after its first report, or its first acknowledgement where it is to come to one,
+// and adds what it reported to the stories.
+func crash(t *testing.T, in string, after time.Duration, one bool, stories map[string]*crashStory) (acknowledged int) {
 	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -185,10 +186,12 @@ func crash(t *testing.T, in string, after time.Duration, stories map[string]*cra
 	_ = w.Close()
 	kill := sync.OnceFunc(func() { time.AfterFunc(after, func() { _ = cmd.Process.Kill() }) })
 	for lines := bufio.NewScanner(r); lines.Scan(); {
-		kill()
 		var verb, key, what, n string
 		if _, err := fmt.Sscan(lines.Text(), &verb, &key, &what, &n); err != nil {
 			continue // cut off
+		}
+		if !one || verb == "done" {
+			kill()
 		}
 		story := stories[key]
 		if story == nil {

@@ -92,7 +92,7 @@ func (s *Service) deleteVersion(ctx context.Context, tx store.Tx, b *bucket, d d
 		return deleted{}, failed("If-Match")
 	}
 	if !v.Marker {
-		if err := s.lockCheck(b, d.key, v, d.bypass); err != nil {
+		if err := s.lockCheck(b, d.key, v, s.mayBypass(ctx, tx, b, d.key, d.bypass)); err != nil {
 			return deleted{}, err
 		}
 	}

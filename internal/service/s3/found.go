@@ -22,7 +22,7 @@ func (s *Service) founded(_ context.Context, tx store.Tx, b *bucket, in *api.Cre
 		}
 	}
 	w := aclWish{canned: in.ACL, fullControl: in.GrantFullControl, read: in.GrantRead, readACP: in.GrantReadACP, write: in.GrantWrite,
-		writeACP: in.GrantWriteACP, onBucket: true, owner: b.Account, bucketOwner: b.Account}
+		writeACP: in.GrantWriteACP, owner: b.Account, bucketOwner: b.Account}
 	if w.wanted() && awsapi.Val(w.canned) != api.BucketCannedACLPrivate {
 		list, err := w.list()
 		switch {

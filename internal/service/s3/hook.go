@@ -1,6 +1,8 @@
 package s3
 
 import (
+	"time"
+
 	"cirro/internal/awsapi"
 	"cirro/internal/store"
 )
@@ -13,14 +15,10 @@ type objectEvent struct {
 	Size      int64
 	ETag      string // without quotes; "" of what was removed
 	Sequencer string
+	Restored  time.Time       // of ObjectRestore: until when it can be read
+	Class     string          // of ObjectRestore: the storage class it is in
 	Request   *awsapi.Request // nil for work in the background
 }
-
-// placed is called in the transaction that makes v the current version of a key; removed in the one that
-// removes v, which was one of the versions, for good. They keep the indexes that lifecycle rules need.
-func (s *Service) placed(tx store.Tx, b *bucket, key string, v *version) error { return nil }
-
-func (s *Service) removed(tx store.Tx, b *bucket, key string, v *version) error { return nil }
 
 // emptied is called in the transaction that deletes a bucket, which has no objects.
 func (s *Service) emptied(tx store.Tx, b *bucket) error {

@@ -96,7 +96,7 @@ func (s *Service) PutObjectRetention(ctx context.Context, in *api.PutObjectReten
 		return nil, awsapi.NotImplemented.New("Cirro does not implement s3.PutObjectRetention with EventHold")
 	}
 	_, err := s.changeVersion(ctx, *in.Bucket, in.ExpectedBucketOwner, "s3:PutObjectRetention", *in.Key, in.VersionId,
-		func(_ store.Tx, b *bucket, v *version) error {
+		func(tx store.Tx, b *bucket, v *version) error {
 			if !b.ObjectLock {
 				return lockMissing()
 			}
@@ -109,7 +109,7 @@ func (s *Service) PutObjectRetention(ctx context.Context, in *api.PutObjectReten
 					return err
 				}
 			}
-			if err := s.checkChange(v, mode, until, awsapi.Val(in.BypassGovernanceRetention)); err != nil {
+			if err := s.checkChange(v, mode, until, s.mayBypass(ctx, tx, b, *in.Key, awsapi.Val(in.BypassGovernanceRetention))); err != nil {
 				return err
 			}
 			v.LockMode, v.RetainUntil = mode, until
@@ -206,6 +206,11 @@ func (s *Service) GetObjectLegalHold(ctx context.Context, in *api.GetObjectLegal
 			return nil
 		})
 	return out, err
+}
+
+// mayBypass reports whether a request that asks to bypass governance retention may.
+func (s *Service) mayBypass(ctx context.Context, r store.Reader, b *bucket, key string, asks bool) bool {
+	return asks && s.authorize(ctx, r, b, "s3:BypassGovernanceRetention", key) == nil
 }
 
 // lockCheck answers AccessDenied where object lock keeps a version from being removed. bypass says that the

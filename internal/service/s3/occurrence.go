@@ -16,6 +16,8 @@ type occurrence struct {
 	Size                          int64
 	Sequencer                     string
 	Time                          time.Time
+	Restored                      time.Time `json:",omitzero"`
+	Class                         string    `json:",omitempty"`
 	RequestID                     string
 	Principal                     string // who made the request, as records name it
 	Requester                     string // an account, or the service
@@ -31,7 +33,7 @@ const lifecycleService = "s3.amazonaws.com"
 
 func (s *Service) occurrenceOf(b *bucket, e objectEvent) *occurrence {
 	o := &occurrence{Name: e.Name, Bucket: b.Name, Account: b.Account, Region: b.Region, Key: e.Key, VersionID: e.VersionID,
-		ETag: e.ETag, Size: e.Size, Sequencer: e.Sequencer, Time: s.Clock().UTC()}
+		ETag: e.ETag, Size: e.Size, Sequencer: e.Sequencer, Time: s.Clock().UTC(), Restored: e.Restored, Class: e.Class}
 	if strings.HasSuffix(e.Name, ":DeleteMarkerCreated") {
 		o.ETag = emptyETag
 	}
@@ -90,6 +92,15 @@ type record struct {
 			Sequencer string `json:"sequencer,omitempty"`
 		} `json:"object"`
 	} `json:"s3"`
+	Glacier *glacierEvent `json:"glacierEventData,omitempty"`
+}
+
+// glacierEvent tells of what was restored.
+type glacierEvent struct {
+	Restore struct {
+		Expiry string `json:"lifecycleRestorationExpiryTime"`
+		Class  string `json:"lifecycleRestoreStorageClass"`
+	} `json:"restoreEventData"`
 }
 
 // isoMilli is how S3 writes times in events.
@@ -107,10 +118,14 @@ func (o *occurrence) records(rule string) string {
 	object := &r.S3.Object
 	object.Key, object.VersionID, object.ETag = eventKey(o.Key), o.VersionID, o.ETag
 	switch {
-	case o.of("ObjectCreated"):
+	case o.of("ObjectCreated"), o.of("ObjectRestore"):
 		object.Size, object.Sequencer = &o.Size, o.Sequencer
 	case !o.of("ObjectTagging") && !o.of("ObjectAcl"):
 		object.Sequencer = o.Sequencer
+	}
+	if o.Name == "ObjectRestore:Completed" {
+		r.Glacier = &glacierEvent{}
+		r.Glacier.Restore.Expiry, r.Glacier.Restore.Class = o.Restored.UTC().Format(isoMilli), o.Class
 	}
 	return compactJSON(struct{ Records []record }{[]record{r}})
 }
@@ -123,7 +138,7 @@ func (o *occurrence) of(group string) bool {
 
 // schema is the version of the record's structure: 2.3 for what came later than creation and removal.
 func (o *occurrence) schema() string {
-	if o.of("ObjectCreated") || o.of("ObjectRemoved") {
+	if o.of("ObjectCreated") || o.of("ObjectRemoved") || o.of("ObjectRestore") {
 		return "2.1"
 	}
 	return "2.3"
@@ -150,6 +165,8 @@ func (o *occurrence) detail() (kind, detail string) {
 		SourceIP     string `json:"source-ip-address,omitempty"`
 		Reason       string `json:"reason,omitempty"`
 		DeletionType string `json:"deletion-type,omitempty"`
+		Expiry       string `json:"restore-expiry-time,omitempty"`
+		Class        string `json:"source-storage-class,omitempty"`
 	}{Version: "0", Object: object{Key: o.Key, ETag: o.ETag, VersionID: o.VersionID}, RequestID: o.RequestID, Requester: o.Requester}
 	d.Bucket.Name = o.Bucket
 	if o.SourceIP != lifecycleService {
@@ -176,6 +193,11 @@ func (o *occurrence) detail() (kind, detail string) {
 		}
 	case o.of("ObjectAcl"):
 		kind = "Object ACL Updated"
+	case o.of("ObjectRestore"):
+		kind, d.Class, d.Object.Size = "Object Restore Initiated", o.Class, &o.Size
+		if what == "Completed" {
+			kind, d.Expiry, d.SourceIP = "Object Restore Completed", o.Restored.UTC().Format(isoMilli), ""
+		}
 	case o.of("LifecycleTransition"):
 		kind = "Object Storage Class Changed"
 		d.Object.Size = &o.Size

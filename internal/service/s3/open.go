@@ -70,7 +70,7 @@ func (s *Service) look(ctx context.Context, r store.Reader, sel selection, o *op
 	if err := sel.customer.opens(o.Customer); err != nil {
 		return err
 	}
-	if sel.body && o.archived() {
+	if sel.body && o.archived() && !o.Restored.After(s.Clock()) {
 		return restoreNotAllowed.New("The operation is not valid for the object's storage class").With("StorageClass", o.Class)
 	}
 	if o.expiration, err = s.expiration(r, o.bucket, sel.key, o.version); err != nil {
@@ -97,7 +97,8 @@ func (o *opened) close() {
 	}
 }
 
-// content opens a range of the body for reading. It closes what is opened when it is closed.
+// content opens a range of the body for reading, or answers blob.ErrNotFound where the body was removed after its record
+// was read. It closes what is opened when it is closed.
 func (s *Service) content(ctx context.Context, o *opened, k *customer, at byteRange) (io.ReadCloser, error) {
 	switch {
 	case at.Length == 0 || o.Body.Kind == empty:
@@ -112,7 +113,8 @@ func (s *Service) content(ctx context.Context, o *opened, k *customer, at byteRa
 	case o.Body.Kind == inBlobs:
 		return s.segment(ctx, o.Body, o.Customer.Nonce, k, at)
 	}
-	return &chain{ctx: ctx, service: s, customer: k, opened: o, at: at.Offset, left: at.Length}, nil
+	c := &chain{ctx: ctx, service: s, customer: k, opened: o, at: at.Offset, left: at.Length}
+	return c, c.next() // at once: where the body was removed before it was noted as read, that is told here
 }
 
 // inMemory is a body in memory.
@@ -125,6 +127,9 @@ func (s *Service) segment(ctx context.Context, b body, nonce []byte, k *customer
 	if b.Kind == inStore {
 		var data []byte
 		err := s.Store.View(ctx, func(r store.Reader) (err error) { data, err = r.Get(bodyKey(b.ID)); return err })
+		if errors.Is(err, store.ErrNotFound) {
+			err = blob.ErrNotFound
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -151,9 +156,10 @@ type chain struct {
 	file     io.ReadCloser // the part that is being read
 }
 
-// next opens the part where the reading goes on.
+// next opens the part where the reading goes on. At the end, what is read need not be kept any more.
 func (c *chain) next() error {
 	if c.left == 0 {
+		c.opened.close()
 		return io.EOF
 	}
 	offset := c.at

@@ -38,9 +38,10 @@ type version struct {
 	Tags        []pair
 	LockMode    string // GOVERNANCE or COMPLIANCE; "" for none
 	RetainUntil time.Time
-	LegalHold   string // ON or OFF; "" for never set
-	ACL         []byte // as the ACL's file writes it; nil for private
-	Owner       string // an account; "" for the bucket's
+	LegalHold   string    // ON or OFF; "" for never set
+	ACL         []byte    // as the ACL's file writes it; nil for private
+	Owner       string    // an account; "" for the bucket's
+	Restored    time.Time // until when what is archived can be read
 }
 
 // The names in a version's Headers.
@@ -126,6 +127,7 @@ const (
 	fieldLegalHold
 	fieldACL
 	fieldOwner
+	fieldRestored
 )
 
 // encode appends a version's binary form, which is that of a protocol buffer: what is absent takes no room,
@@ -159,7 +161,8 @@ func (v *version) encode(b []byte) []byte {
 	b = appendTime(b, fieldRetainUntil, v.RetainUntil)
 	b = appendText(b, fieldLegalHold, v.LegalHold)
 	b = appendText(b, fieldACL, string(v.ACL))
-	return appendText(b, fieldOwner, v.Owner)
+	b = appendText(b, fieldOwner, v.Owner)
+	return appendTime(b, fieldRestored, v.Restored)
 }
 
 func appendText(b []byte, n protowire.Number, s string) []byte {
@@ -261,6 +264,8 @@ func (v *version) setNumber(n protowire.Number, i int64) {
 		v.BucketKey = true
 	case fieldRetainUntil:
 		v.RetainUntil = time.UnixMilli(i).UTC()
+	case fieldRestored:
+		v.Restored = time.UnixMilli(i).UTC()
 	}
 }
 

@@ -147,10 +147,7 @@ func (s *Service) put(tx store.Tx, b *bucket, key string, cur, v *version) error
 	if err := s.displace(tx, b, key, cur); err != nil {
 		return err
 	}
-	if err := tx.Set(objectKey(b.ID, key), v.encode(nil)); err != nil {
-		return err
-	}
-	return s.placed(tx, b, key, v)
+	return tx.Set(objectKey(b.ID, key), v.encode(nil))
 }
 
 // date gives a new version its order, which is above that of all versions before, its id and its time.
@@ -180,7 +177,7 @@ func (s *Service) date(r store.Reader, b *bucket, key string, cur, v *version) e
 func (s *Service) displace(tx store.Tx, b *bucket, key string, cur *version) error {
 	if !b.versioned() {
 		if cur != nil && cur.ID == nullVersion {
-			return s.destroy(tx, b, key, cur)
+			return s.dropBody(tx, cur.Body)
 		}
 		if err := s.destroyNull(tx, b, key); err != nil {
 			return err
@@ -228,15 +225,7 @@ func (s *Service) destroyNull(tx store.Tx, b *bucket, key string) error {
 	if err := s.unshelve(tx, b, key, v); err != nil {
 		return err
 	}
-	return s.destroy(tx, b, key, v)
-}
-
-// destroy lets go of what a version consists of besides its record.
-func (s *Service) destroy(tx store.Tx, b *bucket, key string, v *version) error {
-	if err := s.dropBody(tx, v.Body); err != nil {
-		return err
-	}
-	return s.removed(tx, b, key, v)
+	return s.dropBody(tx, v.Body)
 }
 
 // mark makes a delete marker the newest version of a key. In a bucket that never had versioning it removes the
@@ -253,10 +242,7 @@ func (s *Service) mark(tx store.Tx, b *bucket, key string, cur *version) (*versi
 		if err := s.shelve(tx, b, key, marker); err != nil {
 			return nil, err
 		}
-		if err := tx.Delete(objectKey(b.ID, key)); err != nil {
-			return nil, err
-		}
-		return marker, s.placed(tx, b, key, marker)
+		return marker, tx.Delete(objectKey(b.ID, key))
 	}
 	if cur == nil {
 		return nil, nil
@@ -264,7 +250,7 @@ func (s *Service) mark(tx store.Tx, b *bucket, key string, cur *version) (*versi
 	if err := tx.Delete(objectKey(b.ID, key)); err != nil {
 		return nil, err
 	}
-	return nil, s.destroy(tx, b, key, cur)
+	return nil, s.dropBody(tx, cur.Body)
 }
 
 // erase removes one version for good. Where it was the newest, the one before becomes the current one, unless that
@@ -277,7 +263,7 @@ func (s *Service) erase(tx store.Tx, b *bucket, key string, v *version, isCurren
 	} else if err := s.unshelve(tx, b, key, v); err != nil {
 		return err
 	}
-	if err := s.destroy(tx, b, key, v); err != nil {
+	if err := s.dropBody(tx, v.Body); err != nil {
 		return err
 	}
 	if !isCurrent && !v.Marker {
@@ -293,10 +279,7 @@ func (s *Service) erase(tx store.Tx, b *bucket, key string, v *version, isCurren
 	if err := s.unshelve(tx, b, key, next); err != nil {
 		return err
 	}
-	if err := tx.Set(objectKey(b.ID, key), next.encode(nil)); err != nil {
-		return err
-	}
-	return s.placed(tx, b, key, next)
+	return tx.Set(objectKey(b.ID, key), next.encode(nil))
 }
 
 // shownID is how a version's id is told: not at all in a bucket that never had versioning.

@@ -36,7 +36,7 @@ func (s *Service) PublishBatch(ctx context.Context, in *api.PublishBatchInput) (
 		if err != nil {
 			return nil, err
 		}
-		total += m.size()
+		total += m.size
 		list = append(list, *m)
 	}
 	if total > maxMessage {

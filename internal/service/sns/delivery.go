@@ -36,6 +36,7 @@ type delivery struct {
 	Told         *subscription   `json:"told,omitempty"`  // the subscription, where it is gone
 	Dead         bool            `json:"dead,omitempty"`  // goes to the dead-letter queue
 	Failures     int             `json:"failures,omitempty"`
+	Early        int             `json:"early,omitempty"` // how often it came before its endpoint may be called
 	TraceID      string          `json:"trace,omitempty"`
 }
 
@@ -283,6 +284,10 @@ func (s *Service) attempt(ctx context.Context, sub *subscription, d *delivery, p
 	err := s.send(ctx, sub, d, p)
 	if err == nil || ctx.Err() != nil {
 		return nil
+	}
+	if e := (*early)(nil); errors.As(err, &e) {
+		d.Early++
+		return &follower{delivery: *d, to: sub, after: max(e.after, s.scaled(pacing.After(d.Early)))}
 	}
 	d.Failures++
 	next := &follower{delivery: *d, to: sub}

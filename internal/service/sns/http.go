@@ -38,7 +38,7 @@ func mayPass(err error) bool {
 func (s *Service) post(ctx context.Context, sub *subscription, d *delivery, p *papers) error {
 	how := sub.effectiveDelivery(p.topic)
 	if how.Throttle != nil {
-		if err := s.paces.wait(ctx, sub.subscriptionRef, how.Throttle.PerSecond); err != nil {
+		if err := s.paces.wait(ctx, sub.subscriptionRef, how.Throttle.PerSecond, s.Clock()); err != nil {
 			return err
 		}
 	}

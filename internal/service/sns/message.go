@@ -18,6 +18,8 @@ type message struct {
 	Group      string               `json:"group,omitempty"`
 	Dedup      string               `json:"dedup,omitempty"`
 	Sequence   int64                `json:"sequence,omitempty"` // in a FIFO topic
+
+	size int // in bytes, of what counts for the limit
 }
 
 // attribute is a message's attribute.

@@ -39,7 +39,7 @@ func (s *Service) Publish(ctx context.Context, in *api.PublishInput) (*api.Publi
 	if err != nil {
 		return nil, err
 	}
-	if m.size() > maxMessage {
+	if m.size > maxMessage {
 		return nil, api.InvalidParameterException.New("Invalid parameter: Message too long")
 	}
 	ref, err := parseDestination(ctx, in)
@@ -91,6 +91,7 @@ func readMessage(in *published) (*message, error) {
 	if m.Attributes, err = readAttributes(in.attributes); err != nil {
 		return nil, err
 	}
+	m.size = len(m.Text) + attributesSize(m.Attributes)
 	for name, value := range map[string]*string{"MessageGroupId": in.group, "MessageDeduplicationId": in.dedup} {
 		if value != nil && !validID.MatchString(*value) {
 			return nil, api.InvalidParameterException.New("Invalid parameter: %s", name)
@@ -131,15 +132,6 @@ func (m *message) readStructure() error {
 	m.Text = text
 	delete(m.Texts, "default")
 	return nil
-}
-
-// size is how much of a message's limit it takes up.
-func (m *message) size() int {
-	n := len(m.Text) + attributesSize(m.Attributes)
-	for protocol, text := range m.Texts {
-		n += len(protocol) + len(text)
-	}
-	return n
 }
 
 // sequenceNumber is how a client sees the place of a message in its FIFO topic; nil in others.

@@ -33,6 +33,13 @@ type roster struct {
 	list     []*subscriber
 }
 
+// forget forgets a topic that is gone.
+func (r *rosters) forget(of topicRef) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.of, of)
+}
+
 // subscribers returns who is subscribed to a topic.
 func (s *Service) subscribers(r store.Reader, t *topic) ([]*subscriber, error) {
 	s.rosters.mu.Lock()

@@ -155,6 +155,7 @@ func (s *Service) DeleteTopic(ctx context.Context, in *api.DeleteTopicInput) (*a
 		}
 		return tx.Delete(topicKey(ref))
 	})
+	s.rosters.forget(ref)
 	return nil, err
 }
 

@@ -20,6 +20,7 @@ import (
 // nobody hears of it.
 func TestBrokenCommits(t *testing.T) {
 	s := openTest(t, "broken")
+	s.patience = 2 * time.Minute // the same commit may be hit again and again
 	breaks := 30
 	if os.Getenv("CIRRO_LONG") != "" {
 		breaks = 500
@@ -82,6 +83,7 @@ func TestRestart(t *testing.T) {
 			t.Error(err)
 		}
 	}()
+	s.patience = 200 * time.Millisecond
 	set := func(key string) error {
 		return s.Update(t.Context(), func(tx store.Tx) error {
 			_, err := tx.Get([]byte(key))

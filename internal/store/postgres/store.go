@@ -44,6 +44,7 @@ type Store struct {
 	closing    chan struct{} // closed when Close begins
 	cleaned    chan struct{} // closed when the janitor has gone
 	stopTail   context.CancelFunc
+	patience   time.Duration // how long what fails for want of a connection is tried again
 	log        *slog.Logger
 }
 
@@ -74,7 +75,7 @@ func open(ctx context.Context, url string, o Options) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{schema: schema, node: uuid.New(), commitLock: lockKey(schema, "commit"), contended: make(chan struct{}, 1),
+	s := &Store{schema: schema, node: uuid.New(), commitLock: lockKey(schema, "commit"), contended: make(chan struct{}, 1), patience: persistence,
 		closing: make(chan struct{}), cleaned: make(chan struct{}), log: o.Log}
 	if s.log == nil {
 		s.log = slog.Default()
@@ -201,13 +202,13 @@ func (s *Store) closePools() {
 	}
 }
 
-// persistence is how long what fails for want of a connection is tried again.
+// persistence is a store's patience: a server that restarts is back in a moment.
 const persistence = 3 * time.Second
 
-// persist does f, again where the connection was broken or could not be made: a server that restarts is
-// back in a moment. What f has done before must not matter.
+// persist does f, again where the connection was broken or could not be made. What f has done before must not
+// matter.
 func (s *Store) persist(ctx context.Context, f func() error) error {
-	end := time.Now().Add(persistence)
+	end := time.Now().Add(s.patience)
 	for pause := time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
 		err := f()
 		if err == nil || !broken(err) || ctx.Err() != nil || time.Now().After(end) {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"hash/fnv"
 	"os"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"cirro/internal/store"
@@ -13,11 +15,11 @@ import (
 	"cirro/internal/store/storetest"
 )
 
-// server is shared by the tests, which have schemas of their own; unable says why there is none.
-var (
-	server *postgrestest.Server
-	unable error
-)
+// server is shared by the tests, which have schemas of their own. It starts when one asks for it.
+var server = sync.OnceValues(func() (*postgrestest.Server, error) { return postgrestest.Start() })
+
+// started says that it was asked for.
+var started atomic.Bool
 
 // databaseURL hands the server on to the processes that the tests kill.
 const databaseURL = "CIRRO_TEST_DATABASE"
@@ -30,25 +32,29 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
-	server, unable = postgrestest.Start()
-	if unable != nil && !errors.Is(unable, postgrestest.ErrUnable) {
-		fmt.Fprintln(os.Stderr, unable)
-		return 1
-	}
-	if server != nil {
-		defer func() {
+	defer func() {
+		if !started.Load() {
+			return
+		}
+		if server, err := server(); err == nil {
 			if err := server.Close(); err != nil {
 				fmt.Fprintln(os.Stderr, err)
 			}
-		}()
-	}
+		}
+	}()
 	return m.Run()
 }
 
+// url is where the server is. Where none can be had the test is skipped, but not in CI.
 func url(t testing.TB) string {
 	t.Helper()
-	if unable != nil {
-		t.Skip(unable)
+	started.Store(true)
+	server, err := server()
+	switch {
+	case errors.Is(err, postgrestest.ErrUnable) && os.Getenv("CI") == "":
+		t.Skip(err)
+	case err != nil:
+		t.Fatal(err)
 	}
 	return server.URL("postgres")
 }

@@ -29,7 +29,7 @@ func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
 func (s *Store) update(ctx context.Context, f func(*transaction) error) error {
 	var t turn
 	defer t.end()
-	end := time.Now().Add(persistence)
+	end := time.Now().Add(s.patience)
 	for conflicts := 0; ; conflicts++ {
 		if err := ctx.Err(); err != nil {
 			return err

@@ -13,6 +13,10 @@ import (
 	"cirro/internal/store"
 )
 
+// ErrChanged is the error of a transaction that went by a table as it was before another process changed it: it has
+// to be tried again.
+var ErrChanged = errors.New("dynamodb: the table has just been changed by another process; try again")
+
 // ErrNotFound is the answer where there is no such table.
 var ErrNotFound = errors.New("dynamodb: no such table")
 
@@ -23,7 +27,8 @@ const life = time.Second
 // description. What is changed through it waits for the operations that use the table as it was: from then on
 // all use it as it is.
 type Catalog struct {
-	store store.Store
+	store  store.Store
+	shared bool // other processes may change tables
 
 	mu      sync.RWMutex
 	entries map[Ref]*entry
@@ -44,7 +49,36 @@ type cached struct {
 
 // NewCatalog makes a catalog of the tables in a store.
 func NewCatalog(s store.Store) *Catalog {
-	return &Catalog{store: s, entries: map[Ref]*entry{}}
+	c := &Catalog{store: s, entries: map[Ref]*entry{}}
+	_, c.shared = s.(store.Watcher)
+	store.Watch(s, store.Key("dynamodb", "table"), c.forget) // until the store closes
+	return c
+}
+
+// Forget drops what is at hand of a table, as Check found it changed.
+func (c *Catalog) Forget(ref Ref) { c.forget(ref.Key()) }
+
+// forget drops what is at hand of the table whose record has the key, or of all where that is nil.
+func (c *Catalog) forget(key []byte) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for ref, e := range c.entries {
+		if key == nil || bytes.Equal(key, ref.Key()) {
+			e.cached.Store(nil)
+		}
+	}
+}
+
+// Check refuses a transaction that goes by the table as it was, where another process has changed it since.
+func (t *Table) Check(r store.Reader) error {
+	if t.fence == nil {
+		return nil
+	}
+	raw, err := r.Get(t.Key())
+	if errors.Is(err, store.ErrNotFound) || err == nil && !bytes.Equal(raw, t.fence) {
+		return ErrChanged
+	}
+	return err
 }
 
 // Use is a table in use: it is not changed before End.
@@ -109,7 +143,9 @@ func (c *Catalog) load(ctx context.Context, ref Ref) (t *Table, raw []byte, err 
 	if err := json.Unmarshal(raw, &record); err != nil {
 		return nil, nil, fmt.Errorf("dynamodb: the record of table %s: %w", ref.Name, err)
 	}
-	t, err = New(&record)
+	if t, err = New(&record); err == nil && c.shared {
+		t.fence = raw
+	}
 	return t, raw, err
 }
 

@@ -19,6 +19,7 @@ type Table struct {
 	ByName  []*Index // the same in the order of their names, in which AWS checks them
 
 	items []byte // what the keys of all items begin with
+	fence []byte // the record as it was read, where other processes may change it
 }
 
 // Index is a secondary index.

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -58,13 +57,13 @@ func newCondition(operator, key string, values []string) (condition, error) {
 	name := operator
 	if each, rest, ok := strings.Cut(name, ":"); ok {
 		if each != "ForAllValues" && each != "ForAnyValue" {
-			return c, fmt.Errorf("Invalid Condition type : %s", operator)
+			return c, refuse("Invalid Condition type : %s", operator)
 		}
 		c.each, name = each, rest
 	}
 	name, c.ifExists = strings.CutSuffix(name, "IfExists")
 	if _, ok := operators[name]; !ok {
-		return c, fmt.Errorf("Invalid Condition type : %s", operator)
+		return c, refuse("Invalid Condition type : %s", operator)
 	}
 	if name == "Null" {
 		c.null = true

@@ -102,10 +102,10 @@ func (p *principals) UnmarshalJSON(b []byte) error {
 
 // What S3 says of a policy that cannot be. https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 var (
-	errSyntax    = errors.New("Policies must be valid JSON and the first byte must be '{'")
-	errPrincipal = errors.New("Invalid principal in policy")
-	errAction    = errors.New("Policy has invalid action")
-	errResource  = errors.New("Policy has invalid resource")
+	errSyntax    = refuse("Policies must be valid JSON and the first byte must be '{'")
+	errPrincipal = refuse("Invalid principal in policy")
+	errAction    = refuse("Policy has invalid action")
+	errResource  = refuse("Policy has invalid resource")
 )
 
 // Parse reads a policy for a bucket; for "", one of another service's resource. Its errors are in the words of S3.
@@ -122,15 +122,15 @@ func Parse(text, bucket string) (*Document, error) {
 		}
 		var kind *json.UnmarshalTypeError
 		if errors.As(err, &kind) {
-			return nil, errors.New("Invalid policy syntax.")
+			return nil, refuse("Invalid policy syntax.")
 		}
 		return nil, errSyntax
 	}
 	switch {
 	case d.Version != "" && d.Version != "2012-10-17" && d.Version != "2008-10-17":
-		return nil, errors.New("The policy must contain a valid version string")
+		return nil, refuse("The policy must contain a valid version string")
 	case len(d.Statement) == 0:
-		return nil, errors.New("Missing required field Statement")
+		return nil, refuse("Missing required field Statement")
 	}
 	for i := range d.Statement {
 		if err := d.Statement[i].prepare(bucket); err != nil {
@@ -144,15 +144,15 @@ func Parse(text, bucket string) (*Document, error) {
 func (st *Statement) prepare(bucket string) error {
 	switch {
 	case st.Effect == "":
-		return errors.New("Missing required field Effect")
+		return refuse("Missing required field Effect")
 	case st.Effect != "Allow" && st.Effect != "Deny":
-		return fmt.Errorf("Invalid effect: %s", st.Effect)
+		return refuse("Invalid effect: %s", st.Effect)
 	case st.Principal == nil && st.NotPrincipal == nil:
-		return errors.New("Missing required field Principal")
+		return refuse("Missing required field Principal")
 	case len(st.Action) == 0 && len(st.NotAction) == 0:
-		return errors.New("Missing required field Action")
+		return refuse("Missing required field Action")
 	case len(st.Resource) == 0 && len(st.NotResource) == 0:
-		return errors.New("Missing required field Resource")
+		return refuse("Missing required field Resource")
 	}
 	if bucket != "" {
 		if err := st.checkS3(bucket); err != nil {

@@ -6,7 +6,6 @@ package postpolicy
 import (
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,24 +30,24 @@ type Condition struct {
 func Parse(text string) (*Policy, error) {
 	raw, err := base64.StdEncoding.DecodeString(text)
 	if err != nil {
-		return nil, errors.New("Could not decode base64.")
+		return nil, refuse("Could not decode base64.")
 	}
 	var document struct {
 		Expiration *string           `json:"expiration"`
 		Conditions []json.RawMessage `json:"conditions"`
 	}
 	if err := json.Unmarshal(raw, &document); err != nil {
-		return nil, errors.New("Invalid JSON.")
+		return nil, refuse("Invalid JSON.")
 	}
 	switch {
 	case document.Expiration == nil:
-		return nil, errors.New("Policy missing expiration.")
+		return nil, refuse("Policy missing expiration.")
 	case document.Conditions == nil:
-		return nil, errors.New("Policy missing conditions.")
+		return nil, refuse("Policy missing conditions.")
 	}
 	p := &Policy{Max: -1}
 	if p.Expires, err = time.Parse(time.RFC3339, *document.Expiration); err != nil {
-		return nil, fmt.Errorf("Invalid 'expiration' value: '%s'", *document.Expiration)
+		return nil, refuse("Invalid 'expiration' value: '%s'", *document.Expiration)
 	}
 	for _, c := range document.Conditions {
 		if err := p.add(c); err != nil {
@@ -59,11 +58,11 @@ func Parse(text string) (*Policy, error) {
 }
 
 func (p *Policy) add(raw json.RawMessage) error {
-	refusal := fmt.Errorf("Invalid Condition: %s", raw)
+	refusal := refuse("Invalid Condition: %s", raw)
 	var exact map[string]string
 	if json.Unmarshal(raw, &exact) == nil {
 		if len(exact) != 1 {
-			return errors.New("Invalid Simple-Condition: Simple-Conditions must have exactly one property specified.")
+			return refuse("Invalid Simple-Condition: Simple-Conditions must have exactly one property specified.")
 		}
 		for field, value := range exact {
 			p.Conditions = append(p.Conditions, Condition{"eq", strings.ToLower(field), value})
@@ -92,12 +91,12 @@ func (p *Policy) add(raw json.RawMessage) error {
 		low, ok1 := size(list[1])
 		high, ok2 := size(list[2])
 		if !ok1 || !ok2 || low > high {
-			return errors.New("Invalid content-length-range: range out of bounds")
+			return refuse("Invalid content-length-range: range out of bounds")
 		}
 		p.Min, p.Max = low, high
 		return nil
 	}
-	return fmt.Errorf("Unknown operation: %s", operator)
+	return refuse("Unknown operation: %s", operator)
 }
 
 func size(v any) (int64, bool) {
@@ -118,7 +117,7 @@ var free = []string{"x-amz-signature", "signature", "awsaccesskeyid", "file", "p
 // Check reports why a form does not keep to the policy: fields by their names in lower case, "bucket" among them.
 func (p *Policy) Check(fields map[string]string, now time.Time) error {
 	if !now.Before(p.Expires) {
-		return errors.New("Policy expired.")
+		return refuse("Policy expired.")
 	}
 	named := map[string]bool{}
 	for _, c := range p.Conditions {
@@ -127,7 +126,7 @@ func (p *Policy) Check(fields map[string]string, now time.Time) error {
 		if c.Operator == "eq" && value == c.Value || c.Operator == "starts-with" && startsWith(c.Field, value, c.Value) {
 			continue
 		}
-		return fmt.Errorf("Policy Condition failed: %s", c)
+		return refuse("Policy Condition failed: %s", c)
 	}
 	var extra []string
 	for field := range fields {
@@ -137,7 +136,7 @@ func (p *Policy) Check(fields map[string]string, now time.Time) error {
 	}
 	if len(extra) > 0 {
 		slices.Sort(extra)
-		return fmt.Errorf("Extra input fields: %s", strings.Join(extra, ", "))
+		return refuse("Extra input fields: %s", strings.Join(extra, ", "))
 	}
 	return nil
 }
