@@ -98,7 +98,6 @@ func gnataNames() map[string]bool {
 // what went wrong.
 func (e *Expression) Eval(lookup func(name string) (any, bool)) (any, error) {
 	env := environments.Get().(*environment)
-	defer environments.Put(env)
 	for _, name := range e.Variables {
 		v, ok := lookup(name)
 		if !ok {
@@ -109,10 +108,36 @@ func (e *Expression) Eval(lookup func(name string) (any, bool)) (any, error) {
 			return nil, err
 		}
 		env.bind(name, bound)
-		defer env.bind(name, nil)
 	}
-	return outcome(newMeter(), env, e.compiled, nil)
+	done := make(chan answer, 1)
+	go func() {
+		v, err := outcome(newMeter(), env, e.compiled, nil)
+		done <- answer{v, err}
+	}()
+	// The library asks for its context between an expression's parts, not within ** and comparisons: one that hangs
+	// there is left behind, and its environment with it.
+	timer := time.NewTimer(Limit + grace)
+	defer timer.Stop()
+	select {
+	case a := <-done:
+		for _, name := range e.Variables {
+			env.bind(name, nil)
+		}
+		environments.Put(env)
+		return a.v, a.err
+	case <-timer.C:
+		return nil, fmt.Errorf("took longer than %v", Limit)
+	}
 }
+
+// answer is what an evaluation gave.
+type answer struct {
+	v   any
+	err error
+}
+
+// grace is how much later than its limit an expression may notice it.
+const grace = 200 * time.Millisecond
 
 // outcome evaluates an expression about data within an environment.
 func outcome(ctx context.Context, env *environment, e *gnata.Expression, data any) (any, error) {

@@ -104,3 +104,14 @@ func FuzzEval(f *testing.F) {
 		}
 	})
 }
+
+// TestNoExpressionHangs has one run into a place where the library does not look at the time.
+func TestNoExpressionHangs(t *testing.T) {
+	e, err := Parse("($f := function($o, $n) { $n = 0 ? $o : $f({'a': $o, 'b': $o}, $n - 1) }; $count($f({}, 22).**))")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, err := e.Eval(bindings(t)); err == nil || !strings.Contains(err.Error(), "took longer") {
+		t.Error(v, err)
+	}
+}
