@@ -261,13 +261,11 @@ def test_throughput_is_enforced_where_a_setting_says_so(tmp_path):
 
 
 def test_what_is_not_there_is_refused(dynamodb):
-    table, d = create(dynamodb)
-    code, message = error(dynamodb.export_table_to_point_in_time, TableArn=d["TableArn"], S3Bucket="bucket")
-    assert code == "NotImplemented" and "S3" in message
+    table, _ = create(dynamodb)
     code, message = error(dynamodb.update_table, TableName=table, ReplicaUpdates=[{"Create": {"RegionName": "eu-west-1"}}])
     assert code == "NotImplemented" and "ReplicaUpdates" in message
     code, message = error(dynamodb.enable_kinesis_streaming_destination, TableName=table, StreamArn="arn:aws:kinesis:us-east-1:000000000000:stream/orders-changes")
     assert code == "NotImplemented" and "Kinesis" in message
     assert dynamodb.describe_kinesis_streaming_destination(TableName=table)["KinesisDataStreamDestinations"] == []
     assert dynamodb.describe_contributor_insights(TableName=table)["ContributorInsightsStatus"] == "DISABLED"
-    assert dynamodb.list_exports()["ExportSummaries"] == [] and dynamodb.list_global_tables()["GlobalTables"] == []
+    assert dynamodb.list_global_tables()["GlobalTables"] == []

@@ -102,6 +102,11 @@ def test_filters(aws):
     eventually(lambda: aws.data(fn) == ['{"n": 2}', "text"])
 
 
+def first(data):
+    """Each record where it came first: on a busy machine a batch may come twice."""
+    return list(dict.fromkeys(data))
+
+
 def test_failures_in_parallel_lanes(aws):
     """A key that fails holds up itself alone, until it is given up."""
     fn, (stream, arn), (url, queue) = aws.function(), aws.stream(), aws.queue()
@@ -116,8 +121,8 @@ def test_failures_in_parallel_lanes(aws):
     assert record["requestContext"]["condition"] == "RetryAttemptsExhausted" and record["requestContext"]["approximateInvokeCount"] == 3
     assert info["shardId"] == "shardId-000000000000" and info["streamArn"] == arn and info["batchSize"] == 1
     for key in "abcde":
-        eventually(lambda: [d for d in aws.data(fn) if d[0] == key] == [f"{key}{n}" for n in range(4)])
-    eventually(lambda: aws.data(fn).count("fail") == 3)
+        eventually(lambda: first(d for d in aws.data(fn) if d[0] == key) == [f"{key}{n}" for n in range(4)])
+    eventually(lambda: aws.data(fn).count("fail") >= 3)
 
 
 def test_splits_and_merges(aws):
@@ -136,9 +141,9 @@ def test_splits_and_merges(aws):
     aws.kinesis.merge_shards(StreamName=stream, ShardToMerge="shardId-000000000001", AdjacentShardToMerge="shardId-000000000002")
     aws.kinesis.get_waiter("stream_exists").wait(StreamName=stream, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
     put(2)
-    eventually(lambda: len(aws.data(fn)) == 24)
+    eventually(lambda: len(first(aws.data(fn))) == 24)
     for key in keys:
-        assert [d for d in aws.data(fn) if d[0] == key] == [f"{key}{n}" for n in range(3)]
+        assert first(d for d in aws.data(fn) if d[0] == key) == [f"{key}{n}" for n in range(3)]
     assert len({re.match(r"shardId-\d+", r["eventID"])[0] for r in aws.seen(fn)}) == 4
 
 

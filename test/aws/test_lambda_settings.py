@@ -143,5 +143,5 @@ def test_runtime_and_recursion_settings(awslambda, function):
 
 
 def test_unimplemented_says_so(awslambda):
-    code, message, status = refused(awslambda.list_event_source_mappings)
-    assert (code, message, status) == ("NotImplemented", "Cirro does not implement lambda.ListEventSourceMappings", 501)
+    code, message, status = refused(awslambda.list_durable_executions_by_function, FunctionName="f")
+    assert (code, message, status) == ("NotImplemented", "Cirro does not implement lambda.ListDurableExecutionsByFunction", 501)

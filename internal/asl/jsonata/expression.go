@@ -28,7 +28,12 @@ import (
 const Limit = time.Second
 
 // ErrUndefined is the answer of an expression that finds nothing.
-var ErrUndefined = errors.New("returned nothing (undefined).")
+var ErrUndefined error = sentence("returned nothing (undefined).")
+
+// sentence is an error as the service ends its messages.
+type sentence string
+
+func (s sentence) Error() string { return string(s) }
 
 // Expression is a compiled expression. It may be used by many at once.
 type Expression struct {
@@ -232,5 +237,5 @@ func outward(v any) (any, error) {
 	if list, ok := gnata.NormalizeValue(v).([]any); ok { // one of the library's sequences
 		return outward(list)
 	}
-	return nil, errors.New("returned an unsupported result type.")
+	return nil, sentence("returned an unsupported result type.")
 }

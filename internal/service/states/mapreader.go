@@ -49,10 +49,7 @@ func (s *Service) openItems(ctx context.Context, m *engine.MapRun, state *asl.St
 }
 
 // given are items that are there.
-type given struct {
-	items []any
-	keyed bool // each has a key and a value
-}
+type given struct{ items []any }
 
 func itemsOfInput(m *engine.MapRun, state *asl.State) (engine.Items, error) {
 	effective, err := document.Decode([]byte(m.Effective))
