@@ -114,6 +114,10 @@ type Caller interface {
 // input cannot be read as the operation's, the error says so.
 type JSONCaller interface {
 	CallJSON(ctx context.Context, p Principal, service, operation string, input []byte) (out any, err error)
-	// JSON is what CallJSON answered, as JSON.
+}
+
+// JSONTeller tells what an operation answered as JSON, too.
+type JSONTeller interface {
+	JSONCaller
 	JSON(service, operation string, out any) ([]byte, error)
 }

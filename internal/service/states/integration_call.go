@@ -50,7 +50,7 @@ func (c *call) object() *document.Object {
 
 // do calls an operation and returns its answer as a document.
 func (c *call) do(service, operation string, in any) (*document.Object, error) {
-	caller, ok := c.service.Caller.(awsapi.JSONCaller)
+	caller, ok := c.service.Caller.(awsapi.JSONTeller)
 	if !ok {
 		return nil, awsapi.Unimplemented(service, operation)
 	}
