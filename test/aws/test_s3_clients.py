@@ -69,7 +69,7 @@ for line in sys.stdin:
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         status = create_clidriver().main(json.loads(line))
-    print(json.dumps([status, out.getvalue()]), flush=True)
+    print("\\n\\x1e" + json.dumps([status, out.getvalue()]), flush=True)
 """
 
 
@@ -80,7 +80,9 @@ def aws(environment):
         def command(*args):
             process.stdin.write(json.dumps(["s3", *args]) + "\n")
             process.stdin.flush()
-            status, out = json.loads(process.stdout.readline())
+            # A thread of the CLI's may still tell of its progress when the command has ended.
+            answer = next(line for line in process.stdout if line.startswith("\x1e"))
+            status, out = json.loads(answer[1:])
             assert status == 0, (args, out)
             return out
         yield command
