@@ -106,9 +106,23 @@ func (h *History) Touched(r *Reads, after uint64) uint64 {
 	return max(h.prev.from, h.latest(r, after))
 }
 
+// Hash is what the history knows a key by.
+func (h *History) Hash(key []byte) uint64 { return maphash.Bytes(h.seed, key) }
+
+// Unwritten says whether a key, or another of the same hash, was not written after a commit, as far as is
+// remembered; and the last commit of which that holds.
+func (h *History) Unwritten(key []byte, hash, after uint64) (newest uint64, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if after < h.prev.from || max(h.cur.wrote(key, hash), h.prev.wrote(key, hash)) > after {
+		return 0, false
+	}
+	return h.newest.Load(), true
+}
+
 func (h *History) latest(r *Reads, after uint64) (commit uint64) {
 	for _, key := range r.Keys {
-		hash := maphash.Bytes(h.seed, key)
+		hash := h.Hash(key)
 		commit = max(commit, h.cur.wrote(key, hash), h.prev.wrote(key, hash))
 	}
 	for _, s := range r.Spans {

@@ -8,6 +8,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"cirro/internal/store"
+	"cirro/internal/store/optimistic"
 )
 
 // appended is a write whose key lacks its number until the commit.
@@ -65,7 +66,7 @@ func loadNumbering(db *pebble.DB) (*numbering, error) {
 
 // number turns appends into writes of the overlay. Where need be it reserves numbers in the batch, which
 // is the first to use them.
-func (n *numbering) number(b *pebble.Batch, appends []appended, o *overlay) error {
+func (n *numbering) number(b *pebble.Batch, appends []appended, o *optimistic.Overlay) error {
 	for i := range appends {
 		a := &appends[i]
 		if n.next >= n.limit {
@@ -79,7 +80,7 @@ func (n *numbering) number(b *pebble.Batch, appends []appended, o *overlay) erro
 		if a.tell != nil {
 			*a.tell = a.number
 		}
-		o.set(store.AppendKey([]byte(a.prefix), a.number), a.value)
+		o.Set(store.AppendKey([]byte(a.prefix), a.number), a.value)
 		n.next++
 	}
 	return nil

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+
+	"cirro/internal/store/optimistic"
 )
 
 // errConflict refuses a transaction that read what another has written since.
@@ -19,7 +21,7 @@ type commit struct {
 
 func (c *commit) prepare(b *pebble.Batch, number uint64) error {
 	s, tx := c.tx.s, c.tx
-	if !tx.reads.none() && s.history.changed(&tx.reads) {
+	if !tx.reads.None() && s.history.Changed(&tx.reads) {
 		return errConflict
 	}
 	now := time.Now().UnixNano()
@@ -34,8 +36,8 @@ func (c *commit) prepare(b *pebble.Batch, number uint64) error {
 	if err := s.numbering.number(b, tx.appends, &tx.overlay); err != nil {
 		return err
 	}
-	s.history.record(number, &tx.overlay)
-	if err := tx.overlay.write(b); err != nil {
+	s.history.Record(number, &tx.overlay)
+	if err := write(b, &tx.overlay); err != nil {
 		return err
 	}
 	for _, o := range tx.operations {
@@ -66,21 +68,23 @@ func (c *commit) published(err error) {
 
 func (c *commit) durable() bool { return true }
 
-// write adds the overlay's writes to a batch.
-func (o *overlay) write(b *pebble.Batch) error {
-	for _, d := range o.deleted {
-		if err := b.DeleteRange(d.start, d.end, nil); err != nil {
+// write adds an overlay's writes to a batch.
+func write(b *pebble.Batch, o *optimistic.Overlay) error {
+	for _, s := range o.Deleted() {
+		if err := b.DeleteRange(s.Start, s.End, nil); err != nil {
 			return err
 		}
 	}
-	var err error
-	o.points.Scan(func(key string, w write) bool {
-		if w.delete {
-			err = b.Delete([]byte(key), nil)
+	for p := range o.Points {
+		var err error
+		if p.Delete {
+			err = b.Delete([]byte(p.Key), nil)
 		} else {
-			err = b.Set([]byte(key), w.value, nil)
+			err = b.Set([]byte(p.Key), p.Value, nil)
 		}
-		return err == nil
-	})
-	return err
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

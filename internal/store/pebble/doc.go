@@ -5,7 +5,7 @@
 //
 // They are serializable by optimistic concurrency. A transaction reads from a snapshot and records
 // what it read; its writes wait in an overlay. A commit goes to the committer, one goroutine that
-// checks in turn that nothing read was written since (see history), puts the writes of all that wait
+// checks in turn that nothing read was written since (see optimistic.History), puts the writes of all that wait
 // into one batch and applies it. It does not wait for the disk: the publisher, a second goroutine,
 // does, and then answers the callers, in the order of the commits. So commits share a sync, and the
 // next batch forms meanwhile.

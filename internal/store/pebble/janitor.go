@@ -9,6 +9,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"cirro/internal/store"
+	"cirro/internal/store/optimistic"
 )
 
 // rounds is how often the janitor looks for what can go.
@@ -78,12 +79,12 @@ func forgetKey(expiry time.Time, key []byte) []byte {
 
 // forget removes the deduplications whose time is over.
 func (s *Store) forget(ctx context.Context, now time.Time) error {
-	over := span{start: []byte{forgetSpace}, end: binary.BigEndian.AppendUint64([]byte{forgetSpace}, uint64(now.Unix()/60+1))}
+	over := optimistic.Span{Start: []byte{forgetSpace}, End: binary.BigEndian.AppendUint64([]byte{forgetSpace}, uint64(now.Unix()/60+1))}
 	for more := true; more; {
 		err := s.update(ctx, func(tx *transaction) error {
 			more = false
 			n := 0
-			for kv, err := range tx.walk(new(overlay), over, false) {
+			for kv, err := range tx.walk(new(optimistic.Overlay), over, false) {
 				if err != nil {
 					return err
 				}
@@ -106,7 +107,7 @@ func (s *Store) forget(ctx context.Context, now time.Time) error {
 
 // forgetOne removes a deduplication, unless it was made again since.
 func (tx *transaction) forgetOne(note []byte, now time.Time) error {
-	tx.overlay.delete(note)
+	tx.overlay.Delete(note)
 	key := append([]byte{dedupSpace}, note[9:]...)
 	known, err := tx.read(key)
 	if errors.Is(err, store.ErrNotFound) {
@@ -117,7 +118,7 @@ func (tx *transaction) forgetOne(note []byte, now time.Time) error {
 	}
 	d, err := decodeMessage(known)
 	if err == nil && d.expiry <= now.UnixNano() {
-		tx.overlay.delete(key)
+		tx.overlay.Delete(key)
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"cirro/internal/store"
+	"cirro/internal/store/optimistic"
 )
 
 // The first byte of every key in the database; see the package's comment.
@@ -28,10 +29,10 @@ func dataKey(key []byte) ([]byte, error) {
 }
 
 // dataSpan is the keys that a range selects. Its end is never open, for other spaces follow.
-func dataSpan(r store.Range) span {
-	s := span{start: append([]byte{dataSpace}, r.Start...), end: []byte{dataSpace + 1}}
+func dataSpan(r store.Range) optimistic.Span {
+	s := optimistic.Span{Start: append([]byte{dataSpace}, r.Start...), End: []byte{dataSpace + 1}}
 	if r.End != nil {
-		s.end = append([]byte{dataSpace}, r.End...)
+		s.End = append([]byte{dataSpace}, r.End...)
 	}
 	return s
 }

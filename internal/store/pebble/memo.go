@@ -2,10 +2,10 @@ package pebble
 
 import (
 	"bytes"
-	"hash/maphash"
 	"sync/atomic"
 
 	"cirro/internal/store"
+	"cirro/internal/store/optimistic"
 )
 
 const (
@@ -17,7 +17,7 @@ const (
 // it: of a tree of tables and tables in memory each read asks several. A value counts as long as the history knows of no
 // write to its key.
 type memo struct {
-	history *history
+	history *optimistic.History
 	slots   [memoSlots]memoSlot
 }
 
@@ -34,7 +34,7 @@ type memoEntry struct {
 }
 
 func (m *memo) slot(key []byte) (slot *memoSlot, hash uint64) {
-	hash = maphash.Bytes(m.history.seed, key)
+	hash = m.history.Hash(key)
 	return &m.slots[hash%memoSlots], hash
 }
 
@@ -45,7 +45,7 @@ func (m *memo) get(key []byte, asOf uint64) (value []byte, known bool) {
 	if e == nil || e.key != string(key) || e.from > asOf {
 		return nil, false
 	}
-	newest, ok := m.history.unwritten(key, hash, e.until.Load())
+	newest, ok := m.history.Unwritten(key, hash, e.until.Load())
 	if !ok {
 		slot.kept.CompareAndSwap(e, nil)
 		return nil, false
@@ -66,15 +66,4 @@ func (m *memo) note(key, value []byte, asOf uint64) {
 	e := &memoEntry{key: string(key), value: bytes.Clone(value), from: asOf}
 	e.until.Store(asOf)
 	slot.kept.Store(e)
-}
-
-// unwritten says whether a key, or another of the same hash, was not written after a commit, as far as is remembered;
-// and the last commit of which that holds.
-func (h *history) unwritten(key []byte, hash, after uint64) (newest uint64, ok bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if after < h.prev.from || max(h.cur.wrote(key, hash), h.prev.wrote(key, hash)) > after {
-		return 0, false
-	}
-	return h.newest.Load(), true
 }

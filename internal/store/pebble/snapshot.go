@@ -1,15 +1,14 @@
 package pebble
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"iter"
-	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 
 	"cirro/internal/store"
+	"cirro/internal/store/optimistic"
 )
 
 // snapshot is the database as of a moment: that of the first read.
@@ -54,22 +53,21 @@ func (v *snapshot) get(key []byte) ([]byte, error) {
 }
 
 // walk goes over the keys of s, as they are with the overlay on top.
-func (v *snapshot) walk(o *overlay, s span, reverse bool) iter.Seq2[store.KV, error] {
+func (v *snapshot) walk(o *optimistic.Overlay, s optimistic.Span, reverse bool) iter.Seq2[store.KV, error] {
 	return func(yield func(store.KV, error) bool) {
-		it, err := v.open().NewIter(&pebble.IterOptions{LowerBound: s.start, UpperBound: s.end})
+		it, err := v.open().NewIter(&pebble.IterOptions{LowerBound: s.Start, UpperBound: s.End})
 		if err != nil {
 			yield(store.KV{}, err)
 			return
 		}
-		m := merge{it: it, deleted: o.deleted, points: o.within(s), reverse: reverse}
 		if reverse {
-			slices.Reverse(m.points)
 			it.Last()
 		} else {
 			it.First()
 		}
+		m := optimistic.NewMerge(cursor{it, reverse}, o, s, reverse)
 		for n := 1; ; n++ {
-			kv, ok := m.next()
+			kv, ok := m.Next()
 			if !ok {
 				break
 			}
@@ -88,53 +86,17 @@ func (v *snapshot) walk(o *overlay, s span, reverse bool) iter.Seq2[store.KV, er
 	}
 }
 
-// merge steps through the keys of an iterator and those written over it.
-type merge struct {
-	it      *pebble.Iterator
-	deleted []span
-	points  []point
+// cursor is an iterator in the direction of a walk.
+type cursor struct {
+	*pebble.Iterator
 	reverse bool
-	used    bool // the iterator's key has been returned
 }
 
-func (m *merge) next() (store.KV, bool) {
-	for {
-		if m.used {
-			m.advance()
-			m.used = false
-		}
-		if len(m.points) > 0 && (!m.it.Valid() || m.first(m.points[0].key, m.it.Key()) <= 0) {
-			p := m.points[0]
-			m.points = m.points[1:]
-			m.used = m.it.Valid() && p.key == string(m.it.Key())
-			if !p.delete {
-				return store.KV{Key: []byte(p.key), Value: p.value}, true
-			}
-			continue
-		}
-		if !m.it.Valid() {
-			return store.KV{}, false
-		}
-		m.used = true
-		if !covered(m.deleted, m.it.Key()) {
-			return store.KV{Key: m.it.Key(), Value: m.it.Value()}, true
-		}
-	}
-}
-
-func (m *merge) advance() {
-	if m.reverse {
-		m.it.Prev()
+// Advance goes on to the next key of the walk.
+func (c cursor) Advance() {
+	if c.reverse {
+		c.Prev()
 	} else {
-		m.it.Next()
+		c.Next()
 	}
-}
-
-// first compares keys in the direction of the walk.
-func (m *merge) first(a string, b []byte) int {
-	c := bytes.Compare([]byte(a), b)
-	if m.reverse {
-		return -c
-	}
-	return c
 }

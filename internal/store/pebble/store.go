@@ -13,6 +13,7 @@ import (
 
 	"cirro/internal/disk"
 	"cirro/internal/store"
+	"cirro/internal/store/optimistic"
 )
 
 // format is the version of the keys and values in the database. A store of a later version is refused.
@@ -25,7 +26,7 @@ const keptTables = 4
 type Store struct {
 	db         *pebble.DB
 	lock       *pebble.Lock
-	history    *history
+	history    *optimistic.History
 	memo       memo
 	numbering  *numbering
 	committer  *committer
@@ -90,7 +91,7 @@ func open(dir string, lock *pebble.Lock, o Options, r *room) (*Store, error) {
 	s := &Store{
 		db:        db,
 		lock:      lock,
-		history:   newHistory(),
+		history:   optimistic.NewHistory(0),
 		numbering: n,
 		committer: newCommitter(db, r),
 		crowd:     gathered,
@@ -139,12 +140,12 @@ func (s *Store) View(ctx context.Context, f func(store.Reader) error) error {
 }
 
 // awaitDurable returns when everything of r that is written is on disk.
-func (s *Store) awaitDurable(r *reads) {
+func (s *Store) awaitDurable(r *optimistic.Reads) {
 	durable := s.committer.durability.last.Load()
-	if r.none() || s.history.newest.Load() <= durable {
+	if r.None() || s.history.Newest() <= durable {
 		return
 	}
-	s.committer.durability.await(s.history.touched(r, durable))
+	s.committer.durability.await(s.history.Touched(r, durable))
 }
 
 // Close waits for what is under way and closes the store; see store.Store.

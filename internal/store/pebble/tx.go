@@ -8,6 +8,7 @@ import (
 	"iter"
 
 	"cirro/internal/store"
+	"cirro/internal/store/optimistic"
 )
 
 var errOver = errors.New("store: the transaction is over")
@@ -15,8 +16,8 @@ var errOver = errors.New("store: the transaction is over")
 // transaction is one attempt at an Update.
 type transaction struct {
 	snapshot
-	reads   reads
-	overlay overlay
+	reads   optimistic.Reads
+	overlay optimistic.Overlay
 	over    bool
 	growth  int // bytes, about, that it adds
 
@@ -35,7 +36,7 @@ func (tx *transaction) end() error {
 
 // readOnly says that there is nothing to commit.
 func (tx *transaction) readOnly() bool {
-	return tx.overlay.empty() && len(tx.appends) == 0 && len(tx.operations) == 0
+	return tx.overlay.Empty() && len(tx.appends) == 0 && len(tx.operations) == 0
 }
 
 func (tx *transaction) Get(key []byte) ([]byte, error) {
@@ -48,15 +49,15 @@ func (tx *transaction) Get(key []byte) ([]byte, error) {
 
 // read reads a key of any space.
 func (tx *transaction) read(k []byte) ([]byte, error) {
-	if w, decided := tx.overlay.get(k); decided {
-		if w.delete {
+	if w, decided := tx.overlay.Get(k); decided {
+		if w.Delete {
 			return nil, store.ErrNotFound
 		}
-		return append(make([]byte, 0, len(w.value)), w.value...), nil
+		return append(make([]byte, 0, len(w.Value)), w.Value...), nil
 	}
 	tx.open()
-	tx.reads.asOf = tx.asOf
-	tx.reads.keys = append(tx.reads.keys, k)
+	tx.reads.AsOf = tx.asOf
+	tx.reads.Keys = append(tx.reads.Keys, k)
 	return tx.get(k)
 }
 
@@ -68,10 +69,10 @@ func (tx *transaction) Range(r store.Range) iter.Seq2[store.KV, error] {
 		}
 		read := dataSpan(r)
 		tx.open()
-		tx.reads.asOf = tx.asOf
+		tx.reads.AsOf = tx.asOf
 		// Only what was walked over has been read.
 		seen := read
-		defer func() { tx.reads.spans = append(tx.reads.spans, seen) }()
+		defer func() { tx.reads.Spans = append(tx.reads.Spans, seen) }()
 		n := 0
 		for kv, err := range tx.walk(&tx.overlay, read, r.Reverse) {
 			if err != nil {
@@ -86,9 +87,9 @@ func (tx *transaction) Range(r store.Range) iter.Seq2[store.KV, error] {
 				continue
 			}
 			if r.Reverse {
-				seen.start = key
+				seen.Start = key
 			} else {
-				seen.end = append(key[:len(key):len(key)], 0)
+				seen.End = append(key[:len(key):len(key)], 0)
 			}
 			return
 		}
@@ -104,7 +105,7 @@ func (tx *transaction) Set(key, value []byte) error {
 		return err
 	}
 	tx.growth += len(k) + len(value)
-	tx.overlay.set(k, value)
+	tx.overlay.Set(k, value)
 	return nil
 }
 
@@ -120,7 +121,7 @@ func (tx *transaction) Delete(key []byte) error {
 	if err != nil {
 		return err
 	}
-	tx.overlay.delete(k)
+	tx.overlay.Delete(k)
 	return nil
 }
 
@@ -128,9 +129,8 @@ func (tx *transaction) DeleteRange(start, end []byte) error {
 	if tx.over {
 		return errOver
 	}
-	s := dataSpan(store.Range{Start: start, End: end})
-	if bytes.Compare(s.start, s.end) < 0 {
-		tx.overlay.deleteRange(s.start, s.end)
+	if s := dataSpan(store.Range{Start: start, End: end}); !s.Empty() {
+		tx.overlay.DeleteRange(s)
 	}
 	return nil
 }

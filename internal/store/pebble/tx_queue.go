@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"cirro/internal/store"
+	"cirro/internal/store/optimistic"
 )
 
 // messageSize is about how much a message takes besides its body.
@@ -105,7 +106,7 @@ func (tx *transaction) Drop(name string) error {
 	}
 	tx.operations = append(tx.operations, &purging{q: q, drop: true})
 	start := q.space(dedupSpace)
-	tx.overlay.deleteRange(start, append(start[:len(start):len(start)], 0xff))
+	tx.overlay.DeleteRange(optimistic.Span{Start: start, End: append(start[:len(start):len(start)], 0xff)})
 	return nil
 }
 
@@ -161,8 +162,8 @@ func (tx *transaction) deduplicate(o *enqueueing, m store.NewMessage, now time.T
 	}
 	expiry := now.Add(m.DedupWindow)
 	o.dedup, o.memory = key, memory{id: o.m.id, expiry: expiry.UnixNano()}
-	tx.overlay.set(key, o.memory.encode())
-	tx.overlay.set(forgetKey(expiry, key), nil)
+	tx.overlay.Set(key, o.memory.encode())
+	tx.overlay.Set(forgetKey(expiry, key), nil)
 	return "", nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"iter"
 
 	"cirro/internal/store"
+	"cirro/internal/store/optimistic"
 )
 
 // view is the Reader that View gives to its function. It answers nothing that is not yet on disk.
@@ -15,7 +16,7 @@ func (v *view) Get(key []byte) ([]byte, error) {
 		return nil, err
 	}
 	value, err := v.get(k)
-	v.s.awaitDurable(&reads{keys: [][]byte{k}})
+	v.s.awaitDurable(&optimistic.Reads{Keys: [][]byte{k}})
 	return value, err
 }
 
@@ -23,9 +24,9 @@ func (v *view) Range(r store.Range) iter.Seq2[store.KV, error] {
 	return func(yield func(store.KV, error) bool) {
 		s := dataSpan(r)
 		v.open()
-		v.s.awaitDurable(&reads{spans: []span{s}})
+		v.s.awaitDurable(&optimistic.Reads{Spans: []optimistic.Span{s}})
 		n := 0
-		for kv, err := range v.walk(new(overlay), s, r.Reverse) {
+		for kv, err := range v.walk(new(optimistic.Overlay), s, r.Reverse) {
 			if err != nil {
 				yield(kv, err)
 				return
