@@ -8,15 +8,12 @@ import (
 	"cirro/internal/endpoint/named"
 )
 
-var _ awsapi.JSONCaller = (*Endpoint)(nil)
+var _ awsapi.JSONTeller = (*Endpoint)(nil)
 
 // CallJSON calls an operation as Call does, with its input as JSON. The service is named as Call names it, or
 // as the SDKs do: "eventbridge", "sfn".
 func (e *Endpoint) CallJSON(ctx context.Context, p awsapi.Principal, service, operation string, input []byte) (any, error) {
-	s := e.byName[service]
-	if s == nil {
-		s = e.bySDK(service)
-	}
+	s := e.called(service)
 	if s == nil {
 		return nil, awsapi.NotImplemented.New("Cirro does not implement the service %s", service)
 	}
@@ -33,10 +30,7 @@ func (e *Endpoint) CallJSON(ctx context.Context, p awsapi.Principal, service, op
 
 // JSON is what an operation answered, as JSON with the members' names in the SDKs.
 func (e *Endpoint) JSON(service, operation string, out any) ([]byte, error) {
-	s := e.byName[service]
-	if s == nil {
-		s = e.bySDK(service)
-	}
+	s := e.called(service)
 	if s == nil || s.Lookup(operation) == nil {
 		return nil, UnknownOperation.New("There is no operation %s of a service %s", operation, service)
 	}
@@ -45,19 +39,13 @@ func (e *Endpoint) JSON(service, operation string, out any) ([]byte, error) {
 
 // Has reports whether there is an operation of a service.
 func (e *Endpoint) Has(service, operation string) bool {
-	s := e.byName[service]
-	if s == nil {
-		s = e.bySDK(service)
-	}
+	s := e.called(service)
 	return s != nil && s.Lookup(operation) != nil
 }
 
 // Declares reports whether a service's model has an error.
 func (e *Endpoint) Declares(service, code string) bool {
-	s := e.byName[service]
-	if s == nil {
-		s = e.bySDK(service)
-	}
+	s := e.called(service)
 	if s == nil {
 		return false
 	}
@@ -67,6 +55,14 @@ func (e *Endpoint) Declares(service, code string) bool {
 		}
 	}
 	return false
+}
+
+// called finds a service as Call names it, or else as the SDKs do; nil for none.
+func (e *Endpoint) called(name string) *service {
+	if s := e.byName[name]; s != nil {
+		return s
+	}
+	return e.bySDK(name)
 }
 
 // bySDK finds a service by the name that SDKs give their client: its id in lower case, without spaces.

@@ -67,7 +67,11 @@ func (w *results) write(ctx context.Context, kind string) error {
 				if (c.Run.Status == engine.Succeeded) != (kind == "SUCCEEDED") || !c.Ended {
 					return true, nil
 				}
-				b.WriteByte(",["[btoi(b.Len() == 0)])
+				if b.Len() == 0 {
+					b.WriteByte('[')
+				} else {
+					b.WriteByte(',')
+				}
 				b.Write(document.Encode(w.child(c)))
 				w.written++
 				more = b.Len() > resultFile
@@ -85,13 +89,6 @@ func (w *results) write(ctx context.Context, kind string) error {
 		w.files[kind] = append(w.files[kind], document.NewObject("Key", key, "Size", int64(b.Len())))
 	}
 	return nil
-}
-
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // child is a child as the files have it.

@@ -68,8 +68,6 @@ type frame struct {
 
 	Before int64 `cbor:"28,keyasint,omitempty"` // the last event of this line before the state was entered
 
-	Redrive bool `cbor:"26,keyasint,omitempty"` // the state is gone on with, not entered
-
 	value   any // the input, decoded
 	decoded bool
 }

@@ -278,7 +278,7 @@ func (s *step) exit(f *frame, sc *asl.Scope, out asl.Outcome) error {
 		f.Variables[name] = v
 	}
 	s.record(f, exited)
-	f.Phase, f.Entered, f.Turn, f.Redrive = going, 0, f.Turn+1, false
+	f.Phase, f.Entered, f.Turn = going, 0, f.Turn+1
 	f.Effective, f.Children, f.Next, f.Done, f.Kids = "", 0, 0, 0, nil
 	if out.Next == "" {
 		return s.ended(f, text)
