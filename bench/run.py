@@ -19,8 +19,11 @@ import queues
 import tables
 import triggers
 import topics
+import workflows
 from report import Report
 from subjects import BINARY, STARTERS, starts
+
+PARTS = ("invokes", "tables", "queues", "topics", "events", "buses", "objects", "workflows")
 
 
 def functions(report, a, yard):
@@ -44,7 +47,8 @@ def main():
     p.add_argument("--only", choices=sorted(STARTERS | tables.STARTERS | queues.STARTERS | topics.STARTERS | objects.STARTERS), help="one subject alone")
     p.add_argument("--messages", type=int, default=1_000_000, help="backlog of Cirro's queue; 10000000 takes some minutes")
     p.add_argument("--objects", type=int, default=1_000_000, help="keys that Cirro's bucket grows to before a page is listed")
-    p.add_argument("--part", choices=("invokes", "tables", "queues", "topics", "events", "buses", "objects"), help="one part alone")
+    p.add_argument("--waiting", type=int, default=20_000, help="executions that wait at once; 1000000 takes some minutes")
+    p.add_argument("--part", choices=PARTS, help="one part alone")
     a = p.parse_args()
     programs.build()
     report = Report()
@@ -52,7 +56,7 @@ def main():
     yard = invokes.yardstick(a.seconds)
     for n, f in yard.items():
         report.row("bare net/http", f"echo, {n} clients", f["per_second"], "/s", f"p50 {f['p50_ms']:.3f} ms, p99 {f['p99_ms']:.3f} ms")
-    parts = [a.part] if a.part else ("invokes", "tables", "queues", "topics", "events", "buses", "objects")
+    parts = [a.part] if a.part else PARTS
     if "invokes" in parts:
         functions(report, a, yard)
     if "tables" in parts:
@@ -71,6 +75,8 @@ def main():
         buses.suite(report, a.seconds)
     if "objects" in parts:
         objects.suite(report, [a.only] if a.only else objects.STARTERS, a.seconds, a.objects)
+    if "workflows" in parts:
+        workflows.suite(report, [a.only] if a.only else workflows.STARTERS, yard, a.seconds, a.waiting)
     report.row("machine", "load average after", os.getloadavg()[0])
     print("\n" + report.markdown())
 
