@@ -27,7 +27,8 @@ type serve struct {
 	Pool     *int          `help:"MB that may be spent on environments made ahead of functions; 0 for none. Default: a sixteenth of the memory." name:"pool-memory" env:"CIRRO_POOL_MEMORY"`
 	Isolate  string        `help:"How functions are walled in: auto, root, rootless or none." enum:"auto,root,rootless,none" default:"auto" env:"CIRRO_ISOLATION"`
 	Egress   string        `help:"Where functions may connect to beside the platform: outside (not this machine itself, nor metadata services), all or none." enum:"outside,all,none" default:"outside" env:"CIRRO_EGRESS"`
-	Retry    float64       `help:"Scale of the delays between attempts of asynchronous invocations; 0.01 for tests." default:"1" env:"CIRRO_RETRY_SCALE"`
+	Retry    float64       `help:"Scale of the delays between attempts of asynchronous invocations and deliveries, and of the waits, retries and timeouts of Step Functions; 0.01 for tests." default:"1" env:"CIRRO_RETRY_SCALE"`
+	Mocks    string        `help:"What tasks of Step Functions answer in tests: a file in the format of Step Functions Local's mock configuration." name:"states-mocks" type:"path" env:"CIRRO_STATES_MOCKS,SFN_MOCK_CONFIG"`
 	Expiry   time.Duration `help:"Time between two looks for items of DynamoDB whose time to live has ended." name:"ttl-interval" default:"5s" env:"CIRRO_TTL_INTERVAL"`
 	Throttle bool          `help:"Enforce the throughput of DynamoDB's tables and of Kinesis's shards, as AWS does." env:"CIRRO_THROTTLE"`
 	Streams  time.Duration `help:"How long the records of DynamoDB's streams can be read; less for tests." name:"stream-retention" default:"24h" env:"CIRRO_STREAM_RETENTION"`
@@ -46,7 +47,7 @@ func (c *serve) Run(t *terminal) error {
 	}
 	p, err := platform.Start(ctx, platform.Options{
 		Listen: c.Listen, Data: data, Store: c.Store, Blobs: c.Blobs, Auth: c.Auth, RootKeyID: c.RootKey, RootSecret: c.RootPass,
-		Runtimes: c.Runtimes, IdleFor: c.Idle, PoolMemory: c.poolMemory(), Isolation: c.Isolate, Egress: c.Egress, RetryScale: c.Retry, ScalingPeriod: c.Scaling,
+		Runtimes: c.Runtimes, IdleFor: c.Idle, PoolMemory: c.poolMemory(), Isolation: c.Isolate, Egress: c.Egress, RetryScale: c.Retry, StatesMocks: c.Mocks, ScalingPeriod: c.Scaling,
 		ExpiryInterval: c.Expiry, StreamRetention: c.Streams, Throttle: c.Throttle,
 		Log: slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: c.LogLevel})),
 	})

@@ -50,6 +50,7 @@ import (
 	"cirro/internal/service/sns"
 	"cirro/internal/service/sqs"
 	"cirro/internal/service/states"
+	"cirro/internal/service/states/mock"
 	"cirro/internal/service/sts"
 	"cirro/internal/store"
 )
@@ -68,7 +69,8 @@ type Options struct {
 	PoolMemory            int64         // bytes for what is made ahead of functions; 0 for the default, less for nothing
 	Isolation             string        // auto, root, rootless or none
 	Egress                string        // where functions may connect to: outside, all or none
-	RetryScale            float64       // of the delays of asynchronous invocations
+	RetryScale            float64       // of the delays of asynchronous invocations and deliveries, and of what executions of Step Functions wait for
+	StatesMocks           string        // file of what answers for tasks of Step Functions in tests; "" for none
 	ScalingPeriod         time.Duration // of Application Auto Scaling's metrics; 0 for a minute
 	ExpiryInterval        time.Duration // between two looks for items whose time to live has ended; 0 for the default
 	Throttle              bool          // enforce the throughput of DynamoDB's tables and of Kinesis's shards
@@ -244,7 +246,11 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 	p.onClose(schedules.Close)
 	pipeline := pipes.New(pipes.Deps{Store: st, Caller: front, RetryScale: o.RetryScale, Log: o.Log})
 	p.onClose(pipeline.Close)
-	workflows, err := states.New(states.Deps{Store: st, Caller: front, Connections: buses, Stages: p.URL() + "/_aws/execute-api/", Log: o.Log, Scale: o.RetryScale})
+	mocks, err := readMocks(o.StatesMocks)
+	if err != nil {
+		return err
+	}
+	workflows, err := states.New(states.Deps{Store: st, Caller: front, Connections: buses, Stages: p.URL() + "/_aws/execute-api/", Log: o.Log, Scale: o.RetryScale, Mocks: mocks})
 	if err != nil {
 		return err
 	}
@@ -336,3 +342,11 @@ func (p *Platform) Isolation() string { return string(p.jails.Mode()) }
 
 // Warnings says what protection this machine lacks.
 func (p *Platform) Warnings() []string { return p.jails.Warnings() }
+
+// readMocks reads what answers for tasks of Step Functions; nil for nothing.
+func readMocks(path string) (*mock.Config, error) {
+	if path == "" {
+		return nil, nil
+	}
+	return mock.Read(path)
+}

@@ -48,7 +48,7 @@ func (s *Service) start(ctx context.Context, in *api.StartExecutionInput, parent
 		return nil, err
 	}
 	var out *api.StartExecutionOutput
-	run, res, err := s.runOf(ctx, *in.StateMachineArn, in.Name)
+	run, res, err := s.runOf(*in.StateMachineArn, in.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -134,13 +134,18 @@ func inputOf(in *string) (string, error) {
 }
 
 // runOf readies an execution of a machine.
-func (s *Service) runOf(ctx context.Context, arn string, name *string) (*engine.Run, resource, error) {
+func (s *Service) runOf(arn string, name *string) (*engine.Run, resource, error) {
+	arn, testCase, err := s.testCase(arn)
+	if err != nil {
+		return nil, resource{}, err
+	}
 	res, err := parseARN(arn, "stateMachine")
 	if err != nil {
 		return nil, res, err
 	}
 	machine, _ := res.split()
-	run := &engine.Run{ID: uuid.NewString(), Name: awsapi.Val(name), Machine: res.arn("stateMachine", machine), Account: res.Account, Region: res.Region}
+	run := &engine.Run{ID: uuid.NewString(), Name: awsapi.Val(name), Machine: res.arn("stateMachine", machine), Account: res.Account, Region: res.Region,
+		Case: testCase}
 	if run.Name == "" {
 		run.Name = uuid.NewString()
 	}
@@ -186,7 +191,7 @@ func (s *Service) StartSyncExecution(ctx context.Context, in *api.StartSyncExecu
 	if err != nil {
 		return nil, err
 	}
-	run, res, err := s.runOf(ctx, *in.StateMachineArn, in.Name)
+	run, res, err := s.runOf(*in.StateMachineArn, in.Name)
 	if err != nil {
 		return nil, err
 	}

@@ -50,11 +50,17 @@ var integrations = map[string]integration{
 
 const token = "waitForTaskToken"
 
+// notImplemented begins what is said of an integration that is not there.
+const notImplemented = "Cirro does not implement the integration "
+
 // perform performs a task.
 func (s *Service) perform(ctx context.Context, t *engine.Task) engine.Reply {
 	r, err := engine.ParseResource(t.Resource)
 	if err != nil {
 		return failed(asl.Runtime, err.Error())
+	}
+	if t.Case != "" {
+		return s.mock(t, r)
 	}
 	c, err := s.newCall(ctx, t, r)
 	if err != nil {
@@ -68,7 +74,7 @@ func (s *Service) perform(ctx context.Context, t *engine.Task) engine.Reply {
 	}
 	i, ok := integrations[r.Service+":"+r.Action]
 	if !ok {
-		return failed(asl.Runtime, fmt.Sprintf("Cirro does not implement the integration %s:%s", r.Service, r.Action))
+		return failed(asl.Runtime, fmt.Sprintf(notImplemented+"%s:%s", r.Service, r.Action))
 	}
 	if r.Service == "states" && strings.HasPrefix(r.Wait, "sync") {
 		return c.startAndWait()
@@ -102,13 +108,13 @@ func (s *Service) checkResource(arn string, express bool) string {
 		if caller, ok := s.Caller.(interface {
 			Has(service, operation string) bool
 		}); ok && !caller.Has(service, operationName(r.Action)) {
-			return fmt.Sprintf("Cirro does not implement the integration %s:%s", r.Service, r.Action)
+			return fmt.Sprintf(notImplemented+"%s:%s", r.Service, r.Action)
 		}
 		return ""
 	}
 	i, ok := integrations[r.Service+":"+r.Action]
 	if !ok {
-		return fmt.Sprintf("Cirro does not implement the integration %s:%s", r.Service, r.Action)
+		return fmt.Sprintf(notImplemented+"%s:%s", r.Service, r.Action)
 	}
 	if r.Wait == "" {
 		return ""

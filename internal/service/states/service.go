@@ -11,6 +11,7 @@ import (
 	"cirro/internal/awsapi"
 	api "cirro/internal/awsapi/states"
 	"cirro/internal/service/states/engine"
+	"cirro/internal/service/states/mock"
 	"cirro/internal/store"
 )
 
@@ -24,6 +25,8 @@ type Deps struct {
 	Connections Connections
 	// Stages is where the stages of REST APIs answer, up to the API's id; "" where there are none.
 	Stages string
+	// Mocks answer for the tasks of executions that are begun with a test case; nil for none.
+	Mocks *mock.Config
 	// Scale scales waits, retries and timeouts of executions, for tests; 0 for 1.
 	Scale float64
 }
@@ -56,8 +59,8 @@ func New(d Deps) (*Service, error) {
 	s := &Service{Deps: d, http: newHTTPClient()}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.engine = &engine.Engine{Store: d.Store, Clock: d.Clock, Log: d.Log, Scale: d.Scale, Machines: s.machineOf, Perform: s.perform,
-		HasActivity: hasActivity,
-		OpenItems:   s.openItems, WriteResults: s.writeResults}
+		HasActivity: hasActivity, Mocked: s.mocked,
+		OpenItems: s.openItems, WriteResults: s.writeResults}
 	return s, s.engine.Open(s.ctx)
 }
 

@@ -50,7 +50,7 @@ func (t *trial) read() error {
 		}
 		t.state = state
 	} else {
-		m, diagnostics := t.service.check(*t.in.Definition, api.StateMachineTypeStandard)
+		m, diagnostics := t.service.check("", *t.in.Definition, api.StateMachineTypeStandard)
 		if m == nil {
 			return invalidState(diagnostics)
 		}

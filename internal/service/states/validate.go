@@ -19,7 +19,7 @@ func (s *Service) ValidateStateMachineDefinition(_ context.Context, in *api.Vali
 	if in.Type != nil {
 		kind = *in.Type
 	}
-	_, diagnostics := s.check(*in.Definition, kind)
+	_, diagnostics := s.check("", *in.Definition, kind)
 	for _, d := range diagnostics {
 		out.Result = new(api.ValidateStateMachineDefinitionResultCodeFail)
 		if len(out.Diagnostics) == most {

@@ -56,7 +56,7 @@ func (s *step) mapRun(f *frame, state *asl.State, sc *asl.Scope) (m *MapRun, len
 	m = &MapRun{ID: id, ARN: fmt.Sprintf("arn:aws:states:%s:%s:mapRun:%s:%s", s.run.Region, s.run.Account, name, id), State: state.Name, Path: f.Path,
 		Express: state.ExecutionType == "EXPRESS", Status: Running, Started: s.now, Input: f.Input, Effective: string(document.Encode(effective))}
 	m.Run = Run{Machine: fmt.Sprintf("arn:aws:states:%s:%s:stateMachine:%s", s.run.Region, s.run.Account, name), Revision: s.run.Revision,
-		Role: s.run.Role, Account: s.run.Account, Region: s.run.Region, Trace: s.run.Trace, MapRun: m.ARN, Log: s.run.Log,
+		Role: s.run.Role, Account: s.run.Account, Region: s.run.Region, Trace: s.run.Trace, MapRun: m.ARN, Log: s.run.Log, Case: s.run.Case,
 		Part: append(slices.Concat(s.run.Part, f.Path), hop{State: state.Name})}
 	if m.MaxConcurrency, failure = state.MaxConcurrency(sc); failure != nil {
 		return nil, 0, failure

@@ -60,6 +60,8 @@ type Engine struct {
 	HasActivity func(r Tx, arn string) (bool, error)
 	// Perform performs a task and says what happens to it: Done, Failed, Submitted, or nothing yet.
 	Perform func(ctx context.Context, t *Task) Reply
+	// Mocked says whether a mock answers for the task of a state, in an execution with a test case; nil for none.
+	Mocked func(run *Run, state string) bool
 	// Recorded, where it is set, is told of what was recorded in the transaction that does.
 	Recorded func(tx Tx, run *Run, events []Event) error
 	// OpenItems opens the items of a map run, and WriteResults writes its results where its writer says: it answers
@@ -78,7 +80,7 @@ type Reply struct {
 	Output  string // JSON
 	Failure *asl.Failure
 	Done    bool // Output is the result
-	// Submitted is what began that the task waits for; JSON, "" for nothing to tell.
+	// Submitted is what began that the task waits for; JSON, "" for nothing to tell. With a result it is told before.
 	Submitted string
 	// Again has the task performed again after a while: the platform, not the task, is to blame.
 	Again bool
@@ -149,11 +151,11 @@ func (e *Engine) perform(ctx context.Context, m store.Message) courier.Verdict {
 	if reply.Again {
 		return courier.Again(courier.Backoff{Shortest: 100 * time.Millisecond, Longest: time.Minute}.After(m.Deliveries))
 	}
-	h := Happening{Run: t.Run, Frame: t.Frame, Turn: t.Turn, Kind: result, Output: reply.Output, Failure: reply.Failure}
+	h := Happening{Run: t.Run, Frame: t.Frame, Turn: t.Turn, Kind: result, Output: reply.Output, Failure: reply.Failure, Submitted: reply.Submitted}
 	switch {
 	case reply.Done || reply.Failure != nil:
 	case reply.Submitted != "":
-		h.Kind, h.Output = submitted, reply.Submitted
+		h.Kind, h.Output, h.Submitted = submitted, reply.Submitted, ""
 	default:
 		return courier.Verdict{}
 	}

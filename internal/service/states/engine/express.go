@@ -169,7 +169,7 @@ func (e *Engine) performed(ctx context.Context, t *Task, to chan<- Happening) {
 		if !reply.Done && reply.Failure == nil {
 			reply.Failure = &asl.Failure{Error: asl.Runtime, Cause: "An express execution cannot wait for an answer"}
 		}
-		send(ctx, to, Happening{Run: t.Run, Frame: t.Frame, Turn: t.Turn, Kind: result, Output: reply.Output, Failure: reply.Failure})
+		send(ctx, to, Happening{Run: t.Run, Frame: t.Frame, Turn: t.Turn, Kind: result, Output: reply.Output, Failure: reply.Failure, Submitted: reply.Submitted})
 		return
 	}
 }

@@ -38,6 +38,8 @@ type Happening struct {
 	Output  string       `cbor:"5,keyasint,omitempty"`
 	Failure *asl.Failure `cbor:"6,keyasint,omitempty"`
 	Worker  string       `cbor:"7,keyasint,omitempty"`
+
+	Submitted string `cbor:"8,keyasint,omitempty"` // before a result: what the task waited for
 }
 
 // happen is what a happening leads to.

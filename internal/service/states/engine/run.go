@@ -48,6 +48,9 @@ type Run struct {
 
 	Log *Logging `cbor:"26,keyasint,omitempty"` // nil for none
 
+	// Case is the test case whose mocks answer for tasks; "" for none.
+	Case string `cbor:"27,keyasint,omitempty"`
+
 	// Part is where in the definition the machine of a distributed Map's child is; nil for the whole.
 	Part []hop `cbor:"25,keyasint,omitempty"`
 }

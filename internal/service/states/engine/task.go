@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -8,6 +9,8 @@ import (
 	"cirro/internal/asl"
 	"cirro/internal/asl/document"
 	"cirro/internal/store"
+
+	"github.com/fxamacker/cbor/v2"
 )
 
 // Task is work to be done outside of the engine, once for each attempt.
@@ -28,6 +31,10 @@ type Task struct {
 	Trace      string `cbor:"14,keyasint,omitempty"`
 	Retries    int64  `cbor:"15,keyasint,omitempty"`
 	Heartbeat  int64  `cbor:"16,keyasint,omitempty"` // seconds
+
+	// of a task that a mock answers for
+	Case       string `cbor:"17,keyasint,omitempty"` // "" for none
+	Invocation int64  `cbor:"18,keyasint,omitempty"` // how often the state's task was performed before
 }
 
 // Resource is what a task's resource names.
@@ -106,7 +113,8 @@ func (s *step) schedule(f *frame, state *asl.State, sc *asl.Scope) error {
 	if err != nil {
 		return s.failed(f, &asl.Failure{Error: asl.Runtime, Cause: err.Error()})
 	}
-	if r.Kind == Activity && s.e.HasActivity != nil {
+	mocked := s.run.Case != "" && s.e.Mocked != nil && s.e.Mocked(s.run, state.Name)
+	if r.Kind == Activity && s.e.HasActivity != nil && !mocked {
 		if has, err := s.e.HasActivity(s.tx, state.Resource); err != nil {
 			return err
 		} else if !has {
@@ -126,9 +134,15 @@ func (s *step) schedule(f *frame, state *asl.State, sc *asl.Scope) error {
 		arn, _ := object.Get("RoleArn")
 		t.Assume, _ = arn.(string)
 	}
+	if mocked {
+		t.Case = s.run.Case
+		if t.Invocation, err = s.invocation(state.Name); err != nil {
+			return err
+		}
+	}
 	s.scheduled(f, r, t, int64(timeout/time.Second))
 	queue := taskQueue
-	if r.Kind == Activity {
+	if r.Kind == Activity && !mocked {
 		queue = ActivityQueue(state.Resource)
 	}
 	if _, err := s.tx.Enqueue(queue, store.NewMessage{Body: encode(t)}); err != nil {
@@ -143,6 +157,23 @@ func (s *step) schedule(f *frame, state *asl.State, sc *asl.Scope) error {
 		return s.timer(f, heartbeatDue, heartbeat)
 	}
 	return nil
+}
+
+// invokedKey counts the invocations of a mocked state.
+func invokedKey(run, state string) []byte { return store.Key("states", "invoked", run, state) }
+
+// invocation counts an invocation of a mocked state, from 0.
+func (s *step) invocation(state string) (n int64, err error) {
+	b, err := s.tx.Get(invokedKey(s.run.ID, state))
+	if err == nil {
+		err = cbor.Unmarshal(b, &n)
+	} else if errors.Is(err, store.ErrNotFound) {
+		err = nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return n, s.tx.Set(invokedKey(s.run.ID, state), encode(n+1))
 }
 
 // noActivity is the failure of a task of an activity that is gone, as it was recorded of the service:
@@ -218,6 +249,11 @@ func (s *step) returned(f *frame, h Happening) error {
 	r, err := ParseResource(state.Resource)
 	if err != nil {
 		return err
+	}
+	if h.Submitted != "" {
+		if err := s.submitted(f, Happening{Output: h.Submitted}); err != nil {
+			return err
+		}
 	}
 	if h.Failure == nil && len(h.Output) > document.MaxSize {
 		h.Failure = tooLarge(r.name(state.Resource))
