@@ -1,8 +1,10 @@
 """Starts and stops the real bin/cirro for tests, examples and benchmarks."""
 import os
 import pathlib
+import random
 import re
 import signal
+import socket
 import subprocess
 import threading
 
@@ -10,6 +12,19 @@ import postgres
 
 ROOT = pathlib.Path(__file__).parent.parent
 BINARY = pathlib.Path(os.environ.get("CIRRO_BINARY", ROOT / "bin" / "cirro"))
+
+
+def lasting_port():
+    """A free port that no client is given as its own: so it is still free when a platform comes back that was killed."""
+    first = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.randrange(first // 2, first)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 class Cirro:

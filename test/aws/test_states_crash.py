@@ -10,7 +10,7 @@ import time
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cirro import Cirro
+from cirro import Cirro, lasting_port
 from conftest import ROLE, RUNTIME, eventually, make_client, package
 
 LONG = bool(os.environ.get("CIRRO_LONG"))
@@ -319,7 +319,7 @@ def pages(client, operation, key, **kw):
 
 def test_executions_survive_sigkill(tmp_path):
     seed = int(os.environ.get("CIRRO_SEED", "7"))
-    with Cirro(tmp_path) as platform:
+    with Cirro(tmp_path, listen=f"127.0.0.1:{lasting_port()}") as platform:
         workflows = Workflows(lambda service: make_client(platform.url, service))
         outside = Outside(platform, workflows)
         acknowledged = crash(platform, workflows.arn, random.Random(seed))
