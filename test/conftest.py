@@ -1,6 +1,8 @@
 """What the system tests share: a running platform, clients of it, and the steps most begin with."""
+import importlib.util
 import io
 import os
+import pathlib
 import sys
 import textwrap
 import time
@@ -60,6 +62,18 @@ def package(source, file="app.py", **files):
         z.writestr(file, textwrap.dedent(source))
         for path, text in files.items():
             z.writestr(path, text)
+    return buf.getvalue()
+
+
+def package_with(modules, source):
+    """A deployment package with installed Python modules beside the source."""
+    buf = io.BytesIO(package(source))
+    with zipfile.ZipFile(buf, "a", zipfile.ZIP_DEFLATED) as z:
+        for name in modules:
+            path = pathlib.Path(importlib.util.find_spec(name).origin)
+            root = path.parent if path.name != "__init__.py" else path.parent.parent
+            for file in [path] if path.name != "__init__.py" else path.parent.rglob("*.py"):
+                z.write(file, str(file.relative_to(root)))
     return buf.getvalue()
 
 

@@ -4,15 +4,11 @@ https://docs.aws.amazon.com/powertools/python/latest/utilities/idempotency/
 https://docs.aws.amazon.com/powertools/python/latest/utilities/batch/
 """
 import concurrent.futures
-import importlib.util
-import io
 import json
-import pathlib
-import zipfile
 
 import pytest
 
-from conftest import unique
+from conftest import package_with, unique
 
 IDEMPOTENT = '''
 import os
@@ -63,15 +59,7 @@ def handler(event, context):
 
 def packaged(source):
     """A deployment package with Powertools beside the source."""
-    buf = io.BytesIO()
-    with zipfile.ZipFile(buf, "w", zipfile.ZIP_DEFLATED) as z:
-        z.writestr("app.py", source)
-        for name in ("aws_lambda_powertools", "jmespath", "typing_extensions"):
-            spec = importlib.util.find_spec(name)
-            path = pathlib.Path(spec.origin)
-            for file in [path] if path.name != "__init__.py" else path.parent.rglob("*.py"):
-                z.write(file, str(file.relative_to(path.parent if path.name != "__init__.py" else path.parent.parent)))
-    return buf.getvalue()
+    return package_with(["aws_lambda_powertools", "jmespath", "typing_extensions"], source)
 
 
 @pytest.fixture(scope="module")
