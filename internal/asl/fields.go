@@ -17,6 +17,8 @@ type fields struct {
 	at       string
 	language QueryLanguage
 	used     []string
+
+	downgraded bool // a state of JSONPath within a machine of JSONata: nothing more is said of its fields' language
 }
 
 func (r *reader) fields(v any, at string, language QueryLanguage) *fields {
@@ -52,7 +54,7 @@ func (f *fields) require(names ...string) bool {
 func (f *fields) done() {
 	for name := range f.object.All() {
 		if !slices.Contains(f.used, name) {
-			f.schema(f.at+"/"+name, "Field is not supported")
+			f.schema(f.at, "Field '%s' is not supported", name)
 		}
 	}
 }
@@ -91,8 +93,10 @@ func (f *fields) number(name string, otherwise, least, most float64) float64 {
 	switch {
 	case !ok:
 		f.schema(f.at+"/"+name, "Expected value of type Number")
-	case n < least || n > most:
-		f.schema(f.at+"/"+name, "Value is out of range")
+	case n < least:
+		f.schema(f.at+"/"+name, "Minimum value is %v", least)
+	case n > most:
+		f.schema(f.at+"/"+name, "Maximum value is %.0f", most)
 	}
 	return n
 }
@@ -109,12 +113,36 @@ func (f *fields) integer(name string, otherwise, least, most int64) int64 {
 	return int64(f.number(name, float64(otherwise), float64(least), float64(most)))
 }
 
+// choice reads a text that is one of a few.
 func (f *fields) choice(name string, allowed ...string) string {
-	s := f.text(name)
-	if s != "" && !slices.Contains(allowed, s) {
-		f.schema(f.at+"/"+name, "Value is not one of the supported values: [%s]", strings.Join(allowed, ", "))
+	v, ok := f.take(name)
+	if !ok {
+		return ""
+	}
+	s, ok := v.(string)
+	switch {
+	case !ok:
+		f.schema(f.at+"/"+name, "Expected value of type [STRING]")
+	case !slices.Contains(allowed, s):
+		f.schema(f.at+"/"+name, "Value should be one of the following: [%s]", strings.Join(allowed, ", "))
 	}
 	return s
+}
+
+// one reports that not exactly one of some fields is there.
+func (f *fields) one(names ...string) {
+	n := 0
+	for _, name := range names {
+		if f.has(name) {
+			n++
+		}
+	}
+	switch {
+	case n == 0:
+		f.schema(f.at, "This object should have only one of the following fields: [%s]", strings.Join(names, ", "))
+	case n > 1:
+		f.schema(f.at, "There should only be one of the following fields: [%s]", strings.Join(names, ", "))
+	}
 }
 
 func (f *fields) texts(name string) (texts []string) {
@@ -142,8 +170,8 @@ func (f *fields) only(language QueryLanguage, names ...string) {
 		return
 	}
 	for _, name := range names {
-		if _, ok := f.take(name); ok {
-			f.schema(f.at+"/"+name, "The field '%s' is not supported when the query language is '%s'", name, f.language)
+		if _, ok := f.take(name); ok && !f.downgraded {
+			f.schema(f.at, "The QueryLanguage is set to '%s', but field '%s' is only supported for the '%s' QueryLanguage", f.language, name, language)
 		}
 	}
 }
@@ -170,10 +198,11 @@ func (f *fields) path(v any, name string) *jsonpath.Path {
 	text, ok := v.(string)
 	if ok {
 		if p, err := jsonpath.Parse(text); err == nil {
+			f.refer(p.Name)
 			return p
 		}
 	}
-	f.schema(f.at+"/"+name, "Value is not a Reference Path or JSONPath: The value for the field '%s' must be a valid JSONPath", name)
+	f.schema(f.at+"/"+name, "Value must be a valid JSONPath.")
 	return nil
 }
 
@@ -245,9 +274,8 @@ func (f *fields) quantity(name string, least, most int64) expression {
 	f.only(JSONPath, name+"Path")
 	if v, ok := f.object.Get(name + "Path"); ok && f.language == JSONPath {
 		f.take(name + "Path")
-		if f.has(name) {
-			f.take(name)
-			f.schema(f.at, "Only one of these fields is allowed: [%s, %sPath]", name, name)
+		if _, ok := f.take(name); ok && name != "Seconds" { // Wait states have four such fields
+			f.one(name, name+"Path")
 		}
 		if p := f.path(v, name+"Path"); p != nil {
 			return path{p}
@@ -276,15 +304,19 @@ func (r *reader) query(text, at string) expression {
 		return nil
 	}
 	if !opened || !closed || len(text) < len("{%%}") {
-		r.schema(at, "A JSONata expression begins with {%% and ends with %%}")
+		r.schema(at, "JSONata string must start with {%% and end with %%}")
 		return literal{}
 	}
 	inner := text[len("{%") : len(text)-len("%}")]
 	e, err := jsonata.Parse(strings.TrimSpace(inner))
 	if err != nil {
-		r.schema(at, "Invalid JSONata expression: %v", err)
+		r.report(invalidJSONata, at, "%v", err)
 		return literal{}
 	}
+	for _, problem := range e.Unsupported(r.caught) {
+		r.report(unsupportedJSONata, at, "%s", problem)
+	}
+	r.refer(e.Variables...)
 	return query{e}
 }
 
@@ -352,12 +384,16 @@ func (f *fields) dynamic(v any, field, at string) expression {
 	if ok && intrinsic.Is(text) {
 		c, err := intrinsic.Parse(text)
 		if err == nil {
+			for _, p := range c.Paths() {
+				f.refer(p.Name)
+			}
 			return call{c}
 		}
 		ok = false
 	}
 	if ok {
 		if p, err := jsonpath.Parse(text); err == nil {
+			f.refer(p.Name)
 			return path{p}
 		}
 	}

@@ -38,6 +38,8 @@ type Machine struct {
 	StartAt        string
 	TimeoutSeconds int64 // of a whole execution; 0 for no limit
 	States         map[string]*State
+
+	References map[string][]string // of a whole machine: the variables that each of its states refers to
 }
 
 // All are the states of a machine and of those within it, by where they stand in the definition.

@@ -2,6 +2,7 @@ package asl
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"cirro/internal/asl/document"
 	"cirro/internal/asl/intrinsic"
+	"cirro/internal/asl/jsonpath"
 )
 
 // Parse reads a definition. There is a machine only where no diagnostic is an error.
@@ -26,11 +28,12 @@ func Parse(definition []byte) (*Machine, []Diagnostic) {
 	if _, ok := v.(*document.Object); !ok {
 		return nil, []Diagnostic{{severityError, schemaFailed, "Definition must be a valid JSON object", ""}}
 	}
-	r := &reader{names: map[string]bool{}}
-	m := r.machine(v, "", JSONPath, 0)
+	r := newReader()
+	m := r.machine(v, "", 0)
 	if len(r.diagnostics) > 0 {
 		return nil, r.diagnostics
 	}
+	m.References = r.references
 	return m, nil
 }
 
@@ -43,32 +46,44 @@ func ParseState(definition []byte, name string) (*State, []Diagnostic) {
 	if _, ok := v.(*document.Object); !ok {
 		return nil, []Diagnostic{{severityError, schemaFailed, "Definition must be a valid JSON object", ""}}
 	}
-	r := &reader{names: map[string]bool{}}
-	s := r.state(name, v, "", JSONPath, 0)
+	r := newReader()
+	s := r.readState(name, v, "", 0)
 	if len(r.diagnostics) > 0 {
 		return nil, r.diagnostics
 	}
 	return s, nil
 }
 
+func newReader() *reader {
+	return &reader{names: map[string]bool{}, labels: map[string]bool{}, language: JSONPath, references: map[string][]string{}}
+}
+
+// queryLanguage reads the field QueryLanguage. Whatever is there but is not JSONPath stands for JSONata.
+func (f *fields) queryLanguage(otherwise QueryLanguage) QueryLanguage {
+	l := f.choice("QueryLanguage", string(JSONPath), string(JSONata))
+	switch {
+	case !f.has("QueryLanguage"):
+		return otherwise
+	case l == string(JSONPath):
+		return JSONPath
+	}
+	return JSONata
+}
+
 // machine reads a machine, or a part of one.
-func (r *reader) machine(v any, at string, language QueryLanguage, depth int) *Machine {
+func (r *reader) machine(v any, at string, depth int) *Machine {
 	if depth > maxNesting {
 		r.schema(at, "States nest too deep")
 		return nil
 	}
-	f := r.fields(v, at, language)
-	m := &Machine{Comment: f.text("Comment"), Language: language}
+	f := r.fields(v, at, r.language)
+	m := &Machine{Comment: f.text("Comment")}
 	if depth == 0 {
-		m.Version = f.text("Version")
-		if m.Version != "" && m.Version != "1.0" {
-			r.schema(at+"/Version", "Value is not one of the supported values: [1.0]")
-		}
-		m.TimeoutSeconds = f.integer("TimeoutSeconds", 0, 1, DefaultTimeout)
-		if l := f.choice("QueryLanguage", string(JSONPath), string(JSONata)); l != "" {
-			m.Language = QueryLanguage(l)
-		}
+		m.Version = f.choice("Version", "1.0")
+		m.TimeoutSeconds = f.integer("TimeoutSeconds", 0, 0, DefaultTimeout)
+		r.language = f.queryLanguage(JSONPath)
 	}
+	m.Language = r.language
 	complete := f.require("States", "StartAt")
 	m.StartAt = f.text("StartAt")
 	states, _ := f.take("States")
@@ -87,21 +102,25 @@ func (r *reader) machine(v any, at string, language QueryLanguage, depth int) *M
 	}
 	for name, v := range object.All() {
 		below := at + "/States/" + name
-		if name == "" || utf8.RuneCountInString(name) > maxStateName {
-			r.schema(below, "The name of a state has 1 to %d characters", maxStateName)
+		switch {
+		case name == "":
+			r.report(stateName, below, "The name of a state is empty")
+		case utf8.RuneCountInString(name) > maxStateName:
+			r.report(stateName, below, "The state name '%s' exceeds the %d-character limit allowed by the service", name, maxStateName)
 		}
 		if r.names[name] {
 			r.report(duplicateState, below, "Duplicate State name: %s", name)
 		}
 		r.names[name] = true
-		m.States[name] = r.state(name, v, below, m.Language, depth)
+		m.States[name] = r.readState(name, v, below, depth)
 	}
-	r.transitions(m, object, at)
+	r.transitions(m, object, at, depth == 0)
 	return m
 }
 
-// transitions checks that states lead to states, that all can be reached, and that the machine ends.
-func (r *reader) transitions(m *Machine, states *document.Object, at string) {
+// transitions checks that states lead to states, that all can be reached, and that the whole machine ends: of one
+// that does not, what cannot be reached is not told.
+func (r *reader) transitions(m *Machine, states *document.Object, at string, whole bool) {
 	if m.States[m.StartAt] == nil {
 		r.report(missingTarget, at+"/StartAt", "Missing 'Next' target: %s", m.StartAt)
 	}
@@ -117,13 +136,14 @@ func (r *reader) transitions(m *Machine, states *document.Object, at string) {
 			}
 		}
 	}
+	if whole && !ends {
+		r.diagnostics = append(r.diagnostics, Diagnostic{severityError, missingEnd, "Workflow has no terminal state", ""})
+		return
+	}
 	for name := range states.All() {
 		if !reached[name] {
 			r.report(missingTarget, at+"/States/"+name, "State \"%s\" is not reachable.", name)
 		}
-	}
-	if !ends {
-		r.report(missingEnd, at+"/States", "A state machine needs a state that ends it")
 	}
 }
 
@@ -146,16 +166,16 @@ func (s *State) targets() (targets []target) {
 	return targets
 }
 
-// state reads a state.
-func (r *reader) state(name string, v any, at string, language QueryLanguage, depth int) *State {
-	f := r.fields(v, at, language)
-	s := &State{Name: name, Language: language}
-	if l := f.choice("QueryLanguage", string(JSONPath), string(JSONata)); l != "" {
-		if language == JSONata && l == string(JSONPath) {
-			r.schema(at, "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine")
-		}
-		s.Language = QueryLanguage(l)
-		f.language = s.Language
+// readState reads a state. What QueryLanguage a state around it has, makes no difference.
+func (r *reader) readState(name string, v any, at string, depth int) *State {
+	around := r.state
+	r.state = name
+	defer func() { r.state = around }()
+	f := r.fields(v, at, r.language)
+	f.language = f.queryLanguage(r.language)
+	s := &State{Name: name, Language: f.language}
+	if f.downgraded = r.language == JSONata && s.Language == JSONPath; f.downgraded {
+		r.schema(at, "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine")
 	}
 	if !f.require("Type") {
 		return s
@@ -181,7 +201,7 @@ func (r *reader) state(name string, v any, at string, language QueryLanguage, de
 
 // variableName is how a variable is called.
 // https://docs.aws.amazon.com/step-functions/latest/dg/workflow-variables.html
-var variableName = regexp.MustCompile(`^[\p{L}_][\p{L}\p{N}_]{0,79}$`)
+var variableName = regexp.MustCompile(`^[\p{L}_][\p{L}\p{N}_]*$`)
 
 // assign reads the field Assign, of both languages.
 func (f *fields) assign() expression {
@@ -197,8 +217,13 @@ func (f *fields) assign() expression {
 	}
 	for name := range object.All() {
 		plain := strings.TrimSuffix(name, ".$")
-		if plain == "states" || !variableName.MatchString(plain) {
-			f.schema(f.at+"/Assign/"+name, "'%s' is not a valid variable name", plain)
+		switch {
+		case plain == "states":
+			f.report(reservedName, f.at+"/Assign/"+name, "Cannot assign to reserved variable '$states'.")
+		case utf8.RuneCountInString(plain) > maxStateName:
+			f.report(variableNamed, f.at+"/Assign/"+name, "Invalid variable name '%s': the variable name exceeds %d characters.", plain, maxStateName)
+		case !variableName.MatchString(plain):
+			f.report(variableNamed, f.at+"/Assign/"+name, "Invalid variable name '%s': the variable name contains invalid characters.", plain)
 		}
 	}
 	return e
@@ -209,9 +234,9 @@ func (f *fields) follow(s *State) {
 	s.Next, s.End = f.text("Next"), f.flag("End")
 	switch {
 	case s.Next != "" && s.End:
-		f.schema(f.at, "Only one of these fields is allowed: [Next, End]")
+		f.one("Next", "End")
 	case s.Next == "" && !s.End:
-		f.schema(f.at, "One of these fields is required: [Next, End]")
+		f.schema(f.at, "This object should have only one of the following fields: [Next, End]")
 	}
 }
 
@@ -255,15 +280,7 @@ func readWait(s *State, f *fields, _ int) {
 			}
 		}
 	}
-	n := 0
-	for _, name := range []string{"Seconds", "SecondsPath", "Timestamp", "TimestampPath"} {
-		if f.has(name) {
-			n++
-		}
-	}
-	if n != 1 {
-		f.schema(f.at, "Exactly one of these fields is required: [Seconds, SecondsPath, Timestamp, TimestampPath]")
-	}
+	f.one("SecondsPath", "Seconds", "TimestampPath", "Timestamp")
 }
 
 func readFail(s *State, f *fields, _ int) {
@@ -277,7 +294,7 @@ func (f *fields) words(name string) expression {
 		f.take(name + "Path")
 		if f.has(name) {
 			f.take(name)
-			f.schema(f.at, "Only one of these fields is allowed: [%s, %sPath]", name, name)
+			f.one(name, name+"Path")
 		}
 		return f.dynamic(v, name+"Path", f.at+"/"+name+"Path")
 	}
@@ -302,7 +319,7 @@ func readTask(s *State, f *fields, _ int) {
 		f.schema(f.at+"/Resource", "Value is not a valid resource ARN")
 	}
 	s.parameters, s.resultSelector, s.arguments = f.template("Parameters"), f.template("ResultSelector"), f.queries("Arguments")
-	s.credentials = f.either("Credentials")
+	s.credentials = f.credentials(s)
 	s.timeout, s.heartbeat = f.quantity("TimeoutSeconds", 1, DefaultTimeout), f.quantity("HeartbeatSeconds", 1, DefaultTimeout)
 	if t, ok := s.timeout.(literal); ok {
 		if h, ok := s.heartbeat.(literal); ok && h.value.(int64) >= t.value.(int64) {
@@ -310,6 +327,25 @@ func readTask(s *State, f *fields, _ int) {
 		}
 	}
 	f.failures(s)
+}
+
+// credentials reads the role that a task assumes.
+func (f *fields) credentials(s *State) expression {
+	v, ok := f.object.Get("Credentials")
+	if !ok {
+		return nil
+	}
+	if object, ok := v.(*document.Object); ok {
+		_, fixed := object.Get("RoleArn")
+		_, byPath := object.Get("RoleArn.$")
+		if !fixed && !byPath {
+			f.schema(f.at+"/Credentials", "The field 'RoleArn' is required but was missing")
+		}
+	}
+	if parts := strings.Split(s.Resource, ":"); len(parts) > 5 && parts[2] == "states" && parts[5] == "activity" {
+		f.schema(f.at+"/Credentials", "The field 'Credentials' is not supported for activities")
+	}
+	return f.either("Credentials")
 }
 
 // failures reads Retry and Catch.
@@ -328,7 +364,7 @@ func (f *fields) failures(s *State) {
 func (f *fields) wildcards(field string, n int, names func(int) []string) {
 	for i := range n {
 		if slices.Contains(names(i), All) && (len(names(i)) > 1 || i < n-1) {
-			f.schema(fmt.Sprintf("%s/%s[%d]/ErrorEquals", f.at, field, i), "'States.ALL' must appear alone and in the last %s", field)
+			f.schema(fmt.Sprintf("%s/%s[%d]/ErrorEquals", f.at, field, i), "States.ALL must appear alone and at end of list")
 		}
 	}
 }
@@ -350,22 +386,35 @@ func (f *fields) retrier(v any, at string) Retrier {
 	in.require("ErrorEquals")
 	in.text("Comment")
 	r := Retrier{
-		ErrorEquals:     in.texts("ErrorEquals"),
-		IntervalSeconds: float64(in.integer("IntervalSeconds", 1, 1, longestWait)),
+		ErrorEquals:     in.errors(),
+		IntervalSeconds: float64(in.integer("IntervalSeconds", 1, 0, longestWait)),
 		MaxAttempts:     in.integer("MaxAttempts", 3, 0, longestWait),
 		BackoffRate:     in.number("BackoffRate", 2, 1, 1e9),
 		MaxDelaySeconds: float64(in.integer("MaxDelaySeconds", 0, 1, 31_622_400)),
-		FullJitter:      in.choice("JitterStrategy", "FULL", "NONE") == "FULL",
+		FullJitter:      in.choice("JitterStrategy", "NONE", "FULL") == "FULL",
 	}
 	in.done()
 	return r
 }
 
+// errors reads the names of errors that a retrier or catcher is for.
+func (f *fields) errors() []string {
+	names := f.texts("ErrorEquals")
+	if v, _ := f.object.Get("ErrorEquals"); len(names) == 0 && v != nil {
+		f.empty("ErrorEquals")
+	}
+	return names
+}
+
+func (f *fields) empty(name string) { f.schema(f.at+"/"+name, "Value cannot be empty") }
+
 func (f *fields) catcher(v any, at string) Catcher {
 	in := f.fields(v, at, f.language)
 	in.require("ErrorEquals", "Next")
 	in.text("Comment")
-	c := Catcher{ErrorEquals: in.texts("ErrorEquals"), Next: in.text("Next"), assign: in.assign(), output: in.queries("Output")}
+	f.caught = true
+	defer func() { f.caught = false }()
+	c := Catcher{ErrorEquals: in.errors(), Next: in.text("Next"), assign: in.assign(), output: in.queries("Output")}
 	c.ResultPath, c.DiscardResult = in.reference("ResultPath")
 	in.done()
 	return c
@@ -378,10 +427,10 @@ func readParallel(s *State, f *fields, depth int) {
 	f.failures(s)
 	f.require("Branches")
 	for i, v := range f.objects("Branches") {
-		s.Branches = append(s.Branches, f.machine(v, fmt.Sprintf("%s/Branches[%d]", f.at, i), s.Language, depth+1))
+		s.Branches = append(s.Branches, f.machine(v, fmt.Sprintf("%s/Branches[%d]", f.at, i), depth+1))
 	}
 	if f.has("Branches") && len(s.Branches) == 0 {
-		f.schema(f.at+"/Branches", "A Parallel state needs a branch")
+		f.empty("Branches")
 	}
 }
 
@@ -390,7 +439,7 @@ func readChoice(s *State, f *fields, _ int) {
 	s.Fallback = f.text("Default")
 	choices := f.objects("Choices")
 	if f.has("Choices") && len(choices) == 0 {
-		f.schema(f.at+"/Choices", "A Choice state needs a rule")
+		f.empty("Choices")
 	}
 	for i, v := range choices {
 		at := fmt.Sprintf("%s/Choices[%d]", f.at, i)
@@ -400,6 +449,7 @@ func readChoice(s *State, f *fields, _ int) {
 		r := rule{next: in.text("Next"), assign: in.assign(), output: in.queries("Output")}
 		if s.Language == JSONata {
 			in.require("Condition")
+			in.only(JSONPath, "Variable", "And", "Or", "Not")
 			r.query = in.truth("Condition")
 		} else {
 			in.only(JSONata, "Condition")
@@ -416,6 +466,9 @@ func (f *fields) condition(depth int) condition {
 		f.schema(f.at, "Conditions nest too deep")
 		return and{}
 	}
+	if !f.selects() {
+		return and{}
+	}
 	for _, name := range []string{"And", "Or"} {
 		if !f.has(name) {
 			continue
@@ -427,7 +480,7 @@ func (f *fields) condition(depth int) condition {
 			in.done()
 		}
 		if len(all) == 0 {
-			f.schema(f.at+"/"+name, "Expected a non-empty value of type Array")
+			f.empty(name)
 		}
 		if name == "And" {
 			return and(all)
@@ -443,14 +496,31 @@ func (f *fields) condition(depth int) condition {
 	return f.test()
 }
 
+// selects reports whether a condition says once what it asks; of one that does not, no more is told.
+func (f *fields) selects() bool {
+	n := 0
+	for _, name := range []string{"And", "Or", "Not", "Variable", "Condition"} {
+		if f.has(name) {
+			n++
+		}
+	}
+	if n == 1 {
+		return !f.has("Condition") // which was told
+	}
+	f.schema(f.at, "The object must have only one of the following fields, [And, Or, Not, Variable, Condition]")
+	for name := range f.object.All() {
+		if operators[name] || name == "And" || name == "Or" || name == "Not" || name == "Variable" {
+			f.take(name)
+		}
+	}
+	return false
+}
+
 // test reads a comparison.
 func (f *fields) test() condition {
 	t := &test{}
-	if v, ok := f.take("Variable"); ok {
-		t.variable = f.path(v, "Variable")
-	} else {
-		f.schema(f.at, "These fields are required: [Variable]")
-	}
+	v, _ := f.take("Variable")
+	t.variable = f.compared(v, "Variable")
 	found := 0
 	for name, v := range f.object.All() {
 		plain, byPath := strings.CutSuffix(name, "Path")
@@ -470,7 +540,7 @@ func (f *fields) test() condition {
 			compare, ok = matches, true
 		} else if !ok && byPath {
 			if compare, ok = comparisons[plain]; ok {
-				t.path = f.path(v, name)
+				t.path = f.compared(v, name)
 			}
 		}
 		if !ok {
@@ -484,10 +554,31 @@ func (f *fields) test() condition {
 		}
 	}
 	if found != 1 {
-		f.schema(f.at, "Exactly one comparison operator is required")
+		f.one(slices.Sorted(maps.Keys(operators))...)
 	}
 	return t
 }
+
+// compared reads a path of a comparison.
+func (f *fields) compared(v any, name string) *jsonpath.Path {
+	if text, ok := v.(string); ok && !strings.HasPrefix(text, "$") {
+		f.schema(f.at+"/"+name, "Value is not a Reference Path: Reference path didn't start with '$'")
+		return nil
+	}
+	return f.path(v, name)
+}
+
+// operators are the names of all comparisons.
+var operators = func() map[string]bool {
+	names := map[string]bool{"StringMatches": true}
+	for name := range kinds {
+		names[name] = true
+	}
+	for name := range comparisons {
+		names[name], names[name+"Path"] = true, true
+	}
+	return names
+}()
 
 // fits reports whether a value is one that an operator compares with.
 func fits(operator string, v any) bool {
@@ -516,10 +607,11 @@ func readMap(s *State, f *fields, depth int) {
 	if !f.has(processor) && f.has("Iterator") {
 		processor = "Iterator" // the older name
 	}
-	f.require(processor)
+	f.one("ItemProcessor", "Iterator")
+	f.take("Iterator")
 	s.itemSelector = f.either("ItemSelector")
 	if f.has("ItemSelector") && f.has("Parameters") {
-		f.schema(f.at, "Only one of these fields is allowed: [ItemSelector, Parameters]")
+		f.one("ItemSelector", "Parameters")
 	}
 	if parameters := f.template("Parameters"); parameters != nil && s.itemSelector == nil {
 		s.itemSelector = parameters // the older name
@@ -556,22 +648,26 @@ func (s *State) processor(v any, f *fields, depth int, field string) {
 		if config, ok := object.Get("ProcessorConfig"); ok {
 			in := f.fields(config, at+"/ProcessorConfig", f.language)
 			s.Distributed = in.choice("Mode", "INLINE", "DISTRIBUTED") == "DISTRIBUTED"
-			s.ExecutionType = in.choice("ExecutionType", "STANDARD", "EXPRESS")
 			if s.Distributed {
 				in.require("ExecutionType")
+				s.ExecutionType = in.choice("ExecutionType", "STANDARD", "EXPRESS")
 			}
 			in.done()
 		}
 	}
-	s.Processor = f.machine(v, at, s.Language, depth+1)
+	s.Processor = f.machine(v, at, depth+1)
 }
 
 // distributed reads what only a distributed Map has.
 func (s *State) distributed(f *fields) {
 	s.Label = f.text("Label")
-	if utf8.RuneCountInString(s.Label) > 40 {
-		f.schema(f.at+"/Label", "The label has at most 40 characters")
+	if utf8.RuneCountInString(s.Label) > maxLabel {
+		f.report(labelName, f.at+"/Label", "The label '%s' exceeds the %d-character limit allowed by the service", s.Label, maxLabel)
 	}
+	if s.Label != "" && f.labels[s.Label] {
+		f.report(duplicateLabel, f.at+"/Label", "Duplicate Label name: %s", s.Label)
+	}
+	f.labels[s.Label] = true
 	s.toleratedCount = f.quantity("ToleratedFailureCount", 0, 1<<31-1)
 	s.toleratedPercent = f.quantity("ToleratedFailurePercentage", 0, 100)
 	if v, ok := f.take("ItemReader"); ok {
@@ -599,6 +695,9 @@ func (f *fields) itemReader(v any) *ItemReader {
 	in := f.fields(v, f.at+"/ItemReader", f.language)
 	in.require("Resource")
 	reader := &ItemReader{Resource: in.text("Resource")}
+	if in.has("Resource") && !itemSource.MatchString(reader.Resource) {
+		in.schema(in.at+"/Resource", "The field 'Resource' does not match any of the allowed values")
+	}
 	if reader.parameters = in.template("Parameters"); f.language == JSONata {
 		reader.parameters = in.queries("Arguments")
 	}
@@ -614,11 +713,27 @@ func (f *fields) itemReader(v any) *ItemReader {
 			ItemsPointer:      c.text("ItemsPointer"),
 			maxItems:          c.quantity("MaxItems", 1, 100_000_000),
 		}
+		c.header(reader.Config)
 		c.done()
 	}
 	in.done()
 	return reader
 }
+
+// header checks what is said of the names of columns: that, of CSV alone, it is said.
+func (f *fields) header(c ReaderConfig) {
+	switch {
+	case c.InputType != "CSV" && f.has("CSVHeaderLocation"):
+		f.schema(f.at, "Field 'CSVHeaderLocation' is not supported")
+	case c.InputType == "CSV" && !f.has("CSVHeaderLocation"):
+		f.schema(f.at, "The field 'CSVHeaderLocation' is required")
+	case c.CSVHeaderLocation == "GIVEN":
+		f.require("CSVHeaders")
+	}
+}
+
+// itemSource is what an ItemReader may call.
+var itemSource = regexp.MustCompile(`^arn:[^:]+:states:::s3:(getObject|listObjectsV2)$`)
 
 func (f *fields) itemBatcher(v any) *ItemBatcher {
 	in := f.fields(v, f.at+"/ItemBatcher", f.language)

@@ -40,6 +40,8 @@ type Expression struct {
 	Text      string
 	Variables []string // that it may refer to, $states among them
 	compiled  *gnata.Expression
+
+	references references
 }
 
 // evals is a call of the function that the service does not have.
@@ -52,9 +54,12 @@ func Parse(text string) (*Expression, error) {
 	}
 	compiled, err := parse(text)
 	if err != nil {
-		return nil, err
+		return nil, inWords(err)
 	}
-	return &Expression{Text: text, Variables: variables(text), compiled: compiled}, nil
+	e := &Expression{Text: text, compiled: compiled}
+	e.references.walk(tree(compiled), false, map[string]bool{})
+	e.Variables = e.references.variables
+	return e, nil
 }
 
 // parse keeps what the library panics of from its caller.
@@ -67,23 +72,7 @@ func parse(text string) (e *gnata.Expression, err error) {
 	return gnata.Compile(text)
 }
 
-var (
-	stringOrName = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|'(?:[^'\\\\]|\\\\.)*'|`[^`]*`|\\$[A-Za-z_\u0080-\uFFFF][A-Za-z0-9_\u0080-\uFFFF]*")
-	builtin      = gnataNames()
-)
-
-// variables are the names that an expression refers to, in order, each once.
-func variables(text string) (names []string) {
-	seen := map[string]bool{}
-	for _, match := range stringOrName.FindAllString(text, -1) {
-		name, ok := strings.CutPrefix(match, "$")
-		if ok && !seen[name] && !builtin[name] {
-			seen[name] = true
-			names = append(names, name)
-		}
-	}
-	return names
-}
+var builtin = gnataNames()
 
 // gnataNames are the functions that are there without being anybody's variables.
 func gnataNames() map[string]bool {
