@@ -250,7 +250,11 @@ func (p *Platform) services(ctx context.Context, o Options, st store.Store, auth
 	if err != nil {
 		return err
 	}
-	workflows, err := states.New(states.Deps{Store: st, Caller: front, Connections: buses, Stages: p.URL() + "/_aws/execute-api/", Log: o.Log, Scale: o.RetryScale, Mocks: mocks})
+	workflows, err := states.New(states.Deps{Store: st, Caller: front, Connections: buses, Stages: p.URL() + "/_aws/execute-api/", Log: o.Log, Scale: o.RetryScale, Mocks: mocks,
+		Announce: func(tx store.Tx, c states.StatusChange) error {
+			return buses.Announce(tx, eventbridge.Announcement{Account: c.Account, Region: c.Region, Source: states.EventSource, DetailType: states.EventType,
+				Resources: []string{c.Execution}, Trace: c.Trace, Detail: c.Detail})
+		}})
 	if err != nil {
 		return err
 	}

@@ -261,7 +261,12 @@ func (s *Service) DescribeExecution(ctx context.Context, in *api.DescribeExecuti
 	return out, err
 }
 
-func described(r store.Reader, run *engine.Run) (*api.DescribeExecutionOutput, error) {
+// getter is what is read of a store.
+type getter interface {
+	Get(key []byte) ([]byte, error)
+}
+
+func described(r getter, run *engine.Run) (*api.DescribeExecutionOutput, error) {
 	out := &api.DescribeExecutionOutput{ExecutionArn: &run.ARN, StateMachineArn: &run.Machine, Name: &run.Name, Status: &run.Status,
 		StartDate: &run.Started, InputDetails: included(), RedriveCount: new(int32(run.Redrives))}
 	input, err := engine.Input(r, run.ID)

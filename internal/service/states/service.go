@@ -25,6 +25,8 @@ type Deps struct {
 	Connections Connections
 	// Stages is where the stages of REST APIs answer, up to the API's id; "" where there are none.
 	Stages string
+	// Announce puts a change of an execution on the event bus, in the transaction that changes it; nil for no bus.
+	Announce func(tx store.Tx, c StatusChange) error
 	// Mocks answer for the tasks of executions that are begun with a test case; nil for none.
 	Mocks *mock.Config
 	// Scale scales waits, retries and timeouts of executions, for tests; 0 for 1.
@@ -61,6 +63,9 @@ func New(d Deps) (*Service, error) {
 	s.engine = &engine.Engine{Store: d.Store, Clock: d.Clock, Log: d.Log, Scale: d.Scale, Machines: s.machineOf, Perform: s.perform,
 		HasActivity: hasActivity, Mocked: s.mocked,
 		OpenItems: s.openItems, WriteResults: s.writeResults}
+	if d.Announce != nil {
+		s.engine.Recorded = s.announce
+	}
 	return s, s.engine.Open(s.ctx)
 }
 
