@@ -23,6 +23,7 @@ const (
 	expressChildren  = 1_000
 	childrenAtATime  = 200 // begun, and taken when they have ended, in one transaction
 	lookAgain        = 200 * time.Millisecond
+	briefly          = 10 * time.Second // a lease for one transaction
 )
 
 // Item is one item of a map run.
@@ -59,6 +60,7 @@ type driver struct {
 	ended   chan *Child
 	again   map[int64]bool // of an express run that was broken off: children begun, and not ended
 	failure *asl.Failure
+	begun   int64 // children, as it was last written down
 }
 
 // drive drives a map run to its end.
@@ -69,6 +71,8 @@ func (e *Engine) drive(ctx context.Context, m store.Message) courier.Verdict {
 	switch {
 	case errors.Is(err, ErrNoMapRun) || errors.Is(err, ErrNoRun):
 		return courier.Verdict{}
+	case errors.Is(err, errDriven):
+		return courier.Again(0) // of no effect where the other has the message
 	case ctx.Err() != nil:
 		return courier.Again(0)
 	case err != nil:
@@ -76,8 +80,16 @@ func (e *Engine) drive(ctx context.Context, m store.Message) courier.Verdict {
 		return courier.Again(time.Second)
 	}
 	unlock := e.lock(h.Run)
-	return courier.Verdict{Then: func(tx store.Tx) error { return e.settled(e.step(tx, h.Run, h), h.Run) }, Finally: unlock}
+	return courier.Verdict{Finally: unlock, Then: func(tx store.Tx) error {
+		if err := d.close(tx); err != nil {
+			return err
+		}
+		return e.settled(e.step(tx, h.Run, h), h.Run)
+	}}
 }
+
+// errDriven says that another has driven the map run on: this one's lease was lost, as where the clock was set.
+var errDriven = errors.New("states: the map run is driven by another")
 
 func (d *driver) drive(ctx context.Context, id string) (h Happening, err error) {
 	if err := d.open(ctx, id); err != nil {
@@ -126,6 +138,10 @@ func (d *driver) open(ctx context.Context, id string) error {
 	}
 	part := d.run.Run.Part
 	d.state = within(root, part[:len(part)-1]).States[d.run.State]
+	d.begun = d.run.Begun
+	if d.look(); d.failure != nil || d.run.Status != Running {
+		return nil
+	}
 	return d.resume(ctx)
 }
 
@@ -160,7 +176,7 @@ func (d *driver) resume(ctx context.Context) error {
 		}
 	}
 	if d.run.Read != read {
-		return fmt.Errorf("states: the items of %s are not what they were", d.run.ARN)
+		return d.readingFailed(ReaderFailed("The items are not what they were"))
 	}
 	return nil
 }
@@ -190,7 +206,7 @@ func (d *driver) bound() int64 {
 // to do.
 func (d *driver) round(ctx context.Context) (more bool, err error) {
 	var begin []*Child
-	for !d.run.Exhausted && d.failure == nil && d.run.Executed.Running+int64(len(begin)) < d.bound() && len(begin) < childrenAtATime {
+	for d.items != nil && !d.run.Exhausted && d.failure == nil && d.run.Executed.Running+int64(len(begin)) < d.bound() && len(begin) < childrenAtATime {
 		c, err := d.next(ctx)
 		if err != nil {
 			if err := d.readingFailed(err); err != nil {
@@ -217,18 +233,25 @@ func (d *driver) round(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	d.run = run
+	if d.run.Status != Running {
+		return false, nil
+	}
 	if d.run.Express {
 		for _, c := range begin {
 			d.launch(ctx, c)
 		}
 	}
-	if d.failure == nil && d.exceeded() {
-		d.failure = &asl.Failure{Error: asl.ExceedToleratedFailureThreshold, Cause: "The specified tolerated failure threshold was exceeded"}
-	}
-	if d.run.Status != Running || d.failure != nil {
+	if d.look(); d.failure != nil {
 		return false, nil
 	}
 	return !d.run.Exhausted || d.run.Executed.Running > 0, nil
+}
+
+// look has the run fail where more items have failed than it tolerates.
+func (d *driver) look() {
+	if d.failure == nil && d.exceeded() {
+		d.failure = &asl.Failure{Error: asl.ExceedToleratedFailureThreshold, Cause: "The specified tolerated failure threshold was exceeded"}
+	}
 }
 
 // exceeded reports whether more items have failed than the run tolerates.
@@ -361,7 +384,7 @@ func (d *driver) take(ctx context.Context, wait time.Duration) (ended []*Child, 
 	if d.run.Express {
 		return d.takeExpress(ctx, wait), nil, nil
 	}
-	messages, err := d.Store.Receive(ctx, EndedQueue(&d.run.Run), store.ReceiveOptions{Max: childrenAtATime, Lease: time.Minute, Wait: wait})
+	messages, err := d.Store.Receive(ctx, EndedQueue(&d.run.Run), store.ReceiveOptions{Max: childrenAtATime, Lease: briefly, Wait: wait})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -423,6 +446,9 @@ func (d *driver) commit(ctx context.Context, begin, ended []*Child, leases []sto
 		if run.Status != Running {
 			return nil
 		}
+		if run.Begun != d.begun {
+			return errDriven
+		}
 		run.Begun, run.Read, run.Exhausted = d.run.Begun, d.run.Read, d.run.Exhausted
 		for _, l := range leases {
 			if err := tx.Ack(l); err != nil && !errors.Is(err, store.ErrLeaseLost) {
@@ -441,6 +467,9 @@ func (d *driver) commit(ctx context.Context, begin, ended []*Child, leases []sto
 		}
 		return tx.Set(mapRunKey(run.ID), encode(run))
 	})
+	if err == nil && run.Status == Running {
+		d.begun = run.Begun
+	}
 	return run, err
 }
 

@@ -33,7 +33,7 @@ func childAt(r reads, id string, index int64) (*Child, error) {
 	return c, cbor.Unmarshal(b, c)
 }
 
-// conclude ends a map run: it stops what still runs, writes the results, and says what its state gets.
+// conclude readies the end of a map run: it stops what still runs, writes the results, and says what its state gets.
 func (d *driver) conclude(ctx context.Context) (h Happening, err error) {
 	h = Happening{Run: d.run.Parent.Run, Frame: d.run.Parent.Frame, Turn: d.run.Parent.Turn, Kind: mapEnded, Failure: d.failure}
 	if d.run.Executed.Running > 0 {
@@ -51,25 +51,23 @@ func (d *driver) conclude(ctx context.Context) (h Happening, err error) {
 	if d.failure != nil {
 		h.Failure = d.failure
 	}
-	return h, d.close(ctx)
+	return h, nil
 }
 
-// close writes down how the run has ended.
-func (d *driver) close(ctx context.Context) error {
-	return d.Store.Update(ctx, func(tx store.Tx) error {
-		run, err := FindMapRun(tx, d.run.ID)
-		if err != nil || run.Status != Running {
-			return err
-		}
-		run.Status, run.Stopped, run.Written = Succeeded, d.Clock(), d.run.Written
-		if d.failure != nil {
-			run.Status, run.Error, run.Cause = Failed, d.failure.Error, d.failure.Cause
-		}
-		if err := tx.Drop(EndedQueue(&run.Run)); err != nil {
-			return err
-		}
-		return tx.Set(mapRunKey(run.ID), encode(run))
-	})
+// close writes down how the run has ended, in the transaction that tells its state.
+func (d *driver) close(tx store.Tx) error {
+	run, err := FindMapRun(tx, d.run.ID)
+	if err != nil || run.Status != Running {
+		return err
+	}
+	run.Status, run.Stopped, run.Written = Succeeded, d.Clock(), d.run.Written
+	if d.failure != nil {
+		run.Status, run.Error, run.Cause = Failed, d.failure.Error, d.failure.Cause
+	}
+	if err := tx.Drop(EndedQueue(&run.Run)); err != nil {
+		return err
+	}
+	return tx.Set(mapRunKey(run.ID), encode(run))
 }
 
 // abort stops the children that still run.
