@@ -33,7 +33,13 @@ func Parse(definition []byte) (*Machine, []Diagnostic) {
 	if len(r.diagnostics) > 0 {
 		return nil, r.diagnostics
 	}
-	m.References = r.references
+	for name, variables := range r.references {
+		slices.Sort(variables)
+		if m.References == nil {
+			m.References = map[string][]string{}
+		}
+		m.References[name] = variables
+	}
 	return m, nil
 }
 

@@ -196,11 +196,19 @@ func (s *Service) machineOf(r engine.Tx, run *engine.Run) (*asl.Machine, error) 
 	if err != nil || !found {
 		return nil, fmt.Errorf("states: the definition of %s is missing: %w", run.ARN, err)
 	}
-	m, diagnostics := asl.Parse([]byte(rev.Definition))
-	if m == nil {
-		return nil, fmt.Errorf("states: the definition of %s is damaged: %v", run.ARN, diagnostics)
+	return s.parsed(run.Revision, rev.Definition)
+}
+
+// parsed is the machine of a revision.
+func (s *Service) parsed(revision, definition string) (*asl.Machine, error) {
+	if m := s.machines.get(revision); m != nil {
+		return m, nil
 	}
-	s.machines.put(run.Revision, m)
+	m, diagnostics := asl.Parse([]byte(definition))
+	if m == nil {
+		return nil, fmt.Errorf("states: the definition of revision %s is damaged: %v", revision, diagnostics)
+	}
+	s.machines.put(revision, m)
 	return m, nil
 }
 
@@ -229,8 +237,12 @@ func (s *Service) DescribeStateMachine(ctx context.Context, in *api.DescribeStat
 		if err != nil {
 			return err
 		}
+		parsed, err := s.parsed(c.ID, c.Definition)
+		if err != nil {
+			return err
+		}
 		m := c.machine
-		out = &api.DescribeStateMachineOutput{StateMachineArn: in.StateMachineArn, Name: &m.Name, Status: new(api.StateMachineStatusActive),
+		out = &api.DescribeStateMachineOutput{VariableReferences: parsed.References, StateMachineArn: in.StateMachineArn, Name: &m.Name, Status: new(api.StateMachineStatusActive),
 			Definition: &c.Definition, RoleArn: &c.Role, Type: &m.Type, CreationDate: &c.Created, LoggingConfiguration: logging(m.Logging),
 			TracingConfiguration: &api.TracingConfiguration{Enabled: &m.Tracing}, Description: some(c.Description), EncryptionConfiguration: encryption(m.Encryption)}
 		if !c.Updated.Equal(m.Created) { // a machine's first revision has no id to its user
