@@ -311,4 +311,3 @@ func back(events []Event, e Event, is func(Event) bool) int64 {
 	}
 	return 0
 }
-
