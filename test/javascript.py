@@ -1,11 +1,13 @@
-"""Runs scripts on AWS's SDK for JavaScript, which npm fetches once by test/javascript/package-lock.json."""
+"""Runs scripts on AWS's SDK for JavaScript, and packs functions with it; npm fetches it once by test/javascript/package-lock.json."""
 import fcntl
 import hashlib
+import io
 import json
 import os
 import pathlib
 import shutil
 import subprocess
+import zipfile
 
 import pytest
 
@@ -37,3 +39,20 @@ def run(endpoint, script, *args):
     done = subprocess.run(["node", "-", *args], input=script, capture_output=True, text=True, env=env, timeout=120)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def package(source, *names):
+    """A deployment package of index.mjs with the named modules and what they depend on."""
+    root, wanted, packed, buf = modules(), list(names), set(), io.BytesIO()
+    with zipfile.ZipFile(buf, "w", zipfile.ZIP_DEFLATED) as z:
+        z.writestr("index.mjs", source)
+        while wanted:
+            name = wanted.pop()
+            if name in packed:
+                continue
+            packed.add(name)
+            wanted += json.loads((root / name / "package.json").read_text()).get("dependencies", {})
+            for file in (root / name).rglob("*"):
+                if file.suffix in (".js", ".cjs", ".mjs", ".json"):
+                    z.write(file, str(pathlib.Path("node_modules") / file.relative_to(root)))
+    return buf.getvalue()
