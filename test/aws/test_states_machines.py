@@ -321,3 +321,12 @@ def test_a_state_by_itself(client, function):
     assert (out["status"], out["nextState"], json.loads(out["output"])["e"]["Error"]) == ("CAUGHT_ERROR", "C", "KeyError")
     with pytest.raises(sfn.exceptions.InvalidDefinition):
         tried({"Type": "Pass"})
+
+
+def test_the_variables_that_states_refer_to(sfn):
+    arn = make(sfn, json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "Assign": {"x": 1}, "Next": "B"},
+                                                           "B": {"Type": "Pass", "Parameters": {"y.$": "$x"}, "End": True}}}))["stateMachineArn"]
+    assert sfn.describe_state_machine(stateMachineArn=arn)["variableReferences"] == {"B": ["x"]}
+    execution = sfn.start_execution(stateMachineArn=arn)["executionArn"]
+    assert sfn.describe_state_machine_for_execution(executionArn=execution)["variableReferences"] == {"B": ["x"]}
+    assert "variableReferences" not in sfn.describe_state_machine(stateMachineArn=make(sfn)["stateMachineArn"])

@@ -450,8 +450,12 @@ func (s *Service) DescribeStateMachineForExecution(ctx context.Context, in *api.
 		if err != nil || !found {
 			return fmt.Errorf("states: the definition of %s is missing: %w", run.ARN, err)
 		}
+		parsed, err := s.parsed(run.Revision, rev.Definition)
+		if err != nil {
+			return err
+		}
 		name := run.Machine[strings.LastIndexByte(run.Machine, ':')+1:]
-		out = &api.DescribeStateMachineForExecutionOutput{StateMachineArn: &run.Machine, Name: &name, Definition: &rev.Definition, RoleArn: &rev.Role,
+		out = &api.DescribeStateMachineForExecutionOutput{VariableReferences: parsed.References, EncryptionConfiguration: encryption(nil), StateMachineArn: &run.Machine, Name: &name, Definition: &rev.Definition, RoleArn: &rev.Role,
 			UpdateDate: &rev.Updated, RevisionId: &run.Revision, LoggingConfiguration: logging(nil), TracingConfiguration: &api.TracingConfiguration{Enabled: new(false)}}
 		return nil
 	})
