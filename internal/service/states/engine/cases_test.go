@@ -36,20 +36,26 @@ func TestCases(t *testing.T) {
 				}
 				return ""
 			case "run":
-				w := newWorld(t, m, d.Input)
-				w.run()
-				return w.history()
+				durable, express := newWorld(t, m, d.Input), newWorld(t, m, d.Input)
+				durable.run()
+				express.unkept()
+				express.run()
+				if kept, unkept := durable.history(), express.history(); kept != unkept {
+					t.Errorf("%s: in memory the history is\n%s", d.Pos, unkept)
+				}
+				return durable.history()
 			}
 			return "unknown command " + d.Cmd
 		})
 	})
 }
 
-// world runs one execution in memory and in its own time.
+// world runs one execution in its own time: as a durable one whose store is a map, or as one in memory.
 type world struct {
 	*testing.T
 	engine *Engine
 	memory *memory
+	tx     Tx // ledger{memory}, or memory
 	input  string
 	mocks  map[string][]string
 	now    time.Time
@@ -57,7 +63,11 @@ type world struct {
 	began  time.Time
 
 	redrives int // to come
+	events   []Event
 }
+
+// ledger is what a memory keeps, without its knowing that it is one.
+type ledger struct{ *memory }
 
 // due is a happening that comes at its time.
 type due struct {
@@ -78,7 +88,7 @@ func (l *dueList) Pop() any     { v := (*l)[len(*l)-1]; *l = (*l)[:len(*l)-1]; r
 
 func newWorld(t *testing.T, m *asl.Machine, text string) *world {
 	w := &world{T: t, memory: newMemory(), mocks: map[string][]string{}, now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
-	w.began = w.now
+	w.began, w.tx = w.now, ledger{w.memory}
 	var lines string
 	w.input, lines, _ = strings.Cut(text, "\n")
 	for line := range strings.SplitSeq(lines, "\n") {
@@ -94,6 +104,15 @@ func newWorld(t *testing.T, m *asl.Machine, text string) *world {
 		Clock:    func() time.Time { return w.now },
 		Machines: func(Tx, *Run) (*asl.Machine, error) { return m, nil }}
 	return w
+}
+
+// unkept has the execution be one in memory.
+func (w *world) unkept() {
+	w.tx = w.memory
+	w.engine.Recorded = func(_ Tx, _ *Run, events []Event) error {
+		w.events = append(w.events, events...)
+		return nil
+	}
 }
 
 // order has an execution stopped or redriven at a time.
@@ -118,7 +137,7 @@ const caseID = "case"
 func (w *world) run() {
 	run := &Run{ID: caseID, ARN: "arn:aws:states:us-east-1:000000000000:execution:m:x", Name: "x", Role: "arn:aws:iam::000000000000:role/r",
 		Machine: "arn:aws:states:us-east-1:000000000000:stateMachine:m", Account: "000000000000", Region: "us-east-1"}
-	if err := w.engine.Begin(w.memory, run, w.input); err != nil {
+	if err := w.engine.Begin(w.tx, run, w.input); err != nil {
 		w.Fatal(err)
 	}
 	for steps := 0; ; steps++ {
@@ -126,11 +145,7 @@ func (w *world) run() {
 			w.Fatal("the execution does not end")
 		}
 		w.collect()
-		run, err := Find(w.memory, caseID)
-		if err != nil {
-			w.Fatal(err)
-		}
-		if run.Status != Running && w.redrives == 0 || len(w.due) == 0 {
+		if w.find().Status != Running && w.redrives == 0 || len(w.due) == 0 {
 			return
 		}
 		next := heap.Pop(&w.due).(due)
@@ -140,16 +155,37 @@ func (w *world) run() {
 		if next.at.After(w.now) {
 			w.now = next.at
 		}
-		if err := w.engine.settled(w.engine.step(w.memory, caseID, next.Happening), caseID); err != nil {
+		if err := w.engine.settled(w.engine.step(w.tx, caseID, next.Happening), caseID); err != nil {
 			w.Fatal(err)
 		}
 	}
+}
+
+// find is how the execution stands.
+func (w *world) find() *Run {
+	if w.memory.run != nil {
+		return w.memory.run
+	}
+	run, err := Find(w.tx, caseID)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return run
 }
 
 // collect takes what the engine has sent.
 func (w *world) collect() {
 	for i, s := range w.memory.take() {
 		d := due{at: w.now.Add(s.Delay), order: len(w.due)*1000 + i}
+		switch {
+		case s.task != nil:
+			w.perform(s.task, d)
+			continue
+		case s.happening != nil:
+			d.Happening = *s.happening
+			heap.Push(&w.due, d)
+			continue
+		}
 		if s.queue != taskQueue && !strings.HasPrefix(s.queue, "states/activity/") {
 			if err := cbor.Unmarshal(s.Body, &d.Happening); err != nil {
 				w.Fatal(err)
@@ -194,7 +230,7 @@ func (w *world) perform(t *Task, d due) {
 
 func (w *world) history() string {
 	var b strings.Builder
-	err := History(w.memory, caseID, 0, false, func(e Event) bool {
+	tell := func(e Event) bool {
 		fmt.Fprintf(&b, "%d %d %g %s", e.ID, e.Previous, e.Time.Sub(w.began).Seconds(), e.Type)
 		for _, field := range []struct{ name, value string }{{"", e.Name}, {"", e.Input}, {"", e.Output}, {"error ", e.Error}, {"cause ", e.Cause}, {"", e.Resource}, {"", e.ResourceType}} {
 			if field.value != "" {
@@ -212,14 +248,14 @@ func (w *world) history() string {
 		}
 		b.WriteString("\n")
 		return true
-	})
-	if err != nil {
+	}
+	for _, e := range w.events {
+		tell(e)
+	}
+	if err := History(w.tx, caseID, 0, false, tell); err != nil {
 		w.Fatal(err)
 	}
-	run, err := Find(w.memory, caseID)
-	if err != nil {
-		w.Fatal(err)
-	}
+	run := w.find()
 	frames := 0
 	for k := range w.memory.values {
 		if strings.Contains(k, "frame") || strings.Contains(k, "result") && !strings.Contains(k, "history") || strings.Contains(k, "items") {
@@ -276,6 +312,19 @@ func TestExpress(t *testing.T) {
 		}}
 	ended, err := e.Express(t.Context(), &Run{ID: "r", Machine: "m"}, `{"n":1}`)
 	if err != nil || ended.Run.Status != Succeeded || ended.Output != `["done",{"n":1}]` {
+		t.Fatal(ended, err)
+	}
+}
+
+// TestLongExpress runs an express execution of more transitions than one step has, and of more events than a history has.
+func TestLongExpress(t *testing.T) {
+	m, diagnostics := asl.Parse(fmt.Appendf(nil, loop, 10_000))
+	if m == nil {
+		t.Fatal(diagnostics)
+	}
+	e := &Engine{Log: slog.Default(), Scale: 1, key: []byte("key"), Clock: time.Now, Machines: func(Tx, *Run) (*asl.Machine, error) { return m, nil }}
+	ended, err := e.Express(t.Context(), &Run{ID: "r", Machine: "m"}, `{"n":0}`)
+	if err != nil || ended.Run.Status != Succeeded || ended.Output != `{"n":10000}` {
 		t.Fatal(ended, err)
 	}
 }

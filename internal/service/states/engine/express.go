@@ -20,7 +20,6 @@ const ExpressTimeout = 5 * time.Minute
 type Ended struct {
 	Run    *Run
 	Output string
-	Events []Event
 }
 
 // Express runs an execution in memory, to its end. Only ctx's end is an error; the execution is aborted then.
@@ -35,28 +34,24 @@ func (e *Engine) Express(ctx context.Context, run *Run, input string) (*Ended, e
 	defer func() { e.keepLogs(m) }()
 	limit := time.NewTimer(e.scaled(ExpressTimeout))
 	defer limit.Stop()
+	defer m.stopTimers()
 	for {
-		run, err := Find(m, run.ID)
-		if err != nil {
-			return nil, err
-		}
-		if run.Status != Running {
-			if err := e.carry(ctx, m, happenings); err != nil {
-				return nil, err
-			}
-			return ended(m, run)
-		}
 		if err := e.carry(ctx, m, happenings); err != nil {
 			return nil, err
 		}
-		if len(m.sent) > 0 {
-			continue
+		if m.run.Status != Running && len(m.sent) == 0 {
+			return ended(m)
 		}
-		var h Happening
+		var goes <-chan struct{} // more is to be carried
+		if len(m.sent) > 0 {
+			goes = always
+		}
+		h := Happening{Kind: executionDue, Turn: run.Redrives}
 		select {
+		case <-goes:
+			continue
 		case h = <-happenings:
 		case <-limit.C:
-			h = Happening{Kind: executionDue, Turn: run.Redrives}
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
@@ -66,27 +61,26 @@ func (e *Engine) Express(ctx context.Context, run *Run, input string) (*Ended, e
 	}
 }
 
+var always = func() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
 // carry carries what was sent: steps at once, times and tasks meanwhile.
 func (e *Engine) carry(ctx context.Context, m *memory, happenings chan<- Happening) error {
 	for _, s := range m.take() {
 		switch s.queue {
 		case LogQueue:
-			m.logs = append(m.logs, s.NewMessage)
+			if m.logs = append(m.logs, s.NewMessage); len(m.logs) == logsAtATime {
+				e.keepLogs(m)
+			}
 		case taskQueue:
-			t := &Task{}
-			if err := cbor.Unmarshal(s.Body, t); err != nil {
-				return err
-			}
-			go e.performed(ctx, t, happenings)
-		case stepQueue, timerQueue:
-			var h Happening
-			if err := cbor.Unmarshal(s.Body, &h); err != nil {
-				return err
-			}
-			if s.queue == timerQueue {
-				time.AfterFunc(s.Delay, func() { send(ctx, happenings, h) })
-				continue
-			}
+			go e.performed(ctx, s.task, happenings)
+		case timerQueue:
+			m.timers = append(m.timers, time.AfterFunc(s.Delay, func() { send(ctx, happenings, *s.happening) }))
+		case stepQueue:
+			h := *s.happening
 			if err := e.settled(e.step(m, h.Run, h), h.Run); err != nil {
 				return err
 			}
@@ -97,13 +91,18 @@ func (e *Engine) carry(ctx context.Context, m *memory, happenings chan<- Happeni
 	return nil
 }
 
+// logsAtATime is how many messages with events of an execution in memory are sent on in one transaction.
+const logsAtATime = 64
+
 // keepLogs sends on what an execution in memory has to log.
 func (e *Engine) keepLogs(m *memory) {
 	if len(m.logs) == 0 {
 		return
 	}
+	logs := m.logs
+	m.logs = nil
 	err := e.Store.Update(context.Background(), func(tx store.Tx) error {
-		for _, n := range m.logs {
+		for _, n := range logs {
 			if _, err := tx.Enqueue(LogQueue, n); err != nil {
 				return err
 			}
@@ -174,15 +173,7 @@ func (e *Engine) performed(ctx context.Context, t *Task, to chan<- Happening) {
 	}
 }
 
-func ended(m *memory, run *Run) (*Ended, error) {
-	out := &Ended{Run: run}
-	var err error
-	if out.Output, err = Output(m, run.ID); err != nil {
-		return nil, err
-	}
-	err = History(m, run.ID, 0, false, func(ev Event) bool {
-		out.Events = append(out.Events, ev)
-		return true
-	})
-	return out, err
+func ended(m *memory) (*Ended, error) {
+	output, err := Output(m, m.run.ID)
+	return &Ended{m.run, output}, err
 }

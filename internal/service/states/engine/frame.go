@@ -92,6 +92,9 @@ func (s *step) load(id int64) (*frame, error) {
 	if f, ok := s.frames[id]; ok {
 		return f, nil
 	}
+	if s.memory != nil {
+		return nil, nil
+	}
 	b, err := s.tx.Get(frameKey(s.run.ID, id))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil

@@ -5,27 +5,40 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"time"
 
 	"cirro/internal/store"
-
-	"github.com/google/uuid"
 )
 
-// memory is a transaction that never ends, of an execution that is on no disk: an express one. What is sent
-// is kept for whoever carries it.
+// memory is a transaction that never ends, of an execution that is on no disk: an express one. The execution and
+// its frames are kept as they are, not encoded; what is sent is kept for whoever carries it. Events are only
+// passed on: an express execution has any number of them.
 type memory struct {
-	values map[string][]byte
+	run    *Run
+	frames map[int64]*frame
+	values map[string][]byte // whatever else is set
 	sent   []sent
-	logs   []store.NewMessage // kept until the end
+	logs   []store.NewMessage // not sent on yet
+	timers []*time.Timer
 }
 
-// sent is a message on its way.
+// sent is a task, a happening, or a message on its way.
 type sent struct {
-	queue string
+	queue     string
+	task      *Task
+	happening *Happening
 	store.NewMessage
 }
 
-func newMemory() *memory { return &memory{values: map[string][]byte{}} }
+func newMemory() *memory { return &memory{frames: map[int64]*frame{}} }
+
+// keep keeps what a step has changed.
+func (m *memory) keep(s *step) {
+	m.run = s.run
+	for _, id := range s.dropped {
+		delete(m.frames, id)
+	}
+}
 
 // Get reads a value.
 func (m *memory) Get(key []byte) ([]byte, error) {
@@ -38,6 +51,9 @@ func (m *memory) Get(key []byte) ([]byte, error) {
 
 // Set keeps a value.
 func (m *memory) Set(key, value []byte) error {
+	if m.values == nil {
+		m.values = map[string][]byte{}
+	}
 	m.values[string(key)] = value
 	return nil
 }
@@ -75,10 +91,17 @@ func (m *memory) Range(r store.Range) iter.Seq2[store.KV, error] {
 	}
 }
 
-// Enqueue keeps a message for whoever carries it.
+// Enqueue keeps a message for whoever carries it; it needs no id.
 func (m *memory) Enqueue(queue string, n store.NewMessage) (string, error) {
-	m.sent = append(m.sent, sent{queue, n})
-	return uuid.NewString(), nil
+	m.sent = append(m.sent, sent{queue: queue, NewMessage: n})
+	return "", nil
+}
+
+// stopTimers has no time come any more.
+func (m *memory) stopTimers() {
+	for _, t := range m.timers {
+		t.Stop()
+	}
 }
 
 // take takes what was sent.

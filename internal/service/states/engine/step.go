@@ -32,6 +32,7 @@ var ErrLate = errors.New("states: the task is no longer waited for")
 type step struct {
 	e       *Engine
 	tx      Tx
+	memory  *memory // the same, of an execution in memory; or nil
 	run     *Run
 	root    *asl.Machine
 	now     time.Time
@@ -48,8 +49,11 @@ type step struct {
 
 // step takes a step of an execution.
 func (e *Engine) step(tx Tx, id string, h Happening) error {
-	run, err := Find(tx, id)
-	if err != nil {
+	var run *Run
+	var err error
+	if m, ok := tx.(*memory); ok {
+		run = m.run
+	} else if run, err = Find(tx, id); err != nil {
 		return err
 	}
 	s, err := e.begin(tx, run)
@@ -67,7 +71,13 @@ func (e *Engine) begin(tx Tx, run *Run) (*step, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &step{e: e, tx: tx, run: run, root: within(root, run.Part), now: e.Clock(), frames: map[int64]*frame{}, left: transitions}, nil
+	s := &step{e: e, tx: tx, run: run, root: within(root, run.Part), now: e.Clock(), left: transitions}
+	if m, ok := tx.(*memory); ok {
+		s.memory, s.frames = m, m.frames
+	} else {
+		s.frames = map[int64]*frame{}
+	}
+	return s, nil
 }
 
 // finish goes on with all frames that can, and writes what has changed.
@@ -83,7 +93,12 @@ func (s *step) finish() error {
 	return s.flush()
 }
 
+// flush writes what has changed.
 func (s *step) flush() error {
+	if s.memory != nil {
+		s.memory.keep(s)
+		return s.announce()
+	}
 	for _, id := range s.dropped {
 		if err := s.tx.Delete(frameKey(s.run.ID, id)); err != nil {
 			return err
@@ -108,6 +123,14 @@ func (s *step) flush() error {
 			return err
 		}
 	}
+	if err := s.announce(); err != nil {
+		return err
+	}
+	return s.tx.Set(runKey(s.run.ID), encode(s.run))
+}
+
+// announce passes on what was recorded to those who want to know.
+func (s *step) announce() error {
 	if s.e.Recorded != nil && len(s.events) > 0 {
 		if err := s.e.Recorded(s.tx, s.run, s.events); err != nil {
 			return err
@@ -118,7 +141,7 @@ func (s *step) flush() error {
 			return err
 		}
 	}
-	return s.tx.Set(runKey(s.run.ID), encode(s.run))
+	return nil
 }
 
 // LogQueue has the events that are to be logged, in the order of each execution.
@@ -152,7 +175,7 @@ func (s *step) note(previous int64, e Event) int64 {
 func (s *step) advance(f *frame) error {
 	for s.run.Status == Running && s.frames[f.ID] == f && f.Phase == going {
 		switch {
-		case s.run.LastEvent >= MaxEvents-1:
+		case s.run.LastEvent >= MaxEvents-1 && s.memory == nil:
 			return s.end(Failed, "ExecutionFailed", &asl.Failure{Error: asl.Runtime,
 				Cause: fmt.Sprintf("The execution reached the maximum number of history events (%d).", MaxEvents)})
 		case s.left == 0:
@@ -174,6 +197,10 @@ func (s *step) later(f *frame) error {
 
 // enqueue sends a happening to the engine itself.
 func (s *step) enqueue(queue string, h Happening, delay time.Duration) error {
+	if s.memory != nil {
+		s.memory.sent = append(s.memory.sent, sent{queue: queue, happening: &h, NewMessage: store.NewMessage{Delay: delay}})
+		return nil
+	}
 	_, err := s.tx.Enqueue(queue, store.NewMessage{Body: encode(h), Delay: delay})
 	return err
 }
@@ -471,7 +498,7 @@ func (s *step) tell() error {
 			return err
 		}
 	}
-	if _, express := s.tx.(*memory); express || s.run.Parent == nil && s.run.MapRun == "" {
+	if s.memory != nil || s.run.Parent == nil && s.run.MapRun == "" {
 		return nil // whoever runs an execution in memory sees its end
 	}
 	_, err := s.tx.Enqueue(EndedQueue(s.run), store.NewMessage{Body: []byte(s.run.ID)})

@@ -145,7 +145,7 @@ func (s *step) schedule(f *frame, state *asl.State, sc *asl.Scope) error {
 	if r.Kind == Activity && !mocked {
 		queue = ActivityQueue(state.Resource)
 	}
-	if _, err := s.tx.Enqueue(queue, store.NewMessage{Body: encode(t)}); err != nil {
+	if err := s.send(queue, t); err != nil {
 		return err
 	}
 	if timeout > 0 {
@@ -157,6 +157,16 @@ func (s *step) schedule(f *frame, state *asl.State, sc *asl.Scope) error {
 		return s.timer(f, heartbeatDue, heartbeat)
 	}
 	return nil
+}
+
+// send sends a task on its way.
+func (s *step) send(queue string, t *Task) error {
+	if s.memory != nil {
+		s.memory.sent = append(s.memory.sent, sent{queue: queue, task: t})
+		return nil
+	}
+	_, err := s.tx.Enqueue(queue, store.NewMessage{Body: encode(t)})
+	return err
 }
 
 // invokedKey counts the invocations of a mocked state.
