@@ -20,7 +20,11 @@ import (
 type named struct {
 	ID      string
 	Started time.Time
+	By      string `json:",omitempty"` // the token of the task that began it
 }
+
+// beginnerKey is where a context has the token of the task that calls.
+type beginnerKey struct{}
 
 // keepFor is how long an execution's name is taken after its end.
 // https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html#service-limits-state-machine-executions
@@ -38,11 +42,13 @@ func startedKey(at scope, machine string, started time.Time, id string) []byte {
 // StartExecution begins an execution. Begun again with the same name and input while it runs, it is the same.
 // https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
 func (s *Service) StartExecution(ctx context.Context, in *api.StartExecutionInput) (*api.StartExecutionOutput, error) {
-	return s.start(ctx, in, nil)
+	return s.start(ctx, in, nil, nil)
 }
 
-// start begins an execution; parent, where there is one, is told of its end.
-func (s *Service) start(ctx context.Context, in *api.StartExecutionInput, parent *engine.Parent) (*api.StartExecutionOutput, error) {
+// start begins an execution; parent, where there is one, is told of its end, and what then writes is written with it.
+func (s *Service) start(ctx context.Context, in *api.StartExecutionInput, parent *engine.Parent, then func(store.Tx, *api.StartExecutionOutput) error) (
+	*api.StartExecutionOutput, error,
+) {
 	input, err := inputOf(in.Input)
 	if err != nil {
 		return nil, err
@@ -53,6 +59,7 @@ func (s *Service) start(ctx context.Context, in *api.StartExecutionInput, parent
 		return nil, err
 	}
 	run.Trace, run.Parent = awsapi.Val(in.TraceHeader), parent
+	by, _ := ctx.Value(beginnerKey{}).(string)
 	err = s.Store.Update(ctx, func(tx store.Tx) error {
 		c, err := choose(tx, res, anyRoute)
 		if err != nil {
@@ -68,6 +75,10 @@ func (s *Service) start(ctx context.Context, in *api.StartExecutionInput, parent
 		if found, err = s.taken(tx, known, found); err != nil {
 			return err
 		}
+		if found && by != "" && known.By == by { // the task is performed again, after a crash
+			out = &api.StartExecutionOutput{ExecutionArn: &run.ARN, StartDate: &known.Started}
+			return nil
+		}
 		if found {
 			out, err = again(tx, known, input, run.ARN)
 			return err
@@ -78,11 +89,17 @@ func (s *Service) start(ctx context.Context, in *api.StartExecutionInput, parent
 			return err
 		}
 		out = &api.StartExecutionOutput{ExecutionArn: &r.ARN, StartDate: &r.Started}
-		if err := store.SetRecord(tx, nameKey(res.scope, c.machine.Name, r.Name), named{r.ID, r.Started}); err != nil {
+		if err := store.SetRecord(tx, nameKey(res.scope, c.machine.Name, r.Name), named{r.ID, r.Started, by}); err != nil {
 			return err
 		}
-		return tx.Set(startedKey(res.scope, c.machine.Name, r.Started, r.ID), []byte(r.ID))
+		if err := tx.Set(startedKey(res.scope, c.machine.Name, r.Started, r.ID), []byte(r.ID)); err != nil || then == nil {
+			return err
+		}
+		return then(tx, out)
 	})
+	if errors.Is(err, errExpress) && parent != nil { // nobody would be told of its end
+		return nil, api.StateMachineTypeNotSupported.New("This operation is not supported by this type of state machine")
+	}
 	if errors.Is(err, errExpress) {
 		return s.startExpress(ctx, run, res, input)
 	}

@@ -37,6 +37,9 @@ func (s *Service) newCall(ctx context.Context, t *engine.Task, r engine.Resource
 	}
 	c := &call{service: s, task: t, resource: r, parameters: v}
 	c.ctx, c.principal = s.onBehalf(ctx, t)
+	if r.Service == "states" || r.Service == "aws-sdk:sfn" {
+		c.ctx = context.WithValue(c.ctx, beginnerKey{}, s.engine.Token(t))
+	}
 	return c, nil
 }
 

@@ -49,13 +49,17 @@ func (c *call) startAndWait() engine.Reply {
 	if in.StateMachineArn == nil {
 		return failed(asl.Runtime, "The parameter StateMachineArn is missing")
 	}
-	out, err := c.service.start(c.ctx, in, &engine.Parent{Run: c.task.Run, Frame: c.task.Frame, Turn: c.task.Turn})
+	parent := &engine.Parent{Run: c.task.Run, Frame: c.task.Frame, Turn: c.task.Turn}
+	_, err := c.service.start(c.ctx, in, parent, func(tx store.Tx, out *api.StartExecutionOutput) error {
+		// In one transaction: the end of an execution of an instant shall not be told of before.
+		begun := document.NewObject("ExecutionArn", *out.ExecutionArn, "StartDate", float64(out.StartDate.UnixMilli())/1000)
+		return c.service.engine.Submitted(tx, parent, string(document.Encode(c.withMetadata(begun))))
+	})
 	if err != nil {
 		return c.refused("states", err, "StepFunctions", "AWSStepFunctionsException",
 			"(Service: AWSStepFunctions; Status Code: %d; Error Code: %s; Request ID: %s; Proxy: null)")
 	}
-	begun := document.NewObject("ExecutionArn", *out.ExecutionArn, "StartDate", float64(out.StartDate.UnixMilli())/1000)
-	return engine.Reply{Submitted: string(document.Encode(c.withMetadata(begun)))}
+	return engine.Reply{}
 }
 
 // tellEnds tells tasks that the executions have ended that they wait for.

@@ -242,6 +242,11 @@ func (e *Engine) Tell(tx Tx, p *Parent, output string, failure *asl.Failure) err
 	return e.settled(e.step(tx, p.Run, Happening{Frame: p.Frame, Turn: p.Turn, Kind: result, Output: output, Failure: failure}), p.Run)
 }
 
+// Submitted says that what a task waits for has begun, in a transaction of the caller's.
+func (e *Engine) Submitted(tx Tx, p *Parent, output string) error {
+	return e.settled(e.step(tx, p.Run, Happening{Frame: p.Frame, Turn: p.Turn, Kind: submitted, Output: output}), p.Run)
+}
+
 // WaitsForDocument reports whether the task that waits for an execution wants its output as JSON, not as text.
 func (e *Engine) WaitsForDocument(tx Tx, p *Parent) (bool, error) {
 	run, err := Find(tx, p.Run)
