@@ -1,0 +1,105 @@
+"""AWS's own conformance requirements for durable execution: the histories that its service writes, event by event.
+
+The requirements and the matcher are those of AWS's package; the handlers are in test/functions/durable_requirements.py.
+https://github.com/aws/aws-durable-execution-conformance-tests
+"""
+import concurrent.futures
+import json
+import pathlib
+import re
+import time
+
+import pytest
+import yaml
+
+import conformance
+from cirro import Cirro
+from conftest import ROLE, RUNTIME, make_client, package_with, unique
+
+HANDLERS = pathlib.Path(__file__).parent.parent / "functions" / "durable_requirements.py"
+NUMBERS = re.findall(r'"(\d+-\d+)"', "".join(re.findall(r"@requirement\((.*)\)", HANDLERS.read_text())))
+
+
+@pytest.fixture(scope="module")
+def awslambda(tmp_path_factory):
+    """A platform whose waits take three times as long as they say: more than a busy machine needs to end an invocation."""
+    with Cirro(tmp_path_factory.mktemp("conformance"), env={"CIRRO_RETRY_SCALE": "3"}) as platform:
+        client = make_client(platform.url, "lambda")
+
+        def create(name, code, **config):
+            client.create_function(FunctionName=name, Runtime=RUNTIME, Handler="app.handler", Role=ROLE, Timeout=60, MemorySize=512,
+                                   Code={"ZipFile": code}, **config)
+            client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 1200})
+        durable = {"DurableConfig": {"ExecutionTimeout": 900}}
+        sdk = "from aws_durable_execution_sdk_python import durable_execution\n\n\n@durable_execution\ndef handler(event, context):\n    "
+        create("echo", package_with(["aws_durable_execution_sdk_python"], sdk + "return event"), **durable)
+        create("failing", package_with(["aws_durable_execution_sdk_python"], sdk + "raise ValueError('always')"), **durable)
+        create("handlers", package_with(["aws_durable_execution_sdk_python"], HANDLERS.read_text()), **durable,
+               Environment={"Variables": {"ECHO": "echo:$LATEST", "FAILING": "failing:$LATEST"}})
+        yield client
+
+
+def callback_of(awslambda, arn, pattern, used):
+    """The first callback by that name which has not been answered yet."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        for e in awslambda.get_durable_execution_history(DurableExecutionArn=arn)["Events"]:
+            if e["EventType"] == "CallbackStarted" and e["Id"] not in used and (pattern == "*" or e["Name"] == pattern):
+                return e
+        time.sleep(0.05)
+    raise AssertionError(f"no callback named {pattern} within 120 s")
+
+
+def answer(awslambda, arn, actions, values):
+    used = set()
+    for action in values.substitute(actions):
+        event = callback_of(awslambda, arn, action["CallbackName"], used)
+        time.sleep(action.get("Delay", 0))
+        id = event["CallbackStartedDetails"]["CallbackId"]
+        if action["Operation"] == "heartbeat":
+            awslambda.send_durable_execution_callback_heartbeat(CallbackId=id)
+            continue
+        used.add(event["Id"])
+        if action["Operation"] == "failure":
+            awslambda.send_durable_execution_callback_failure(CallbackId=id, Error=action["Payload"])
+        else:
+            result = {"Result": json.dumps(action["Payload"]).encode()} if action.get("Payload") is not None else {}
+            awslambda.send_durable_execution_callback_success(CallbackId=id, **result)
+
+
+def carry_out(awslambda, number):
+    """Carry a requirement out and return what it finds wrong."""
+    from aws_durable_execution_conformance_tests.history import EventHistoryMatcher
+    from aws_durable_execution_conformance_tests.variables import PlaceholderContext
+    file, = conformance.package().glob(f"test_requirements/*/{number}.yaml")
+    asked, values = yaml.safe_load(file.read_text()), PlaceholderContext()
+    values.resolve_variables(asked.get("Variables"))
+    arn = awslambda.invoke(FunctionName="handlers", Qualifier="$LATEST", InvocationType="Event", DurableExecutionName=f"{number}-{unique()}",
+                           Payload=json.dumps(values.substitute(asked.get("Input"))))["DurableExecutionArn"]
+    answer(awslambda, arn, asked.get("CallbackActions", []), values)
+    deadline = time.monotonic() + 240
+    while (execution := awslambda.get_durable_execution(DurableExecutionArn=arn))["Status"] == "RUNNING" and time.monotonic() < deadline:
+        time.sleep(0.1)
+    events = awslambda.get_durable_execution_history(DurableExecutionArn=arn, IncludeExecutionData=True, MaxItems=1000)["Events"]
+    told = "\n".join(f"{e['EventId']} {e['EventType']} {e.get('Name', '')}" for e in events)
+    errors = list(EventHistoryMatcher(values).match(asked["ExpectedExecutionHistory"], events).errors)
+    expected = values.substitute(asked["ExpectedResult"])
+    if execution["Status"] != expected["ExecutionStatus"]:
+        errors.append(f"ended {execution['Status']}: {execution.get('Error')}")
+    elif "Result" in expected and expected["Result"] not in (json.loads(execution["Result"]), execution["Result"]):
+        errors.append(f"result {execution['Result']}")
+    return "\n".join([*errors, told]) if errors else ""
+
+
+@pytest.fixture(scope="module")
+def findings(awslambda):
+    """All requirements at once, for most of them wait most of the time."""
+    conformance.package()
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        yield {n: pool.submit(carry_out, awslambda, n) for n in NUMBERS}
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_requirement(findings, number):
+    wrong = findings[number].result()
+    assert not wrong, wrong
