@@ -141,7 +141,7 @@ func quick(h *express.Head) bool {
 	operation := h.Get("X-Amz-Target")
 	return lambda.Invokes(h.Method, h.Host, h.Target) || dynamodb.Operates(h.Method, h.Target, operation) ||
 		sqs.Operates(h.Method, h.Target, operation) || eventbridge.Operates(h.Method, h.Target, operation) || s3.Operates(h.Method, h.Get("Authorization")) ||
-		sns.Operates(h.Method, h.Target, h.Get("Authorization"))
+		sns.Operates(h.Method, h.Target, h.Get("Authorization")) || states.Operates(h.Method, h.Target, operation)
 }
 
 // checkListen refuses to serve the network without authentication.
