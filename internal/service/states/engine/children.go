@@ -11,7 +11,7 @@ import (
 	"cirro/internal/store"
 )
 
-// inlineAtOnce is how many iterations of an inline Map run at once where it says nothing.
+// inlineAtOnce is how many iterations of an inline Map run at once at most.
 // https://docs.aws.amazon.com/step-functions/latest/dg/state-map-inline.html
 const inlineAtOnce = 40
 
@@ -65,7 +65,7 @@ func (s *step) iterate(f *frame, state *asl.State, sc *asl.Scope) error {
 	if failure != nil {
 		return s.failed(f, failure)
 	}
-	if atOnce == 0 {
+	if atOnce == 0 || atOnce > inlineAtOnce {
 		atOnce = inlineAtOnce
 	}
 	f.Forked = s.record(f, Event{Type: "MapStateStarted", Length: int64(len(items))})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"time"
 
 	"cirro/internal/asl"
@@ -21,9 +22,12 @@ type Tx interface {
 	Enqueue(queue string, m store.NewMessage) (string, error)
 }
 
-// transitions is how many states one step goes through at most: others shall have their turn, and what is
-// lost in a crash is done again.
-const transitions = 128
+// transitions is how many states one step goes through at most, and stepBytes after how many bytes of events it goes
+// through no more: others shall have their turn, what is lost in a crash is done again, and a transaction has bounds.
+const (
+	transitions = 128
+	stepBytes   = 1 << 20
+)
 
 // ErrLate is the answer to what comes back after a frame has moved on.
 var ErrLate = errors.New("states: the task is no longer waited for")
@@ -42,6 +46,8 @@ type step struct {
 	ready   []*frame // that can go on
 	begun   []begun  // tasks
 	left    int      // transitions
+	size    int      // bytes of what events carry
+	full    bool     // events were left out, for the history has no room for them
 
 	input   any // of the execution
 	decoded bool
@@ -90,7 +96,18 @@ func (s *step) finish() error {
 		}
 	}
 	s.recordBegun()
+	if s.full && s.run.Status == Running {
+		if err := s.endFull(); err != nil {
+			return err
+		}
+	}
 	return s.flush()
+}
+
+// endFull ends an execution whose history is full.
+func (s *step) endFull() error {
+	return s.end(Failed, "ExecutionFailed", &asl.Failure{Error: asl.Runtime,
+		Cause: fmt.Sprintf("The execution reached the maximum number of history events (%d).", MaxEvents)})
 }
 
 // flush writes what has changed.
@@ -155,9 +172,15 @@ type Logged struct {
 	Events    []Event  `cbor:"4,keyasint"`
 }
 
-// record appends an event to the line of a frame; nil for none.
+// record appends an event to the line of a frame; nil for none. The last event that a history has room for is the
+// execution's own.
 func (s *step) record(f *frame, e Event) int64 {
+	if s.run.LastEvent >= MaxEvents-1 && s.memory == nil && !strings.HasPrefix(e.Type, "Execution") {
+		s.full = true
+		return s.run.LastEvent
+	}
 	s.run.LastEvent++
+	s.size += len(e.Input) + len(e.Output) + len(e.Cause)
 	e.ID, e.Time = s.run.LastEvent, s.now
 	if f != nil {
 		e.Previous, f.Previous = f.Previous, e.ID
@@ -176,9 +199,8 @@ func (s *step) advance(f *frame) error {
 	for s.run.Status == Running && s.frames[f.ID] == f && f.Phase == going {
 		switch {
 		case s.run.LastEvent >= MaxEvents-1 && s.memory == nil:
-			return s.end(Failed, "ExecutionFailed", &asl.Failure{Error: asl.Runtime,
-				Cause: fmt.Sprintf("The execution reached the maximum number of history events (%d).", MaxEvents)})
-		case s.left == 0:
+			return s.endFull()
+		case s.left == 0 || s.size >= stepBytes && s.memory == nil:
 			f.Turn++
 			return s.later(f)
 		}
@@ -331,6 +353,9 @@ func tooLarge(what string) *asl.Failure {
 func (s *step) ended(f *frame, output string) error {
 	if f.Parent != 0 {
 		return s.join(f, output)
+	}
+	if s.full {
+		return s.endFull()
 	}
 	if err := s.tx.Set(outputKey(s.run.ID), []byte(output)); err != nil {
 		return err
