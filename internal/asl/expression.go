@@ -1,8 +1,8 @@
 package asl
 
 import (
-	"errors"
 	"fmt"
+	"strings"
 
 	"cirro/internal/asl/document"
 	"cirro/internal/asl/intrinsic"
@@ -93,11 +93,30 @@ type path struct{ *jsonpath.Path }
 
 func (p path) eval(v *view, field string) (any, *Failure) {
 	value, ok := v.find(p.Path)
+	if !ok && v.beyond(p.Path) {
+		return nil, nil
+	}
 	if !ok {
 		return nil, v.runtime("The JSONPath '%s' specified for the field '%s' could not be found in the input '%s'",
 			p.Text, field, document.Encode(v.rootOf(p.Path)))
 	}
 	return value, nil
+}
+
+// beyond reports whether a path leads to an item behind a list's last, which is null in a template, and nowhere else.
+// https://github.com/floci-io/floci/blob/main/docs/services/step-functions.md
+func (v *view) beyond(p *jsonpath.Path) bool {
+	steps := p.Steps()
+	if len(steps) == 0 {
+		return false
+	}
+	i, ok := steps[len(steps)-1].(int)
+	if !ok || i < 0 {
+		return false
+	}
+	list, _ := v.find(p.Parent())
+	_, ok = list.([]any)
+	return ok
 }
 
 // rootOf is what a path leads into.
@@ -138,29 +157,31 @@ func (v *view) failure(name, reason string, args ...any) *Failure {
 		v.state.Name, v.Entered, fmt.Sprintf(reason, args...))
 }
 
-// call is an intrinsic function.
+// call is an intrinsic function. What fails is told as it was measured of the service; it is no States.IntrinsicFailure,
+// against the documentation.
+// https://github.com/floci-io/floci/blob/main/docs/services/step-functions.md
 type call struct{ *intrinsic.Call }
 
 func (c call) eval(v *view, field string) (any, *Failure) {
-	var inner *Failure
 	value, err := c.Eval(func(p *jsonpath.Path) (any, error) {
-		value, failure := path{p}.eval(v, field)
-		if failure != nil {
-			inner = failure
-			return nil, errNotFound
+		value, ok := v.find(p)
+		if !ok {
+			text, _ := strings.CutPrefix(p.Text, "$$")
+			return nil, notFound(fmt.Sprintf("The JsonPath argument for the field '$%s' could not be found in the input '%s'",
+				strings.TrimPrefix(text, "$"), document.Encode(v.root)))
 		}
 		return value, nil
 	})
-	switch {
-	case inner != nil:
-		return nil, inner
-	case err != nil:
-		return nil, v.failure(IntrinsicFailure, "%v", err)
+	if err != nil {
+		return nil, v.runtime("The function '%s' had the following error: %v", c.Text, err)
 	}
 	return value, nil
 }
 
-var errNotFound = errors.New("not found")
+// notFound says which argument was not found.
+type notFound string
+
+func (n notFound) Error() string { return string(n) }
 
 // query is a JSONata expression.
 type query struct{ *jsonata.Expression }

@@ -59,8 +59,8 @@ func (c *Call) Paths() (paths []*jsonpath.Path) {
 	return paths
 }
 
-// Eval calls the function. lookup finds what a path names; its errors are returned as they are, those of a
-// function as a *Failure.
+// Eval calls the function. lookup finds what a path names; its errors are returned as they are. All errors are about
+// the whole call, whichever function within it failed.
 func (c *Call) Eval(lookup func(*jsonpath.Path) (any, error)) (any, error) {
 	args := make([]any, len(c.args))
 	for i, a := range c.args {
@@ -82,20 +82,18 @@ func (c *Call) Eval(lookup func(*jsonpath.Path) (any, error)) (any, error) {
 		}
 	}
 	if n := len(args); n < c.function.least || c.function.most >= 0 && n > c.function.most {
-		return nil, &Failure{c.Text, fmt.Sprintf("Invalid number of arguments for %s", c.function.name)}
+		return nil, c.invalid(errArguments)
 	}
 	v, err := c.function.apply(args)
 	if err != nil {
-		return nil, &Failure{c.Text, err.Error()}
+		return nil, c.invalid(err)
 	}
 	return v, nil
 }
 
-// Failure is what is wrong with a call's arguments.
-type Failure struct{ Call, Reason string }
-
-func (f *Failure) Error() string {
-	return fmt.Sprintf("The function '%s' had the following error: %s", f.Call, f.Reason)
+// invalid says which function has the wrong arguments.
+func (c *Call) invalid(err error) error {
+	return reason(strings.ReplaceAll(err.Error(), "%s", c.function.name))
 }
 
 type parser struct {

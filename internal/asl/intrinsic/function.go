@@ -1,19 +1,14 @@
 package intrinsic
 
 import (
-	"crypto/md5"
-	"crypto/sha1"
-	"crypto/sha256"
-	"crypto/sha512"
 	"encoding/base64"
-	"encoding/hex"
-	"errors"
-	"fmt"
-	"hash"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
+	"cirro/internal/asl/digest"
 	"cirro/internal/asl/document"
 
 	"github.com/google/uuid"
@@ -55,50 +50,52 @@ const (
 	maxText  = 10_000
 )
 
-// reason is what is wrong with an argument, as the service words it.
+// reason is what is wrong with a call, as the service words it.
 type reason string
 
 func (r reason) Error() string { return string(r) }
 
-func reasonf(format string, args ...any) error { return reason(fmt.Sprintf(format, args...)) }
+// errArguments is what is wrong with arguments: the service does not say more of it.
+const errArguments = reason("Invalid arguments in %s")
 
 func list(v any) ([]any, error) {
 	if l, ok := v.([]any); ok {
 		return l, nil
 	}
-	return nil, reason("Expected an array")
+	return nil, errArguments
 }
 
 func text(v any) (string, error) {
 	if s, ok := v.(string); ok {
 		return s, nil
 	}
-	return "", reason("Expected a string")
+	return "", errArguments
 }
 
-// whole is a number of 32 bits; a fraction is rounded.
-func whole(v any) (int64, error) {
+// whole is a number of 32 bits; of a fraction nothing is left but in MathAdd, against the documentation.
+// https://github.com/localstack/localstack/blob/main/tests/aws/services/stepfunctions/v2/intrinsic_functions/test_math_operations.snapshot.json
+func whole(v any) (int64, error) { return integer(v, math.Trunc) }
+
+func rounded(v any) (int64, error) {
+	return integer(v, func(f float64) float64 { return math.Floor(f + 0.5) })
+}
+
+func integer(v any, made func(float64) float64) (int64, error) {
 	f, ok := document.Float(v)
-	if !ok {
-		return 0, reason("Expected an integer")
-	}
-	if f = math.Floor(f + 0.5); f < math.MinInt32 || f > math.MaxInt32 {
-		return 0, reason("The integer is out of range")
+	if f = made(f); !ok || f < math.MinInt32 || f > math.MaxInt32 {
+		return 0, errArguments
 	}
 	return int64(f), nil
 }
 
+// arrayContains compares what values look like: true is found where there is "true".
 func arrayContains(args []any) (any, error) {
 	l, err := list(args[0])
 	if err != nil {
 		return nil, err
 	}
-	for _, v := range l {
-		if document.Equal(v, args[1]) {
-			return true, nil
-		}
-	}
-	return false, nil
+	wanted := shown(args[1])
+	return slices.ContainsFunc(l, func(v any) bool { return shown(v) == wanted }), nil
 }
 
 func arrayGetItem(args []any) (any, error) {
@@ -110,8 +107,11 @@ func arrayGetItem(args []any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if i < 0 || int(i) >= len(l) {
-		return nil, reasonf("The index %d is out of bounds", i)
+	switch {
+	case len(l) == 0 && i >= 0:
+		return nil, nil // as recorded, for an empty list alone
+	case i < 0 || int(i) >= len(l):
+		return nil, errArguments
 	}
 	return l[i], nil
 }
@@ -131,7 +131,7 @@ func arrayPartition(args []any) (any, error) {
 		return nil, err
 	}
 	if size <= 0 {
-		return nil, reason("The chunk size must be a positive integer")
+		return nil, errArguments
 	}
 	chunks := []any{}
 	for len(l) > 0 {
@@ -140,7 +140,7 @@ func arrayPartition(args []any) (any, error) {
 		l = l[n:]
 	}
 	if len(chunks) > maxItems {
-		return nil, reasonf("The array has more than %d items", maxItems)
+		return nil, errArguments
 	}
 	return chunks, nil
 }
@@ -154,11 +154,8 @@ func arrayRange(args []any) (any, error) {
 		}
 	}
 	first, last, step := n[0], n[1], n[2]
-	if step == 0 {
-		return nil, reason("The increment must not be zero")
-	}
-	if (last-first)/step+1 > maxItems {
-		return nil, reasonf("The array has more than %d items", maxItems)
+	if step == 0 || (last-first)/step+1 > maxItems {
+		return nil, errArguments
 	}
 	l := []any{}
 	for v := first; step > 0 && v <= last || step < 0 && v >= last; v += step {
@@ -192,17 +189,30 @@ func base64Decode(args []any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := base64.StdEncoding.DecodeString(s)
-	if err != nil {
-		return nil, reason("The string is not Base64")
+	// What does not belong to Base64 is passed over, and what follows padding too.
+	s, _, _ = strings.Cut(s, "=")
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r == '-':
+			return '+'
+		case r == '_':
+			return '/'
+		case r == '+', r == '/', r >= '0' && r <= '9', r >= 'A' && r <= 'Z', r >= 'a' && r <= 'z':
+			return r
+		}
+		return -1
+	}, s)
+	if len(s)%4 == 1 {
+		s = s[:len(s)-1]
 	}
-	return strings.ToValidUTF8(string(b), "\uFFFD"), nil
+	b, err := base64.RawStdEncoding.DecodeString(s)
+	return strings.ToValidUTF8(string(b), "\uFFFD"), err
 }
 
 func bounded(v any) (string, error) {
 	s, err := text(v)
-	if err == nil && len(s) > maxText {
-		err = reasonf("The string has more than %d characters", maxText)
+	if err == nil && utf8.RuneCountInString(s) > maxText {
+		err = errArguments
 	}
 	return s, err
 }
@@ -216,7 +226,7 @@ func format(args []any) (any, error) {
 	case string:
 		template = t
 	default:
-		return nil, reason("The template must be a string")
+		return nil, errMismatch
 	}
 	var b strings.Builder
 	next := 1
@@ -233,14 +243,14 @@ func format(args []any) (any, error) {
 			if next == len(args) {
 				return nil, errMismatch
 			}
-			s, err := shown(args[next])
-			if err != nil {
-				return nil, err
+			if b.WriteString(shown(args[next])); b.Len() > maxFormat {
+				return nil, errArguments
 			}
-			b.WriteString(s)
 			next++
-		case c == '{' || c == '}':
-			return nil, reasonf("A brace that is not escaped has no partner")
+		case c == '{':
+			return nil, errBrace
+		case c == '}':
+			return nil, errClosing
 		default:
 			b.WriteByte(c)
 		}
@@ -251,19 +261,37 @@ func format(args []any) (any, error) {
 	return b.String(), nil
 }
 
-var errMismatch = errors.New("number of arguments do not match the occurrences of {}")
+const (
+	errMismatch = errArguments + ": number of arguments do not match the occurrences of {}."
+	errBrace    = reason("Invalid template in %s: matching '}' not found for '{'.")
+	errClosing  = reason("Invalid template in %s: matching '{' not found for '}'.")
+)
 
-// shown is a value within a text: lists and objects are none.
-func shown(v any) (string, error) {
+// maxFormat bounds what States.Format makes: nothing larger passes between states.
+const maxFormat = document.MaxSize
+
+// shown is a value within a text, as Java writes it.
+// https://github.com/localstack/localstack/blob/main/tests/aws/services/stepfunctions/v2/intrinsic_functions/test_generic.snapshot.json
+func shown(v any) string {
 	switch v := v.(type) {
 	case string:
-		return v, nil
+		return v
 	case literal:
-		return v.value, nil
-	case []any, *document.Object:
-		return "", reason("Arguments must be strings, numbers, booleans or null")
+		return v.value
+	case []any:
+		parts := make([]string, len(v))
+		for i := range v {
+			parts[i] = shown(v[i])
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	case *document.Object:
+		parts := make([]string, 0, v.Len())
+		for name, member := range v.All() {
+			parts = append(parts, name+"="+shown(member))
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
 	}
-	return string(document.Encode(v)), nil
+	return string(document.Encode(v))
 }
 
 func hashOf(args []any) (any, error) {
@@ -271,31 +299,22 @@ func hashOf(args []any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	algorithms := map[string]func() hash.Hash{"MD5": md5.New, "SHA-1": sha1.New, "SHA-256": sha256.New, "SHA-384": sha512.New384, "SHA-512": sha512.New}
-	algorithm, ok := algorithms[name]
-	if !ok {
-		return nil, reasonf("The algorithm %q is not supported", name)
-	}
 	data, ok := args[0].(string)
 	if !ok {
 		data = string(document.Encode(args[0]))
 	}
-	if len(data) > maxText {
-		return nil, reasonf("The data has more than %d characters", maxText)
+	sum, ok := digest.Of(name, data)
+	if !ok || utf8.RuneCountInString(data) > maxText {
+		return nil, errArguments
 	}
-	h := algorithm()
-	h.Write([]byte(data))
-	return hex.EncodeToString(h.Sum(nil)), nil
+	return sum, nil
 }
 
 func jsonMerge(args []any) (any, error) {
 	a, ok := args[0].(*document.Object)
 	b, also := args[1].(*document.Object)
-	if !ok || !also {
-		return nil, reason("Expected two objects")
-	}
-	if deep, ok := args[2].(bool); !ok || deep {
-		return nil, reason("Only the shallow merging mode is supported: the third argument must be false")
+	if deep, isBool := args[2].(bool); !ok || !also || !isBool || deep {
+		return nil, errArguments
 	}
 	merged := a.Clone()
 	for name, v := range b.All() {
@@ -305,15 +324,18 @@ func jsonMerge(args []any) (any, error) {
 }
 
 func mathAdd(args []any) (any, error) {
-	a, err := whole(args[0])
+	a, err := rounded(args[0])
 	if err != nil {
 		return nil, err
 	}
-	b, err := whole(args[1])
+	b, err := rounded(args[1])
 	if err != nil {
 		return nil, err
 	}
-	return int64(int32(a) + int32(b)), nil
+	if sum := a + b; sum >= math.MinInt32 && sum <= math.MaxInt32 {
+		return sum, nil
+	}
+	return nil, errArguments
 }
 
 // mathRandom is a number from the first on and below the second; a seed makes it the same each time.
@@ -327,7 +349,7 @@ func mathRandom(args []any) (any, error) {
 		return nil, err
 	}
 	if end <= first {
-		return nil, reason("The end must be greater than the start")
+		return nil, errArguments
 	}
 	if len(args) == 2 {
 		return first + rand.Int64N(end-first), nil
@@ -366,7 +388,7 @@ func stringToJSON(args []any) (any, error) {
 	}
 	v, err := document.Decode([]byte(s))
 	if err != nil {
-		return nil, reason("The string is not valid JSON")
+		return nil, errArguments
 	}
 	return v, nil
 }

@@ -84,6 +84,13 @@ func isLetter(r rune) bool { return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
 // Steps are the names (string) and indexes (int) of a definite path.
 func (p *Path) Steps() []any { return p.steps }
 
+// Parent is a definite path without its last step.
+func (p *Path) Parent() *Path {
+	parent := *p
+	parent.steps = p.steps[:len(p.steps)-1]
+	return &parent
+}
+
 // Get reads what the path names below root. found is false where a definite path leads nowhere; a path
 // that is not definite finds a list, which may be empty.
 func (p *Path) Get(root any) (v any, found bool) {
