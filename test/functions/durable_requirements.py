@@ -66,6 +66,14 @@ class Upper(SerDes):
         return json.loads(data)
 
 
+class UpperText(SerDes):
+    def serialize(self, value, _):
+        return value.upper()
+
+    def deserialize(self, data, _):
+        return data
+
+
 class UpperAnswer(Upper):
     def deserialize(self, data, _):
         return json.loads(data.upper())
@@ -127,8 +135,9 @@ def upper_step(event, context):
 
 @requirement("1-8", "1-9")
 def step_then_wait(event, context):
-    value = context.step(returns({"1-8": "computed", "1-9": "cached_value"}[number(context)]))
-    context.wait(seconds(1))
+    value, pause = {"1-8": ("computed", 2), "1-9": ("cached_value", 1)}[number(context)]
+    value = context.step(returns(value))
+    context.wait(seconds(pause))
     return value
 
 
@@ -190,7 +199,8 @@ def step_fails(event, context):
 
 @requirement("1-20")
 def step_caught(event, context):
-    return Caught("fallback_result")(context.step, fails(RuntimeError("always")), config=NO_RETRY)
+    value = Caught("fallback_result")(context.step, fails(RuntimeError("always")), config=NO_RETRY)
+    return context.step(returns(value))
 
 
 # Waits
@@ -203,14 +213,14 @@ def wait(event, context):
 
 @requirement("2-2")
 def named_wait(event, context):
-    context.wait(seconds(2), "custom_wait")
+    context.wait(seconds(2), "custom_wait_name")
     return "waited"
 
 
 @requirement("2-3")
 def two_waits(event, context):
-    context.wait(seconds(1))
-    context.wait(seconds(1))
+    context.wait(seconds(2), "wait-1")
+    context.wait(seconds(2), "wait-2")
     return {"completedWaits": 2}
 
 
@@ -226,49 +236,53 @@ def in_child(*operations):
     return child
 
 
-def a_step(value, **how):
-    return lambda context: context.step(returns(value), **how)
+def a_step(value):
+    return lambda context: context.step(returns(value))
+
+
+def run(context, work, name="child", **config):
+    return context.run_in_child_context(work, name, ChildConfig(**config))
 
 
 @requirement("3-1")
 def child(event, context):
-    return context.run_in_child_context(in_child(a_step(event)))
+    return run(context, in_child(a_step(event)))
 
 
 @requirement("3-2")
 def named_child(event, context):
-    return context.run_in_child_context(in_child(a_step(event["value"])), event["name"])
+    return run(context, in_child(a_step(event["value"])), event["name"])
 
 
 @requirement("3-3")
 def child_of_two(event, context):
-    return context.run_in_child_context(in_child(a_step(event), a_step(event)))
+    return run(context, in_child(a_step(event), a_step(event)))
 
 
 @requirement("3-4")
 def child_fails(event, context):
-    return context.run_in_child_context(lambda c: c.step(fails(ValueError("inner")), config=NO_RETRY))
+    return run(context, lambda c: c.step(fails(ValueError("inner")), config=NO_RETRY))
 
 
 @requirement("3-5")
 def child_caught(event, context):
-    Caught(None)(context.run_in_child_context, lambda c: c.step(fails(ValueError("inner")), config=NO_RETRY))
+    Caught(None)(run, context, lambda c: c.step(fails(ValueError("inner")), config=NO_RETRY))
     return context.step(returns(event))
 
 
 @requirement("3-6")
 def nested(event, context):
-    return context.run_in_child_context(in_child(a_step(event), lambda c: c.run_in_child_context(in_child(a_step(event)))))
+    return run(context, in_child(a_step(event), lambda c: run(c, in_child(a_step(event)), "inner")))
 
 
 @requirement("3-7")
 def child_retries(event, context):
-    return context.run_in_child_context(lambda c: c.step(fails_until(2, event), config=StepConfig(retry_strategy=retry(3))))
+    return run(context, lambda c: c.step(fails_until(2, event), config=StepConfig(retry_strategy=retry(3))))
 
 
 @requirement("3-9")
 def child_then_wait(event, context):
-    value = context.run_in_child_context(in_child(a_step(event)))
+    value = run(context, in_child(a_step(event)))
     context.wait(seconds(1))
     return value
 
@@ -279,22 +293,22 @@ def child_waits(event, context):
         value = c.step(returns(event))
         c.wait(seconds(1))
         return value
-    return context.run_in_child_context(child)
+    return run(context, child)
 
 
 @requirement("3-14")
 def child_upper(event, context):
-    return context.run_in_child_context(in_child(a_step(event)), config=ChildConfig(serdes=Upper()))
+    return run(context, in_child(a_step(event)), serdes=UpperText())
 
 
 @requirement("3-15")
 def child_fails_at_once(event, context):
-    return context.run_in_child_context(fails(ValueError("at once")))
+    return run(context, fails(ValueError("at once")))
 
 
 @requirement("3-16")
 def child_of_nothing(event, context):
-    return context.run_in_child_context(returns(None))
+    return run(context, returns(None))
 
 
 # Callbacks
