@@ -228,6 +228,11 @@ def types(events):
     return [e["EventType"] for e in events]
 
 
+def story(events):
+    """What happened, without the ends of invocations: a wait that is scaled down may be over before one has ended."""
+    return [t for t in types(events) if t != "InvocationCompleted"]
+
+
 def details(event):
     return next(v for k, v in event.items() if k.endswith("Details"))
 
@@ -251,18 +256,18 @@ def test_steps_and_a_wait(durable):
 
     events = durable.history(arn)
     assert [e["EventId"] for e in events] == list(range(1, len(events) + 1))
-    assert types(events) == [
-        "ExecutionStarted", "StepStarted", "StepSucceeded", "WaitStarted", "InvocationCompleted",
-        "WaitSucceeded", "StepStarted", "StepSucceeded", "InvocationCompleted", "ExecutionSucceeded"]
+    assert story(events) == ["ExecutionStarted", "StepStarted", "StepSucceeded", "WaitStarted",
+                             "WaitSucceeded", "StepStarted", "StepSucceeded", "ExecutionSucceeded"]
+    invocations = [details(e) for e in events if e["EventType"] == "InvocationCompleted"]
+    assert len(invocations) == len({i["RequestId"] for i in invocations}) == 2 and types(events)[-2] == "InvocationCompleted"
+    assert all(i["StartTimestamp"] <= i["EndTimestamp"] and "Payload" not in i.get("Error", {}) for i in invocations)
     assert [e.get("Name") for e in events if e["EventType"].startswith(("Step", "Wait"))] == ["first"] * 2 + ["pause"] * 2 + ["second"] * 2
     assert [e.get("SubType") for e in events if e["EventType"].startswith(("Step", "Wait"))] == ["Step"] * 2 + ["Wait"] * 2 + ["Step"] * 2
     assert len({e["Id"] for e in events if "Id" in e}) == 4 and events[0]["Id"] == events[-1]["Id"]
     assert details(events[0])["ExecutionTimeout"] == 900 and json.loads(details(events[0])["Input"]["Payload"])["key"] == key
     assert details(events[2])["Result"] == {"Payload": "1", "Truncated": False}
-    assert details(events[3])["Duration"] == details(events[5])["Duration"] == 30
-    assert details(events[4])["StartTimestamp"] <= details(events[4])["EndTimestamp"] and details(events[4])["RequestId"]
-    assert details(events[4])["RequestId"] != details(events[8])["RequestId"]
-    assert json.loads(details(events[9])["Result"]["Payload"])["second"] == 1
+    assert [details(e)["Duration"] for e in events if e["EventType"].startswith("Wait")] == [30, 30]
+    assert json.loads(details(events[-1])["Result"]["Payload"])["second"] == 1
 
 
 def test_a_caller_waits_for_the_whole_execution(durable):
@@ -289,8 +294,8 @@ def test_a_step_is_retried_later_and_later(durable):
     arn = durable.start("retried", key=key, attempts=5)
     assert durable.result(arn) == 3
     events = durable.history(arn)
-    assert types(events) == ["ExecutionStarted"] + ["StepStarted", "StepFailed", "InvocationCompleted"] * 2 + [
-        "StepStarted", "StepSucceeded", "InvocationCompleted", "ExecutionSucceeded"]
+    assert story(events) == ["ExecutionStarted"] + ["StepStarted", "StepFailed"] * 2 + ["StepStarted", "StepSucceeded", "ExecutionSucceeded"]
+    assert types(events).count("InvocationCompleted") == 3
     assert [details(e)["RetryDetails"] for e in events if e["EventType"] == "StepFailed"] == [
         {"CurrentAttempt": 1, "NextAttemptDelaySeconds": 5}, {"CurrentAttempt": 2, "NextAttemptDelaySeconds": 10}]
     assert [details(e)["Error"]["Payload"]["ErrorMessage"] for e in events if e["EventType"] == "StepFailed"] == ["attempt 1", "attempt 2"]

@@ -14,7 +14,8 @@ from cirro import Cirro, lasting_port
 from conftest import ROLE, RUNTIME, eventually, make_client, package
 
 LONG = bool(os.environ.get("CIRRO_LONG"))
-ROUNDS, EXECUTIONS = (int(os.environ.get("CIRRO_ROUNDS", "100")), 1000) if LONG else (4, 60)
+ROUNDS = int(os.environ.get("CIRRO_ROUNDS", "100")) if LONG else 4
+EXECUTIONS = 10 * ROUNDS if LONG else 60
 
 SOURCE = """
 def handler(event, context):
