@@ -37,7 +37,7 @@ func (c *settings) apply(v *version) error {
 		return err
 	}
 	for _, step := range []func(*version) error{c.applyRuntime, c.applyRole, c.applySizes, c.applyEnvironment,
-		c.applyDeadLetter, c.applySnapStart, c.applyLogging} {
+		c.applyDeadLetter, c.applySnapStart, c.applyLogging, c.applyDurable} {
 		if err := step(v); err != nil {
 			return err
 		}
@@ -68,8 +68,6 @@ func (c *settings) refused() error {
 		return awsapi.NotImplemented.New("Cirro does not isolate the tenants of a function: leave TenancyConfig out")
 	case c.Capacity != nil:
 		return awsapi.NotImplemented.New("Cirro has no capacity providers: leave CapacityProviderConfig out")
-	case c.Durable != nil:
-		return awsapi.NotImplemented.New("Cirro has no durable functions: leave DurableConfig out")
 	}
 	return nil
 }

@@ -21,11 +21,17 @@ func (s *Service) Invoke(ctx context.Context, in *api.InvocationRequest) (*api.I
 	if err != nil {
 		return nil, err
 	}
-	switch awsapi.Val(in.InvocationType) {
-	case api.InvocationTypeEvent:
-		return s.invokeLater(ctx, r, in)
-	case api.InvocationTypeDryRun:
+	if err := r.durablyNamed(awsapi.Val(in.DurableExecutionName)); err != nil {
+		return nil, err
+	}
+	later := awsapi.Val(in.InvocationType) == api.InvocationTypeEvent
+	switch {
+	case awsapi.Val(in.InvocationType) == api.InvocationTypeDryRun:
 		return &api.InvocationResponse{StatusCode: new(int32(http.StatusNoContent))}, nil
+	case r.main.Durable != nil:
+		return s.invokeDurably(ctx, r, in, later)
+	case later:
+		return s.invokeLater(ctx, r, in)
 	}
 	return s.invokeNow(ctx, r, in)
 }
@@ -46,7 +52,13 @@ func (s *Service) InvokeAsync(ctx context.Context, in *api.InvokeAsyncRequest) (
 	if payload, err = checkEvent(payload); err != nil {
 		return nil, err
 	}
-	if err := s.enqueue(ctx, r, payload); err != nil {
+	if r.main.Durable != nil {
+		req := awsapi.RequestOf(ctx)
+		_, err = s.start(ctx, r, r.pick(), beginning{Payload: payload, Request: req.ID, Trace: r.trace(s.Clock(), req.TraceID)})
+	} else {
+		err = s.enqueue(ctx, r, payload)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return &api.InvokeAsyncResponse{Status: new(int32(http.StatusAccepted))}, nil
@@ -126,6 +138,14 @@ func (s *Service) invocation(ctx context.Context, r *route, payload []byte, clie
 // are AWS's. ctx ends the function, so it must not be that of a client: AWS lets a function finish whose
 // caller has gone.
 func (s *Service) run(ctx context.Context, r *route, e *executable, inv *sandbox.Invocation) (*sandbox.Result, error) {
+	if e.Durable != nil {
+		return s.runDurably(ctx, r, e, inv)
+	}
+	return s.execute(ctx, r, e, inv)
+}
+
+// execute is run of one invocation in an environment, whether the function is durable or not.
+func (s *Service) execute(ctx context.Context, r *route, e *executable, inv *sandbox.Invocation) (*sandbox.Result, error) {
 	if e.refused != nil {
 		return nil, e.refused
 	}

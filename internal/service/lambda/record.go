@@ -73,6 +73,7 @@ type version struct {
 	RuntimeVersion string // ARN
 	UpdateRuntime  string // when the runtime's own version changes: "Auto", "Manual" or "FunctionUpdate"
 	VPC            *vpc
+	Durable        *durability `json:",omitempty"` // nil for a function that is not durable
 
 	State        string // "Pending", "Active", "Inactive" or "Failed"
 	StateReason  string

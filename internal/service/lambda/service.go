@@ -53,6 +53,7 @@ type Service struct {
 	kept         sync.Map   // reference to map[string]*sandbox.Spec: what is kept ready of a function
 
 	watched  *watched // what Store is
+	durables durables
 	mappings mappings
 	routes   routes
 	urls     urls
@@ -89,6 +90,7 @@ func New(d Deps) (*Service, error) {
 		return nil, fmt.Errorf("lambda: %w", err)
 	}
 	s.signing = key
+	s.openDurables()
 	return s, nil
 }
 
@@ -102,6 +104,7 @@ func (s *Service) Start(ctx context.Context) {
 	s.background(s.runEvents)
 	s.background(s.deliverOutcomes)
 	s.background(s.runMappings)
+	s.startDurables()
 }
 
 // Close stops the work in the background and waits for its end.

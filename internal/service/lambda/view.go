@@ -42,6 +42,7 @@ func (v *version) listed(arn string) api.FunctionConfiguration {
 		EphemeralStorage: &api.EphemeralStorage{Size: new(int32(v.Tmp))},
 		SnapStart:        v.snapStartResponse(),
 		LoggingConfig:    v.loggingConfig(),
+		DurableConfig:    v.Durable.shown(),
 	}
 	if v.HasEnvironment {
 		variables := v.Environment
