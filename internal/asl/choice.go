@@ -187,21 +187,21 @@ func (s *State) Choose(sc *Scope) (Outcome, *Failure) {
 	}
 	v := s.view(sc, effective)
 	out := Outcome{Next: s.Fallback}
-	assign := s.assign
-	for _, r := range s.rules {
+	assign, of := s.assign, ""
+	for i, r := range s.rules {
 		ok, failure := r.condition.holds(v)
 		if failure != nil {
 			return out, failure
 		}
 		if ok {
-			out.Next, assign = r.next, r.assign
+			out.Next, assign, of = r.next, r.assign, ruleField(i)
 			break
 		}
 	}
 	if out.Next == "" {
 		return out, s.unmatched(sc)
 	}
-	if out.Variables, failure = s.assigned(sc, assign, effective); failure != nil {
+	if out.Variables, failure = s.assigned(sc, assign, of, effective); failure != nil {
 		return out, failure
 	}
 	out.Output, failure = s.OutputPath.filtered(v)
@@ -211,9 +211,9 @@ func (s *State) Choose(sc *Scope) (Outcome, *Failure) {
 func (s *State) chooseByQuery(sc *Scope) (Outcome, *Failure) {
 	v := s.view(sc, nil)
 	out := Outcome{Output: sc.Input, Next: s.Fallback}
-	assign, output := s.assign, s.output
+	assign, output, ofAssign, ofOutput := s.assign, s.output, "", ""
 	for i, r := range s.rules {
-		field := fmt.Sprintf("Choices[%d]/Condition", i)
+		field := ruleField(i) + "Condition"
 		value, failure := r.query.eval(v, field)
 		if failure != nil {
 			return out, failure
@@ -223,9 +223,9 @@ func (s *State) chooseByQuery(sc *Scope) (Outcome, *Failure) {
 			return out, v.mistyped(r.query, field, "boolean", value)
 		}
 		if ok {
-			out.Next, assign = r.next, r.assign
+			out.Next, assign, ofAssign = r.next, r.assign, ruleField(i)
 			if r.output != nil {
-				output = r.output
+				output, ofOutput = r.output, ruleField(i)
 			}
 			break
 		}
@@ -234,12 +234,15 @@ func (s *State) chooseByQuery(sc *Scope) (Outcome, *Failure) {
 		return out, s.unmatched(sc)
 	}
 	var failure *Failure
-	if out.Variables, failure = s.assigned(sc, assign, nil); failure != nil || output == nil {
+	if out.Variables, failure = s.assigned(sc, assign, ofAssign, nil); failure != nil || output == nil {
 		return out, failure
 	}
-	out.Output, failure = output.eval(v, "Output")
+	out.Output, failure = output.eval(v, ofOutput+"Output")
 	return out, failure
 }
+
+// ruleField is what the names of a rule's fields begin with, as messages have them.
+func ruleField(i int) string { return fmt.Sprintf("Choices[%d]/", i) }
 
 func (s *State) unmatched(sc *Scope) *Failure {
 	return s.view(sc, nil).failure(NoChoiceMatched, "Failed to transition out of the state. The state does not point to a next state.")

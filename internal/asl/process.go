@@ -88,7 +88,7 @@ func (s *State) Finish(sc *Scope) (Outcome, *Failure) {
 	sc.Done = true
 	out := Outcome{Next: s.Next}
 	var failure *Failure
-	if out.Variables, failure = s.assigned(sc, s.assign, sc.Result); failure != nil {
+	if out.Variables, failure = s.assigned(sc, s.assign, "", sc.Result); failure != nil {
 		return out, failure
 	}
 	if s.Language == JSONata {
@@ -144,12 +144,13 @@ func last(p *jsonpath.Path) string {
 	return string(document.Encode(int64(steps[len(steps)-1].(int))))
 }
 
-// assigned are the variables that an Assign gives their values.
-func (s *State) assigned(sc *Scope, assign expression, root any) (map[string]any, *Failure) {
+// assigned are the variables that an Assign gives their values. of is whose it is: "" for the state's own, or
+// "Choices[0]/" and the like.
+func (s *State) assigned(sc *Scope, assign expression, of string, root any) (map[string]any, *Failure) {
 	if assign == nil {
 		return nil, nil
 	}
-	made, failure := assign.eval(s.view(sc, root), "Assign")
+	made, failure := assign.eval(s.view(sc, root), of+"Assign")
 	if failure != nil {
 		return nil, failure
 	}
@@ -166,7 +167,7 @@ func (s *State) Skim(sc *Scope) (Outcome, *Failure) {
 		sc.Result = sc.Input
 		out := Outcome{Output: sc.Input, Next: s.Next}
 		var failure *Failure
-		if out.Variables, failure = s.assigned(sc, s.assign, nil); failure != nil {
+		if out.Variables, failure = s.assigned(sc, s.assign, "", nil); failure != nil {
 			return out, failure
 		}
 		if s.output != nil {
@@ -179,7 +180,7 @@ func (s *State) Skim(sc *Scope) (Outcome, *Failure) {
 		return Outcome{}, failure
 	}
 	out := Outcome{Next: s.Next}
-	if out.Variables, failure = s.assigned(sc, s.assign, effective); failure != nil {
+	if out.Variables, failure = s.assigned(sc, s.assign, "", effective); failure != nil {
 		return out, failure
 	}
 	out.Output, failure = s.OutputPath.filtered(s.view(sc, effective))

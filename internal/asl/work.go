@@ -1,6 +1,7 @@
 package asl
 
 import (
+	"fmt"
 	"time"
 
 	"cirro/internal/asl/document"
@@ -202,21 +203,22 @@ func (s *State) RetryAfter(f *Failure, attempts []int64, random func() float64) 
 
 // Catch makes the outcome of a failure that one of the state's catchers names; caught is false where none does.
 func (s *State) Catch(sc *Scope, f *Failure) (out Outcome, caught bool, failure *Failure) {
-	for _, c := range s.Catchers {
+	for i, c := range s.Catchers {
 		if !f.caught(c.ErrorEquals) {
 			continue
 		}
+		of := fmt.Sprintf("Catch[%d]/", i)
 		errorOutput := ErrorOutput(f)
 		inner := *sc
 		inner.Error, inner.Done = errorOutput, false
 		out.Next = c.Next
-		if out.Variables, failure = s.assigned(&inner, c.assign, errorOutput); failure != nil {
+		if out.Variables, failure = s.assigned(&inner, c.assign, of, errorOutput); failure != nil {
 			return out, true, failure
 		}
 		if s.Language == JSONata {
 			out.Output = errorOutput
 			if c.output != nil {
-				out.Output, failure = c.output.eval(s.view(&inner, nil), "Output")
+				out.Output, failure = c.output.eval(s.view(&inner, nil), of+"Output")
 			}
 			return out, true, failure
 		}

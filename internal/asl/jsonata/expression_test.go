@@ -22,7 +22,7 @@ func TestEval(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{`$states.input.n + 1`, `8`}, {`$states.input.f * 2`, `5`}, {`$states.input.f`, `2.5`}, {`$states.input.null`, `null`}, {`$states.input.big`, `9007199254740993`},
 		{`{"sum": $sum($order.lines.p), "id": $order.id}`, `{"sum":5,"id":"x"}`}, {`[$states.input.list[$ > 1]]`, `[2,3]`}, {`$states.input.list[0]`, `1`},
-		{`$partition($states.input.list, 2)`, `[[1,2],[3]]`}, {`$range(1, 9, 4)`, `[1,5,9]`}, {`$range(0, 1, 0.5)`, `[0,0.5,1]`},
+		{`$partition($states.input.list, 2)`, `[[1,2],[3]]`}, {`$range(1, 9, 4)`, `[1,5,9]`}, {`$range(-1.7, 1.9, 1)`, `[-1,0,1]`}, {`$range(1, 9, 9)`, `1`}, {`$range(3, 1, -1)`, `[3,2,1]`}, {`$count($range(1, 360145, 1))`, `360145`}, {`$partition([1,2,3,4,5], 2.9)`, `[[1,2],[3,4],[5]]`},
 		{`$hash("input data", "SHA-1")`, `"aaff4a450a104cd177d28d18d74485e8cae074b7"`}, {`$parse($states.input.json).a`, `[1]`},
 		{`$random(4) = $random(4)`, `true`}, {`$length($uuid())`, `36`}, {`"a" & 1`, `"a1"`}, {`$map([1,2], function($v) { $v * 2 })`, `[2,4]`},
 		{`{"k": $states.input.none}`, `{}`}, {`$exists($states.input.none)`, `false`}, {`$string($order)`, `"{\"id\":\"x\",\"lines\":[{\"p\":2},{\"p\":3}]}"`},
@@ -44,7 +44,9 @@ func TestErrors(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{`$states.input.none`, ErrUndefined.Error()}, {`$other`, ErrUndefined.Error()}, {`1 + "a"`, "threw an error during evaluation. T2001"},
 		{`function($x) { $x }`, "returned an unsupported result type"}, {`$error("no")`, "no"}, {`$hash("x", "SHA-3")`, "not supported"},
-		{`$parse("{")`, "not valid JSON"}, {`$range(0, 100000000, 1)`, "at most"},
+		{`$parse("{")`, "not valid JSON"}, {`$range(1, 360146, 1)`, "Expression evaluation memory limit exceeded"},
+		{`$range(1, 9)`, ErrUndefined.Error()}, {`$range(1, 9, -1)`, ErrUndefined.Error()}, {`$range(1, 9, 0)`, ErrUndefined.Error()}, {`$partition([], 2)`, ErrUndefined.Error()},
+		{`$partition([1], 0)`, ErrUndefined.Error()}, {`$hash("x")`, ErrUndefined.Error()},
 	} {
 		e, err := Parse(c.text)
 		if err != nil {

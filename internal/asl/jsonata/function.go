@@ -1,18 +1,13 @@
 package jsonata
 
 import (
-	"crypto/md5"
-	"crypto/sha1"
-	"crypto/sha256"
-	"crypto/sha512"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"math"
 	"math/rand/v2"
 
+	"cirro/internal/asl/digest"
 	"cirro/internal/asl/document"
 
 	"github.com/google/uuid"
@@ -33,8 +28,10 @@ func functions() map[string]gnata.CustomFunc {
 	}
 }
 
-// maxItems bounds the list that $range makes.
-const maxItems = 10_000
+// maxItems bounds the list that $range makes, as measured of the service.
+const maxItems = 360_145
+
+const errMemoryLimit = sentence("Expression evaluation memory limit exceeded")
 
 func argument(args []any, i int) any {
 	if i < len(args) {
@@ -53,18 +50,25 @@ func number(args []any, i int) (float64, error) {
 	return 0, fmt.Errorf("argument %d must be a number", i+1)
 }
 
+// whole is a number of which nothing but the whole is left.
+func whole(args []any, i int) (float64, error) {
+	n, err := number(args, i)
+	return math.Trunc(n), err
+}
+
+// partition finds nothing where there is nothing to part, or no part has an item.
 func partition(args []any, _ any) (any, error) {
-	list, ok := argument(args, 0).([]any)
+	list, ok := gnata.NormalizeValue(argument(args, 0)).([]any)
 	if !ok {
 		return nil, errors.New("argument 1 of $partition must be an array")
 	}
-	size, err := number(args, 1)
+	size, err := whole(args, 1)
 	if err != nil {
 		return nil, err
 	}
-	n := int(math.Floor(size))
-	if n < 1 {
-		return nil, errors.New("argument 2 of $partition must be a positive number")
+	n := int(size)
+	if n < 1 || len(list) == 0 {
+		return nil, nil
 	}
 	chunks := []any{}
 	for len(list) > 0 {
@@ -75,35 +79,39 @@ func partition(args []any, _ any) (any, error) {
 	return chunks, nil
 }
 
+// numbers finds nothing where a step leads nowhere; one number is not in a list.
+// https://github.com/localstack/localstack/blob/main/tests/aws/services/stepfunctions/v2/intrinsic_functions/test_array_jsonata.snapshot.json
 func numbers(args []any, _ any) (any, error) {
+	if argument(args, 2) == nil {
+		return nil, nil
+	}
 	var n [3]float64
 	for i := range n {
 		var err error
-		if n[i], err = number(args, i); err != nil {
+		if n[i], err = whole(args, i); err != nil {
 			return nil, err
 		}
 	}
 	first, last, step := n[0], n[1], n[2]
-	if step == 0 {
-		return nil, errors.New("argument 3 of $range must not be zero")
-	}
 	count := math.Floor((last-first)/step) + 1
-	if count > maxItems {
-		return nil, fmt.Errorf("$range makes at most %d items", maxItems)
+	switch {
+	case step == 0 || count < 1:
+		return nil, nil
+	case count == 1:
+		return first, nil
+	case count > maxItems:
+		return nil, errMemoryLimit
 	}
-	list := []any{}
-	for i := range int(max(0, count)) {
-		list = append(list, first+float64(i)*step)
+	list := make([]any, int(count))
+	for i := range list {
+		list[i] = first + float64(i)*step
 	}
 	return list, nil
 }
 
 func hashOf(args []any, _ any) (any, error) {
-	algorithms := map[string]func() hash.Hash{"MD5": md5.New, "SHA-1": sha1.New, "SHA-256": sha256.New, "SHA-384": sha512.New384, "SHA-512": sha512.New}
-	name, _ := argument(args, 1).(string)
-	algorithm, ok := algorithms[name]
-	if !ok {
-		return nil, fmt.Errorf("the algorithm %q is not supported", name)
+	if argument(args, 1) == nil {
+		return nil, nil
 	}
 	data, ok := argument(args, 0).(string)
 	if !ok {
@@ -113,9 +121,12 @@ func hashOf(args []any, _ any) (any, error) {
 		}
 		data = string(document.Encode(v))
 	}
-	h := algorithm()
-	h.Write([]byte(data))
-	return hex.EncodeToString(h.Sum(nil)), nil
+	name, _ := argument(args, 1).(string)
+	sum, ok := digest.Of(name, data)
+	if !ok {
+		return nil, fmt.Errorf("the algorithm %q is not supported", name)
+	}
+	return sum, nil
 }
 
 func random(args []any, _ any) (any, error) {

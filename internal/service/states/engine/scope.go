@@ -63,8 +63,8 @@ const timeFormat = "2006-01-02T15:04:05.000Z"
 // context is the context object.
 // https://docs.aws.amazon.com/step-functions/latest/dg/input-output-contextobject.html
 func (s *step) context(f *frame) *document.Object {
-	execution := document.NewObject("Id", s.run.ARN, "Input", s.executionInput(), "Name", s.run.Name,
-		"RoleArn", s.run.Role, "StartTime", s.run.Started.UTC().Format(timeFormat), "RedriveCount", s.run.Redrives)
+	execution := document.NewObject("Id", s.run.ARN, "Input", s.executionInput(), "StartTime", s.run.Started.UTC().Format(timeFormat),
+		"Name", s.run.Name, "RoleArn", s.run.Role, "RedriveCount", s.run.Redrives)
 	if s.run.Redrives > 0 {
 		execution.Set("RedriveTime", s.run.Redriven.UTC().Format(timeFormat))
 	}

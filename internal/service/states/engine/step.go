@@ -328,7 +328,7 @@ func (s *step) exit(f *frame, sc *asl.Scope, out asl.Outcome) error {
 	}
 	s.record(f, exited)
 	f.Phase, f.Entered, f.Turn = going, 0, f.Turn+1
-	f.Effective, f.Children, f.Next, f.Done, f.Kids = "", 0, 0, 0, nil
+	f.Effective, f.Children, f.Next, f.Done, f.Kids, f.MapRun = "", 0, 0, 0, nil, ""
 	if out.Next == "" {
 		return s.ended(f, text)
 	}
@@ -388,6 +388,9 @@ func (s *step) failed(f *frame, failure *asl.Failure) error {
 	out, caught, again := state.Catch(sc, failure)
 	switch {
 	case again != nil:
+		if again.Location != "" {
+			s.evaluationFailed(f, state, again)
+		}
 		return s.lost(f, again)
 	case caught:
 		return s.exit(f, sc, out)
