@@ -401,11 +401,12 @@ func (s *step) failed(f *frame, failure *asl.Failure) error {
 // nests reports whether a state has machines within it.
 func nests(state *asl.State) bool { return state.Type == asl.Map || state.Type == asl.Parallel }
 
-// evaluationFailed records that a query failed. Of a state with machines within, that has not begun with them,
-// the event follows the one before the state was entered.
+// evaluationFailed records that a query failed. Of a Pass state, and of a state with machines within that has not begun
+// with them, the event follows the one before the state was entered.
 // https://github.com/localstack/localstack/blob/main/tests/aws/services/stepfunctions/v2/scenarios/test_base_scenarios.snapshot.json
+// https://github.com/localstack/localstack/blob/main/tests/aws/services/stepfunctions/v2/states_variables/test_error_output.snapshot.json
 func (s *step) evaluationFailed(f *frame, state *asl.State, failure *asl.Failure) {
-	if nests(state) && f.Previous == f.Entered {
+	if (nests(state) || state.Type == asl.Pass) && f.Previous == f.Entered {
 		f.Previous = f.Before
 	}
 	s.record(f, Event{Type: "EvaluationFailed", Error: failure.Error, Cause: failure.Cause, HasError: true, Location: failure.Location, Name: state.Name})
