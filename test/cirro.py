@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 
 import postgres
 
@@ -41,6 +42,8 @@ class Cirro:
         self.process = self.url = None
 
     def start(self):
+        if self.url:
+            self.await_address()
         env = {**os.environ, "CIRRO_RETRY_SCALE": "0.01", **self.env}
         self.process = subprocess.Popen(
             [BINARY, "serve", "--listen", self.listen, "--data", self.data, *self.args],
@@ -54,6 +57,20 @@ class Cirro:
         self.listen = self.url.removeprefix("http://")  # the same address after a restart
         threading.Thread(target=self.process.stdout.read, daemon=True).start()
         return self
+
+    def await_address(self):
+        """What a platform that was killed was just starting holds its sockets for a moment more."""
+        host, port = self.listen.rsplit(":", 1)
+        deadline = time.monotonic() + 30
+        while True:
+            with socket.socket() as s:
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    return s.bind((host, int(port)))
+                except OSError:
+                    if time.monotonic() > deadline:
+                        raise
+            time.sleep(0.01)
 
     def stop(self, sig=signal.SIGTERM):
         """End it and return its exit status; SIGKILL for a crash."""
