@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -27,18 +28,30 @@ const MaxSize = 256 << 10
 // maxDepth bounds how deep values nest.
 const maxDepth = 1000
 
-// Decode reads one JSON value.
+// Decode reads one JSON value. It keeps nothing of text.
 func Decode(text []byte) (any, error) {
-	d := jsontext.NewDecoder(bytes.NewReader(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	v, err := decode(d, 0)
+	r := readers.Get().(*reader)
+	defer readers.Put(r)
+	r.text = *bytes.NewBuffer(text) // which the decoder reads where it is
+	r.decoder.Reset(&r.text, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	defer func() { r.text = bytes.Buffer{} }()
+	v, err := decode(&r.decoder, 0)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
+	if _, err := r.decoder.ReadToken(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("more than one JSON value")
 	}
 	return v, nil
 }
+
+// reader is a decoder that is used again.
+type reader struct {
+	text    bytes.Buffer
+	decoder jsontext.Decoder
+}
+
+var readers = sync.Pool{New: func() any { return new(reader) }}
 
 func decode(d *jsontext.Decoder, depth int) (any, error) {
 	if depth > maxDepth {
@@ -143,7 +156,7 @@ func appendObject(b []byte, o *Object) []byte {
 			b = append(b, ',')
 		}
 		b = append(appendString(b, name), ':')
-		b = appendValue(b, o.values[name])
+		b = appendValue(b, o.values[i])
 	}
 	return append(b, '}')
 }

@@ -2,6 +2,7 @@ package document
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -43,6 +44,29 @@ func TestEqual(t *testing.T) {
 		b, _ := Decode([]byte(c.b))
 		if Equal(a, b) != c.want || Equal(b, a) != c.want {
 			t.Errorf("%s and %s: not %v", c.a, c.b, c.want)
+		}
+	}
+}
+
+// TestObject sets, finds and removes members, few and many.
+func TestObject(t *testing.T) {
+	for _, n := range []int{3, 3 * many} {
+		o := NewObject("first", int64(0))
+		for i := range n {
+			o.Set(fmt.Sprint("m", i), int64(i))
+		}
+		o.Set("m1", "changed")
+		same := o.Clone()
+		o.RemoveValueForKey("first")
+		o.RemoveValueForKey("m0")
+		if v, ok := o.Get("m1"); v != "changed" || !ok || o.Keys()[0] != "m1" || o.Len() != n-1 {
+			t.Error(n, string(Encode(o)))
+		}
+		if v, ok := o.Get(fmt.Sprint("m", n-1)); v != int64(n-1) || !ok {
+			t.Error(n, string(Encode(o)))
+		}
+		if _, ok := o.Get("m0"); ok || same.Len() != n+1 || Equal(o, same) {
+			t.Error(n, string(Encode(o)), string(Encode(same)))
 		}
 	}
 }

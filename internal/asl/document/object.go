@@ -9,12 +9,19 @@ import (
 // Object is a JSON object whose members keep their order.
 type Object struct {
 	names  []string
-	values map[string]any
+	values []any          // in the same order
+	places map[string]int // by name, where there are many members; else nil
 }
+
+// many is how many members an object has at most that are searched one after the other.
+const many = 12
 
 // NewObject makes an object of names and values in turn.
 func NewObject(members ...any) *Object {
-	o := &Object{values: make(map[string]any, len(members)/2)}
+	o := &Object{}
+	if n := len(members) / 2; n > 0 {
+		o.names, o.values = make([]string, 0, n), make([]any, 0, n)
+	}
 	for i := 0; i+1 < len(members); i += 2 {
 		o.Set(members[i].(string), members[i+1])
 	}
@@ -24,25 +31,53 @@ func NewObject(members ...any) *Object {
 // Len is how many members there are.
 func (o *Object) Len() int { return len(o.names) }
 
+// place is where a member is, -1 for nowhere.
+func (o *Object) place(name string) int {
+	if o.places == nil {
+		return slices.Index(o.names, name)
+	}
+	if i, ok := o.places[name]; ok {
+		return i
+	}
+	return -1
+}
+
 // Get is the value of a member.
 func (o *Object) Get(name string) (any, bool) {
-	v, ok := o.values[name]
-	return v, ok
+	if i := o.place(name); i >= 0 {
+		return o.values[i], true
+	}
+	return nil, false
 }
 
 // Set gives a member its value; a new one comes last.
 func (o *Object) Set(name string, v any) {
-	if _, ok := o.values[name]; !ok {
-		o.names = append(o.names, name)
+	if i := o.place(name); i >= 0 {
+		o.values[i] = v
+		return
 	}
-	o.values[name] = v
+	o.names, o.values = append(o.names, name), append(o.values, v)
+	switch {
+	case o.places != nil:
+		o.places[name] = len(o.names) - 1
+	case len(o.names) > many:
+		o.index()
+	}
+}
+
+// index notes where each member is.
+func (o *Object) index() {
+	o.places = make(map[string]int, 2*len(o.names))
+	for i, name := range o.names {
+		o.places[name] = i
+	}
 }
 
 // All are the members in their order.
 func (o *Object) All() iter.Seq2[string, any] {
 	return func(yield func(string, any) bool) {
-		for _, name := range o.names {
-			if !yield(name, o.values[name]) {
+		for i, name := range o.names {
+			if !yield(name, o.values[i]) {
 				return
 			}
 		}
@@ -51,16 +86,16 @@ func (o *Object) All() iter.Seq2[string, any] {
 
 // Clone is an object of its own with the same members.
 func (o *Object) Clone() *Object {
-	return &Object{slices.Clone(o.names), maps.Clone(o.values)}
+	return &Object{slices.Clone(o.names), slices.Clone(o.values), maps.Clone(o.places)}
 }
 
 func (o *Object) equal(other *Object) bool {
 	if len(o.names) != len(other.names) {
 		return false
 	}
-	for name, v := range o.values {
-		w, ok := other.values[name]
-		if !ok || !Equal(v, w) {
+	for i, name := range o.names {
+		w, ok := other.Get(name)
+		if !ok || !Equal(o.values[i], w) {
 			return false
 		}
 	}
@@ -75,9 +110,13 @@ func (o *Object) SetValueForKey(key string, v any) { o.Set(key, v) }
 
 // RemoveValueForKey removes a member.
 func (o *Object) RemoveValueForKey(key string) {
-	if _, ok := o.values[key]; ok {
-		delete(o.values, key)
-		o.names = slices.DeleteFunc(o.names, func(name string) bool { return name == key })
+	i := o.place(key)
+	if i < 0 {
+		return
+	}
+	o.names, o.values = slices.Delete(o.names, i, i+1), slices.Delete(o.values, i, i+1)
+	if o.places != nil {
+		o.index()
 	}
 }
 
