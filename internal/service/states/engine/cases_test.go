@@ -65,6 +65,7 @@ type world struct {
 	redrives int // to come
 	steps    int // at most
 	events   []Event
+	before   func(time.Time) // sees the time of what comes next
 }
 
 // ledger is what a memory keeps, without its knowing that it is one.
@@ -152,6 +153,9 @@ func (w *world) run() {
 		next := heap.Pop(&w.due).(due)
 		if next.Kind == redriven {
 			w.redrives--
+		}
+		if w.before != nil {
+			w.before(next.at)
 		}
 		if next.at.After(w.now) {
 			w.now = next.at
