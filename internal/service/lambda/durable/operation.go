@@ -22,11 +22,11 @@ type Operation struct {
 	Result *string          `json:",omitempty"`
 	Error  *api.ErrorObject `json:",omitempty"`
 
-	Attempt  int   `json:",omitempty"` // of a step: those that have ended
-	Seconds  int32 `json:",omitempty"` // of a wait
-	Replays  bool  `json:",omitempty"` // of a context: its children are part of the state
-	Function string
-	Input    *string `json:",omitempty"` // of a chained invocation
+	Attempt  int     `json:",omitempty"` // of a step: those that have ended
+	Seconds  int32   `json:",omitempty"` // of a wait
+	Replays  bool    `json:",omitempty"` // of a context: its children are part of the state
+	Function string  `json:",omitempty"` // of a chained invocation, as it is named
+	Input    *string `json:",omitempty"`
 	Trace    string  `json:",omitempty"`
 
 	Callback  string    `json:",omitempty"` // its id
