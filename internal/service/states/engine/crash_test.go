@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -104,6 +105,8 @@ type process struct {
 	store.Store
 	machine *asl.Machine
 	engine  *Engine
+	input   string // of the execution; "" for what is usual
+	begun   func() // is called when the execution has begun
 
 	mu     sync.Mutex
 	left   int64 // commits
@@ -186,7 +189,7 @@ func (p *process) run(t *testing.T, begin bool) {
 	if begin {
 		err := p.Store.Update(ctx, func(tx store.Tx) error {
 			return p.engine.Begin(tx, &Run{ID: caseID, Name: "x", ARN: "arn:aws:states:us-east-1:000000000000:execution:m:x", Machine: "arn:aws:states:us-east-1:000000000000:stateMachine:m"},
-				`{"n":1,"items":[1,2,3]}`)
+				cmp.Or(p.input, `{"n":1,"items":[1,2,3]}`))
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -194,6 +197,9 @@ func (p *process) run(t *testing.T, begin bool) {
 	}
 	p.engine.Store = p
 	done.Go(func() { p.engine.Run(ctx) })
+	if p.begun != nil {
+		p.begun()
+	}
 	select {
 	case <-p.ended:
 	case <-p.dead:
@@ -222,6 +228,66 @@ func (p *process) perform(ctx context.Context, task *Task) Reply {
 		return Reply{Submitted: `"sent"`}
 	}
 	return Reply{Done: true, Output: fmt.Sprintf(`{"did":%q}`, task.State)}
+}
+
+// TestTwoDrivers has a map run driven by two at once, as when a lease is lost while its holder goes on: each item is one
+// child's.
+func TestTwoDrivers(t *testing.T) {
+	const items = 1000
+	m, diagnostics := asl.Parse([]byte(`{"StartAt":"M","States":{"M":{"Type":"Map","ItemsPath":"$.items","ResultPath":null,"ItemProcessor":{
+		"ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"STANDARD"},"StartAt":"S","States":{"S":{"Type":"Succeed"}}},"End":true}}}`))
+	if m == nil {
+		t.Fatal(diagnostics)
+	}
+	st, err := pebble.Open(t.TempDir(), pebble.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	input := make([]string, items)
+	for i := range input {
+		input[i] = fmt.Sprint(i)
+	}
+	p := &process{Store: st, machine: m, left: 1 << 40, dead: make(chan struct{}), ended: make(chan struct{})}
+	var second sync.WaitGroup
+	p.input, p.begun = `{"items":[`+strings.Join(input, ",")+`]}`, func() {
+		second.Go(func() {
+			var ids []string
+			err := st.View(t.Context(), func(r store.Reader) (err error) {
+				ids, err = MapRuns(r, caseID)
+				return err
+			})
+			if err != nil || len(ids) != 1 {
+				t.Error(ids, err)
+				return
+			}
+			p.engine.drive(t.Context(), store.Message{Body: []byte(ids[0])})
+		})
+	}
+	p.run(t, true)
+	second.Wait()
+	err = st.View(t.Context(), func(r store.Reader) error {
+		ids, err := MapRuns(r, caseID)
+		if err != nil {
+			return err
+		}
+		run, err := FindMapRun(r, ids[0])
+		if err != nil {
+			return err
+		}
+		if run.Begun != items || run.Executed != (Counts{Succeeded: items}) {
+			t.Errorf("%d children are begun, and end as %+v", run.Begun, run.Executed)
+		}
+		return Children(r, run.ID, 0, func(c *Child) (bool, error) {
+			if c.Input != fmt.Sprint(c.Index) {
+				t.Errorf("child %d has item %s", c.Index, c.Input)
+			}
+			return true, nil
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // given are the items of a map run's input.
