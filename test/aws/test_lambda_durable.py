@@ -5,11 +5,14 @@ https://github.com/aws/aws-durable-execution-sdk-python
 """
 import concurrent.futures
 import json
+import os
+import random
 import re
 import signal
+import time
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from cirro import Cirro
 from conftest import ROLE, RUNTIME, eventually, make_client, package, package_with, unique
@@ -150,6 +153,30 @@ def at_most_once(event, context):
         return {"error": e.error_type}
 
 
+def journey(event, context):
+    key, n = event["key"], event["n"]
+
+    def flaky(_):
+        if did(key + "/flaky") == 1:
+            raise RuntimeError("once")
+        return n
+
+    def waits(c):
+        c.wait(Duration.from_seconds(20 + n))
+        return c.step(lambda _: did(key + "/waited") > 0, "waited")
+
+    def chains(c):
+        return c.invoke(event["function"], {"do": "child", "n": n, "seconds": 10})["child"]
+
+    def asks(c):
+        return int(c.create_callback("asked").result())
+    first = context.step(lambda _: did(key + "/first") > 0, "first")
+    branches = context.parallel([waits, chains, asks, lambda c: c.step(flaky, "flaky", retries(100))], "branches")
+    items = context.map([1, 2, 3], lambda c, item, *_: c.step(lambda _: item * n, f"item-{item}"), "items")
+    context.wait(Duration.from_seconds(30))
+    return [first, branches.get_results(), items.get_results(), context.step(lambda _: did(key + "/last") > 0, "last")]
+
+
 def sleeps(event, context):
     context.step(lambda _: did(event["key"]))
     time.sleep(event["seconds"])
@@ -160,6 +187,8 @@ def handler(event, context):
     return globals()[event["do"]](event, context)
 '''
 
+LONG = bool(os.environ.get("CIRRO_LONG"))
+ROUNDS, EXECUTIONS = (50, 300) if LONG else (4, 30)
 RUNNING, SUCCEEDED, FAILED, TIMED_OUT, STOPPED = "RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "STOPPED"
 
 
@@ -651,8 +680,31 @@ def test_answers_that_say_nothing_fail_the_execution(bare, answer, message):
     assert execution["Error"]["ErrorMessage"] == message
 
 
+def check(events):
+    """A history is well formed: no number is missing, each operation begins before it ends, and ends once."""
+    assert [e["EventId"] for e in events] == list(range(1, len(events) + 1))
+    assert events[0]["EventType"] == "ExecutionStarted" and events[-1]["EventType"] == "ExecutionSucceeded"
+    under_way, ended, parents = set(), set(), set()
+    for e in events[:-1]:
+        kind, id = e["EventType"], e.get("Id")
+        if kind == "InvocationCompleted":
+            continue
+        assert id not in ended and ("ParentId" not in e or e["ParentId"] in under_way), e
+        if kind.endswith("Started"):
+            assert id not in under_way
+            under_way.add(id)
+            continue
+        retried = "NextAttemptDelaySeconds" in details(e).get("RetryDetails", {})
+        assert id in under_way or kind.startswith(("Step", "Context")), e
+        under_way.discard(id)
+        if not retried:
+            ended.add(id)
+    assert under_way == {events[0]["Id"]}
+
+
 def test_executions_survive_sigkill(tmp_path):
-    """Steps that were done before a crash of the platform are not done again; each execution ends."""
+    """Whatever the platform dies of, executions go on where they stood: a step that was done is not done again."""
+    rng = random.Random(7)
     with Cirro(tmp_path) as platform:
         def client(service):
             return make_client(platform.url, service)
@@ -662,21 +714,47 @@ def test_executions_survive_sigkill(tmp_path):
             Environment={"Variables": {"TABLE": table}}, DurableConfig={"ExecutionTimeout": 31_622_400})
         client("lambda").get_waiter("function_active_v2").wait(FunctionName="f", WaiterConfig={"Delay": 0.1, "MaxAttempts": 1200})
         durable = Durable(client, "f", table)
-        waiting = [durable.start("steps", named=f"w{n}", key=f"w{n}", seconds=200) for n in range(10)]
-        called = durable.start("callback", named="called")
-        callback_id = details(durable.event(called, "CallbackStarted"))["CallbackId"]
-        eventually(lambda: durable.counted("w0/first") == 1)
-        platform.restart(signal.SIGKILL)
-        sleeping = durable.start("sleeps", key="sleeping", seconds=2)
-        eventually(lambda: durable.counted("sleeping") == 1)
-        platform.restart(signal.SIGKILL)
-        durable.client.send_durable_execution_callback_success(CallbackId=callback_id, Result=b"1")
-        assert durable.result(called) == {"approved": "1"}
-        for n, arn in enumerate(waiting):
-            done = durable.result(arn)
-            assert durable.counted(f"w{n}/second") >= 1 and done["input"]["key"] == f"w{n}"
-            events = durable.history(arn)
-            assert [e["EventId"] for e in events] == list(range(1, len(events) + 1))
-            assert types(events).count("WaitSucceeded") == 1 and types(events)[-1] == "ExecutionSucceeded"
-            assert types(events).count("StepSucceeded") == 2
-        assert durable.ended(sleeping)["Status"] == SUCCEEDED and durable.counted("sleeping") <= 2
+        started, asked, done = {}, set(), {}
+
+        def begin(n):
+            try:
+                started[n] = durable.start("journey", named=f"j-{n}", key=f"j-{n}", n=n, function="f:$LATEST")
+            except (BotoCoreError, ClientError):
+                pass  # not acknowledged
+
+        def go_on(n):
+            """Answer an execution's callback, and note which of its steps are done."""
+            try:
+                for e in durable.history(started[n]):
+                    if e["EventType"] == "CallbackStarted" and n not in asked:
+                        durable.client.send_durable_execution_callback_success(CallbackId=details(e)["CallbackId"], Result=str(n).encode())
+                        asked.add(n)
+                    if e["EventType"] == "StepSucceeded" and e["Name"] in ("first", "waited", "flaky", "last"):
+                        key = f"j-{n}/{e['Name']}"
+                        if key not in done:
+                            done[key] = durable.counted(key)
+            except ClientError as e:
+                assert e.response["Error"]["Code"] == "CallbackTimeoutException"  # it was answered just before a crash
+                asked.add(n)
+            except BotoCoreError:
+                pass
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            for round in range(ROUNDS):
+                wave = [pool.submit(begin, n) for n in range(EXECUTIONS) if n not in started]
+                time.sleep(rng.uniform(0.5, 3))
+                wave += [pool.submit(go_on, n) for n in list(started)]
+                time.sleep(rng.uniform(0, 1.5))
+                platform.stop(signal.SIGKILL)
+                concurrent.futures.wait(wave)
+                platform.start()
+            list(pool.map(begin, [n for n in range(EXECUTIONS) if n not in started]))
+            assert len(started) == EXECUTIONS
+
+            def finish(n):
+                eventually(lambda: go_on(n) or n in asked)
+                return durable.result(started[n])
+            for n, result in enumerate(pool.map(finish, range(EXECUTIONS))):
+                assert result == [True, [True, 2 * n, n, n], [n, 2 * n, 3 * n], True]
+        for n, arn in started.items():
+            check(durable.history(arn))
+        assert {k: durable.counted(k) for k in done} == done
