@@ -34,11 +34,6 @@ func nameKey(at scope, machine, name string) []byte {
 	return store.Key("states", "name", at.Account, at.Region, machine, name)
 }
 
-// startedKey lists the executions of a machine, the latest first.
-func startedKey(at scope, machine string, started time.Time, id string) []byte {
-	return store.Key("states", "started", at.Account, at.Region, machine, -started.UnixNano(), id)
-}
-
 // StartExecution begins an execution. Begun again with the same name and input while it runs, it is the same.
 // https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
 func (s *Service) StartExecution(ctx context.Context, in *api.StartExecutionInput) (*api.StartExecutionOutput, error) {
@@ -264,151 +259,6 @@ func execution(r store.Reader, arn string) (*engine.Run, error) {
 	return run, err
 }
 
-// DescribeExecution tells how an execution stands.
-// https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html
-func (s *Service) DescribeExecution(ctx context.Context, in *api.DescribeExecutionInput) (out *api.DescribeExecutionOutput, err error) {
-	err = s.Store.View(ctx, func(r store.Reader) error {
-		run, err := execution(r, *in.ExecutionArn)
-		if err != nil {
-			return err
-		}
-		out, err = described(r, run)
-		return err
-	})
-	return out, err
-}
-
-// getter is what is read of a store.
-type getter interface {
-	Get(key []byte) ([]byte, error)
-}
-
-func described(r getter, run *engine.Run) (*api.DescribeExecutionOutput, error) {
-	out := &api.DescribeExecutionOutput{ExecutionArn: &run.ARN, StateMachineArn: &run.Machine, Name: &run.Name, Status: &run.Status,
-		StartDate: &run.Started, InputDetails: included(), RedriveCount: new(int32(run.Redrives))}
-	input, err := engine.Input(r, run.ID)
-	if err != nil {
-		return nil, err
-	}
-	out.Input = &input
-	if !run.Stopped.IsZero() {
-		out.StopDate = &run.Stopped
-	}
-	if run.Trace != "" {
-		out.TraceHeader = &run.Trace
-	}
-	if run.Version != "" {
-		out.StateMachineVersionArn = &run.Version
-	}
-	if run.Alias != "" {
-		out.StateMachineAliasArn = &run.Alias
-	}
-	if run.MapRun != "" {
-		out.MapRunArn = &run.MapRun
-	}
-	if run.Redrives > 0 {
-		out.RedriveDate = &run.Redriven
-	}
-	switch run.Status {
-	case engine.Running:
-		out.RedriveStatus, out.RedriveStatusReason = new(api.ExecutionRedriveStatusNotRedrivable), new("Execution is RUNNING and cannot be redriven")
-	case engine.Succeeded:
-		out.RedriveStatus, out.RedriveStatusReason = new(api.ExecutionRedriveStatusNotRedrivable), new("Execution is SUCCEEDED and cannot be redriven")
-		output, err := engine.Output(r, run.ID)
-		if err != nil {
-			return nil, err
-		}
-		out.Output, out.OutputDetails = &output, included()
-	default:
-		out.RedriveStatus = new(api.ExecutionRedriveStatusRedrivable)
-	}
-	if run.HasError {
-		if run.Error != "" {
-			out.Error = &run.Error
-		}
-		if run.Cause != "" {
-			out.Cause = &run.Cause
-		}
-	}
-	return out, nil
-}
-
-// ListExecutions lists a machine's executions, the latest first.
-// https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html
-func (s *Service) ListExecutions(ctx context.Context, in *api.ListExecutionsInput) (*api.ListExecutionsOutput, error) {
-	if (in.StateMachineArn == nil) == (in.MapRunArn == nil) {
-		return nil, api.ValidationException.New("Exactly one of stateMachineArn and mapRunArn must be specified")
-	}
-	if in.MapRunArn != nil {
-		return s.listChildren(ctx, in)
-	}
-	res, err := parseARN(*in.StateMachineArn, "stateMachine")
-	if err != nil {
-		return nil, err
-	}
-	name, qualifier := res.split()
-	span, limit, err := pageOf(store.Prefix("states", "started", res.Account, res.Region, name), in.NextToken, in.MaxResults)
-	if err != nil {
-		return nil, err
-	}
-	out := &api.ListExecutionsOutput{Executions: []api.ExecutionListItem{}}
-	err = s.Store.View(ctx, func(r store.Reader) error {
-		c, err := choose(r, res, anyRoute)
-		if err != nil {
-			return err
-		}
-		if c.Type == api.StateMachineTypeExpress {
-			return api.StateMachineTypeNotSupported.New("This operation is not supported by this type of state machine")
-		}
-		var last []byte
-		for kv, err := range r.Range(span) {
-			if err != nil {
-				return err
-			}
-			run, err := engine.Find(r, string(kv.Value))
-			if err != nil {
-				return err
-			}
-			if !wanted(run, in) || qualifier != "" && run.Version != *in.StateMachineArn && run.Alias != *in.StateMachineArn {
-				continue
-			}
-			if len(out.Executions) == limit {
-				out.NextToken = tokenOf(last)
-				return nil
-			}
-			out.Executions, last = append(out.Executions, listed(run)), append(last[:0], kv.Key...)
-		}
-		return nil
-	})
-	return out, err
-}
-
-// wanted reports whether a list's filters let an execution through.
-func wanted(run *engine.Run, in *api.ListExecutionsInput) bool {
-	if in.StatusFilter != nil && run.Status != *in.StatusFilter {
-		return false
-	}
-	return in.RedriveFilter == nil || (*in.RedriveFilter == api.ExecutionRedriveFilterRedriven) == (run.Redrives > 0)
-}
-
-func listed(run *engine.Run) api.ExecutionListItem {
-	item := api.ExecutionListItem{ExecutionArn: &run.ARN, StateMachineArn: &run.Machine, Name: &run.Name, Status: &run.Status,
-		StartDate: &run.Started, RedriveCount: new(int32(run.Redrives))}
-	if !run.Stopped.IsZero() {
-		item.StopDate = &run.Stopped
-	}
-	if run.Redrives > 0 {
-		item.RedriveDate = &run.Redriven
-	}
-	if run.Version != "" {
-		item.StateMachineVersionArn = &run.Version
-	}
-	if run.Alias != "" {
-		item.StateMachineAliasArn = &run.Alias
-	}
-	return item
-}
-
 // StopExecution aborts an execution; of one that has ended it tells when.
 // https://docs.aws.amazon.com/step-functions/latest/apireference/API_StopExecution.html
 func (s *Service) StopExecution(ctx context.Context, in *api.StopExecutionInput) (*api.StopExecutionOutput, error) {
@@ -424,25 +274,6 @@ func (s *Service) StopExecution(ctx context.Context, in *api.StopExecutionInput)
 		return nil, err
 	}
 	return &api.StopExecutionOutput{StopDate: &run.Stopped}, nil
-}
-
-// RedriveExecution goes on with an execution that did not end well.
-// https://docs.aws.amazon.com/step-functions/latest/apireference/API_RedriveExecution.html
-func (s *Service) RedriveExecution(ctx context.Context, in *api.RedriveExecutionInput) (*api.RedriveExecutionOutput, error) {
-	run, err := s.runBy(ctx, *in.ExecutionArn)
-	if err != nil {
-		return nil, err
-	}
-	if run.Status == engine.Running || run.Status == engine.Succeeded {
-		return nil, api.ExecutionNotRedrivable.New("Execution is %s and cannot be redriven", run.Status)
-	}
-	if err := s.engine.Redrive(ctx, run.ID); err != nil {
-		return nil, err
-	}
-	if run, err = s.runBy(ctx, *in.ExecutionArn); err != nil {
-		return nil, err
-	}
-	return &api.RedriveExecutionOutput{RedriveDate: &run.Redriven}, nil
 }
 
 func (s *Service) runBy(ctx context.Context, arn string) (run *engine.Run, err error) {

@@ -77,7 +77,7 @@ func (s *Service) tellEnd(_ context.Context, m store.Message) courier.Verdict {
 		if err != nil {
 			return err
 		}
-		out, err := described(tx, run)
+		out, err := described(tx, run, s.Clock())
 		if err != nil {
 			return err
 		}

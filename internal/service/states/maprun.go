@@ -3,6 +3,7 @@ package states
 import (
 	"context"
 	"errors"
+	"strings"
 
 	api "cirro/internal/awsapi/states"
 	"cirro/internal/service/states/engine"
@@ -37,17 +38,22 @@ func (s *Service) DescribeMapRun(ctx context.Context, in *api.DescribeMapRunInpu
 		}
 		out = &api.DescribeMapRunOutput{MapRunArn: &m.ARN, ExecutionArn: &parent.ARN, Status: &m.Status, StartDate: &m.Started,
 			MaxConcurrency: new(int32(m.MaxConcurrency)), ToleratedFailureCount: &m.ToleratedCount,
-			ToleratedFailurePercentage: new(float32(m.ToleratedPercent)), RedriveCount: new(int32(0))}
+			ToleratedFailurePercentage: new(float32(m.ToleratedPercent)), RedriveCount: new(int32(m.Redrives))}
 		if !m.Stopped.IsZero() {
 			out.StopDate = &m.Stopped
 		}
+		if m.Redrives > 0 {
+			out.RedriveDate = &m.Redriven
+		}
 		c, i := &m.Executed, &m.Items
 		zero := new(int64(0))
-		total := func(c *engine.Counts) *int64 { return new(c.Running + c.Succeeded + c.Unwell()) }
+		total := func(c *engine.Counts, pending int64) *int64 {
+			return new(c.Running + c.Succeeded + c.Unwell() + pending)
+		}
 		out.ExecutionCounts = &api.MapRunExecutionCounts{Pending: zero, Running: &c.Running, Succeeded: &c.Succeeded, Failed: &c.Failed, TimedOut: &c.TimedOut,
-			Aborted: &c.Aborted, Total: total(c), ResultsWritten: &m.Written, FailuresNotRedrivable: zero, PendingRedrive: zero}
+			Aborted: &c.Aborted, Total: total(c, m.Pending), ResultsWritten: &m.Written, FailuresNotRedrivable: &m.NotRedrivable, PendingRedrive: &m.Pending}
 		out.ItemCounts = &api.MapRunItemCounts{Pending: zero, Running: &i.Running, Succeeded: &i.Succeeded, Failed: &i.Failed, TimedOut: &i.TimedOut,
-			Aborted: &i.Aborted, Total: total(i), ResultsWritten: &m.Written, FailuresNotRedrivable: zero, PendingRedrive: zero}
+			Aborted: &i.Aborted, Total: total(i, m.PendingItems), ResultsWritten: &m.Written, FailuresNotRedrivable: &m.LostItems, PendingRedrive: &m.PendingItems}
 		return nil
 	})
 	return out, err
@@ -106,44 +112,21 @@ func (s *Service) UpdateMapRun(ctx context.Context, in *api.UpdateMapRunInput) (
 	return &api.UpdateMapRunOutput{}, err
 }
 
-// listChildren lists the executions of a map run, the first ones first.
-func (s *Service) listChildren(ctx context.Context, in *api.ListExecutionsInput) (*api.ListExecutionsOutput, error) {
-	_, limit, err := pageOf(store.Range{}, nil, in.MaxResults)
-	if err != nil {
+// expressChild finds an express execution of a map run by its ARN, which ends with the map run's id; nil for any other.
+func expressChild(r store.Reader, arn string) (found *engine.Child, err error) {
+	res, err := parseARN(arn, "execution", "express")
+	if err != nil || res.Kind != "express" {
 		return nil, err
 	}
-	from, err := numberOf(in.NextToken)
-	if err != nil {
-		return nil, err
-	}
-	out := &api.ListExecutionsOutput{Executions: []api.ExecutionListItem{}}
-	err = s.Store.View(ctx, func(r store.Reader) error {
-		m, err := mapRun(r, *in.MapRunArn)
-		if err != nil {
-			return err
+	id := arn[strings.LastIndexByte(arn, ':')+1:]
+	err = engine.Children(r, id, 0, func(c *engine.Child) (bool, error) {
+		if c.Run.ARN == arn {
+			found = c
 		}
-		if m.Express {
-			return api.ValidationException.New("Executions of express workflows cannot be listed")
-		}
-		return engine.Children(r, m.ID, from, func(c *engine.Child) (bool, error) {
-			run := c.Run
-			if !c.Ended {
-				if run, err = engine.Find(r, c.Run.ID); err != nil {
-					return false, err
-				}
-			}
-			if !wanted(run, in) {
-				return true, nil
-			}
-			if len(out.Executions) == limit {
-				out.NextToken = new(textOfNumber(c.Index))
-				return false, nil
-			}
-			item := listed(run)
-			item.MapRunArn, item.ItemCount = &m.ARN, new(int32(c.Items))
-			out.Executions = append(out.Executions, item)
-			return true, nil
-		})
+		return found == nil, nil
 	})
-	return out, err
+	if found != nil && found.Run.Status == "" {
+		found.Run.Status = engine.Running
+	}
+	return found, err
 }

@@ -62,10 +62,7 @@ func New(d Deps) (*Service, error) {
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.engine = &engine.Engine{Store: d.Store, Clock: d.Clock, Log: d.Log, Scale: d.Scale, Machines: s.machineOf, Perform: s.perform,
 		HasActivity: hasActivity, Mocked: s.mocked,
-		OpenItems: s.openItems, WriteResults: s.writeResults}
-	if d.Announce != nil {
-		s.engine.Recorded = s.announce
-	}
+		OpenItems: s.openItems, WriteResults: s.writeResults, Recorded: s.recorded}
 	return s, s.engine.Open(s.ctx)
 }
 

@@ -3,6 +3,7 @@ package states
 import (
 	"encoding/json"
 	"strings"
+	"time"
 
 	"cirro/internal/asl/document"
 	"cirro/internal/awsapi"
@@ -23,20 +24,14 @@ const (
 	EventType   = "Step Functions Execution Status Change"
 )
 
-// announce tells the event bus of what has changed in an execution, in the transaction that changes it. Express
-// executions change in no transaction, and tell nobody.
-func (s *Service) announce(tx engine.Tx, run *engine.Run, events []engine.Event) error {
-	durable, ok := tx.(store.Tx)
-	if !ok {
+// announce tells the event bus how an execution's status has changed.
+func (s *Service) announce(tx store.Tx, run *engine.Run, changes []string) error {
+	if s.Announce == nil {
 		return nil
 	}
-	for i := range events {
-		status, changes := statuses[events[i].Type]
-		if !changes {
-			continue
-		}
-		err := s.Announce(durable, StatusChange{Account: run.Account, Region: run.Region, Execution: run.ARN, Trace: run.Trace,
-			Detail: func() ([]byte, error) { return statusDetail(tx, run, status) }})
+	for _, status := range changes {
+		err := s.Announce(tx, StatusChange{Account: run.Account, Region: run.Region, Execution: run.ARN, Trace: run.Trace,
+			Detail: func() ([]byte, error) { return statusDetail(tx, run, status, s.Clock()) }})
 		if err != nil {
 			return err
 		}
@@ -56,12 +51,12 @@ var statuses = map[string]string{
 const maxShown = 248 * 1024
 
 // statusDetail is the detail of an event: what DescribeExecution tells, all of its members.
-func statusDetail(r engine.Tx, run *engine.Run, status string) ([]byte, error) {
+func statusDetail(r engine.Tx, run *engine.Run, status string, at time.Time) ([]byte, error) {
 	now := *run
 	if now.Status = status; status == engine.Running { // its end may be told of in the same step
 		now.Error, now.Cause, now.HasError = "", "", false
 	}
-	d, err := described(r, &now)
+	d, err := described(r, &now, at)
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ func (s *step) distribute(f *frame, state *asl.State, sc *asl.Scope) error {
 		return s.failed(f, failure)
 	}
 	s.record(f, Event{Type: "MapRunStarted", ARN: m.ARN})
-	f.Phase, f.Turn = joining, f.Turn+1
+	f.Phase, f.Turn, f.MapRun, m.Driven = joining, f.Turn+1, m.ID, true
 	m.Parent = &Parent{s.run.ID, f.ID, f.Turn}
 	if err := s.tx.Set(mapRunKey(m.ID), encode(m)); err != nil {
 		return err
@@ -138,19 +138,25 @@ func (s *step) stopMapRuns() error {
 		return err
 	}
 	for _, id := range ids {
-		m, err := FindMapRun(s.tx, id)
-		if errors.Is(err, ErrNoMapRun) {
-			continue
-		}
-		if err != nil {
+		if err := s.stopMapRun(id); err != nil {
 			return err
-		}
-		if m.Status == Running {
-			m.Status, m.Stopped = Aborted, s.now
-			if err := s.tx.Set(mapRunKey(id), encode(m)); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
+}
+
+// stopMapRun has a map run stop, if it runs.
+func (s *step) stopMapRun(id string) error {
+	m, err := FindMapRun(s.tx, id)
+	if errors.Is(err, ErrNoMapRun) {
+		return nil
+	}
+	if err != nil || m.Status != Running && !m.Wanted {
+		return err
+	}
+	if m.Status == Running {
+		m.Status, m.Stopped = Aborted, s.now
+	}
+	m.Wanted = false
+	return s.tx.Set(mapRunKey(id), encode(m))
 }

@@ -58,7 +58,7 @@ type driver struct {
 	items   Items
 	held    *Item // read, but not begun with
 	ended   chan *Child
-	again   map[int64]bool // of an express run that was broken off: children begun, and not ended
+	again   []*Child // of an express run that was broken off: children begun, and not ended
 	failure *asl.Failure
 	begun   int64 // children, as it was last written down
 }
@@ -81,8 +81,8 @@ func (e *Engine) drive(ctx context.Context, m store.Message) courier.Verdict {
 	}
 	unlock := e.lock(h.Run)
 	return courier.Verdict{Finally: unlock, Then: func(tx store.Tx) error {
-		if err := d.close(tx); err != nil {
-			return err
+		if stopped, err := d.close(tx); stopped || err != nil {
+			return err // who stopped it waits for nothing
 		}
 		return e.settled(e.step(tx, h.Run, h), h.Run)
 	}}
@@ -118,13 +118,12 @@ func (d *driver) open(ctx context.Context, id string) error {
 		if d.run, err = FindMapRun(r, id); err != nil {
 			return err
 		}
-		d.again = map[int64]bool{}
-		if !d.run.Express {
+		if d.again = nil; !d.run.Express {
 			return nil
 		}
 		return Children(r, id, 0, func(c *Child) (bool, error) {
 			if !c.Ended {
-				d.again[c.Index] = true
+				d.again = append(d.again, c)
 			}
 			return true, nil
 		})
@@ -152,31 +151,24 @@ func (nowhere) Get([]byte) ([]byte, error) { return nil, store.ErrNotFound }
 
 // resume goes on with the items after those that were begun with, and runs anew what was broken off.
 func (d *driver) resume(ctx context.Context) error {
+	for _, c := range d.again {
+		d.launch(ctx, c)
+	}
+	if d.run.Exhausted {
+		return nil
+	}
 	var err error
 	if d.items, err = d.OpenItems(ctx, d.run, d.state); err != nil {
 		return d.readingFailed(err)
 	}
-	if len(d.again) == 0 {
-		for range d.run.Read {
-			if _, _, err := d.items.Next(ctx); err != nil {
-				return d.readingFailed(err)
-			}
+	for range d.run.Read {
+		_, ok, err := d.items.Next(ctx)
+		if err == nil && !ok {
+			err = ReaderFailed("The items are not what they were")
 		}
-		return nil
-	}
-	begun, read := d.run.Begun, d.run.Read
-	d.run.Begun, d.run.Read = 0, 0
-	for d.run.Begun < begun {
-		c, err := d.next(ctx)
-		if err != nil || c == nil {
+		if err != nil {
 			return d.readingFailed(err)
 		}
-		if d.again[c.Index] {
-			d.launch(ctx, c)
-		}
-	}
-	if d.run.Read != read {
-		return d.readingFailed(ReaderFailed("The items are not what they were"))
 	}
 	return nil
 }
@@ -206,7 +198,11 @@ func (d *driver) bound() int64 {
 // to do.
 func (d *driver) round(ctx context.Context) (more bool, err error) {
 	var begin []*Child
-	for d.items != nil && !d.run.Exhausted && d.failure == nil && d.run.Executed.Running+int64(len(begin)) < d.bound() && len(begin) < childrenAtATime {
+	redrive, looked, err := d.toRedrive(ctx)
+	if err != nil {
+		return false, err
+	}
+	for !d.run.Redriving && d.items != nil && !d.run.Exhausted && d.failure == nil && d.run.Executed.Running+int64(len(begin)) < d.bound() && len(begin) < childrenAtATime {
 		c, err := d.next(ctx)
 		if err != nil {
 			if err := d.readingFailed(err); err != nil {
@@ -221,14 +217,17 @@ func (d *driver) round(ctx context.Context) (more bool, err error) {
 		begin = append(begin, c)
 	}
 	wait := lookAgain
-	if len(begin) > 0 || d.run.Executed.Running == 0 {
+	if len(begin) > 0 || len(redrive) > 0 || d.run.Executed.Running == 0 {
 		wait = 0
 	}
 	ended, leases, err := d.take(ctx, wait)
 	if err != nil {
 		return false, err
 	}
-	run, err := d.commit(ctx, begin, ended, leases)
+	run, err := d.commit(ctx, begin, ended, leases, func(tx store.Tx, run *MapRun) error { return d.redriveChildren(tx, run, redrive, looked) })
+	if errors.Is(err, errDriven) {
+		err = errors.Join(err, d.putBack(ctx, leases))
+	}
 	if err != nil {
 		return false, err
 	}
@@ -237,14 +236,14 @@ func (d *driver) round(ctx context.Context) (more bool, err error) {
 		return false, nil
 	}
 	if d.run.Express {
-		for _, c := range begin {
+		for _, c := range append(redrive, begin...) {
 			d.launch(ctx, c)
 		}
 	}
 	if d.look(); d.failure != nil {
 		return false, nil
 	}
-	return !d.run.Exhausted || d.run.Executed.Running > 0, nil
+	return d.run.Redriving || !d.run.Exhausted || d.run.Executed.Running > 0, nil
 }
 
 // look has the run fail where more items have failed than it tolerates.
@@ -269,12 +268,13 @@ func (d *driver) exceeded() bool {
 
 // next makes the next child of the items; nil after the last.
 func (d *driver) next(ctx context.Context) (*Child, error) {
-	c := &Child{Index: d.run.Begun}
+	c, from := &Child{Index: d.run.Begun}, d.run.Read
 	var inputs []any
 	size := int64(len(d.run.BatchInput))
 	for {
 		item, ok, err := d.read(ctx)
 		if err != nil {
+			d.run.Read = from
 			return nil, err
 		}
 		if !ok {
@@ -282,6 +282,7 @@ func (d *driver) next(ctx context.Context) (*Child, error) {
 		}
 		input, failure := d.input(item)
 		if failure != nil {
+			d.run.Read = from
 			return nil, failedReading{failure}
 		}
 		n := int64(len(document.Encode(input)))
@@ -371,11 +372,11 @@ func (d *driver) child() *Run {
 	r := d.run.Run
 	r.ID = uuid.NewString()
 	r.Name = r.ID // its ARN leads to it
-	kind := "execution"
+	kind, more := "execution", ""
 	if d.run.Express {
-		kind = "express"
+		kind, more = "express", ":"+d.run.ID
 	}
-	r.ARN = fmt.Sprintf("arn:aws:states:%s:%s:%s:%s:%s", r.Region, r.Account, kind, machineName(r.Machine), r.Name)
+	r.ARN = fmt.Sprintf("arn:aws:states:%s:%s:%s:%s:%s%s", r.Region, r.Account, kind, machineName(r.Machine), r.Name, more)
 	return &r
 }
 
@@ -393,6 +394,18 @@ func (d *driver) take(ctx context.Context, wait time.Duration) (ended []*Child, 
 		ended = append(ended, &Child{Run: &Run{ID: string(m.Body)}})
 	}
 	return ended, leases, nil
+}
+
+// putBack leaves children that were taken to others.
+func (d *driver) putBack(ctx context.Context, leases []store.Lease) error {
+	return d.Store.Update(ctx, func(tx store.Tx) error {
+		for _, l := range leases {
+			if err := tx.Extend(l, 0); err != nil && !errors.Is(err, store.ErrLeaseLost) {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func (d *driver) takeExpress(ctx context.Context, wait time.Duration) (ended []*Child) {
@@ -436,7 +449,7 @@ func (d *driver) launch(ctx context.Context, c *Child) {
 }
 
 // commit writes down which children have begun and ended.
-func (d *driver) commit(ctx context.Context, begin, ended []*Child, leases []store.Lease) (run *MapRun, err error) {
+func (d *driver) commit(ctx context.Context, begin, ended []*Child, leases []store.Lease, and func(store.Tx, *MapRun) error) (run *MapRun, err error) {
 	err = d.Store.Update(ctx, func(tx store.Tx) error {
 		now, err := FindMapRun(tx, d.run.ID)
 		if err != nil {
@@ -464,6 +477,9 @@ func (d *driver) commit(ctx context.Context, begin, ended []*Child, leases []sto
 			if err := d.end(tx, run, c); err != nil {
 				return err
 			}
+		}
+		if err := and(tx, run); err != nil {
+			return err
 		}
 		return tx.Set(mapRunKey(run.ID), encode(run))
 	})
@@ -511,11 +527,8 @@ func (d *driver) end(tx store.Tx, run *MapRun, ended *Child) error {
 	if run.Express {
 		c = ended
 	} else {
-		if c.Run, err = Find(tx, ended.Run.ID); err != nil {
-			return err
-		}
-		if c.Output, err = Output(tx, ended.Run.ID); err != nil {
-			return err
+		if err := c.read(tx); err != nil || c.Run.Status == Running {
+			return err // what is told of an end before a redrive is late
 		}
 	}
 	c.Ended = true

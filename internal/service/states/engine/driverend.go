@@ -20,6 +20,15 @@ func indexOf(r reads, run string) (index int64, err error) {
 	return index, cbor.Unmarshal(b, &index)
 }
 
+// read reads how the execution of a child stands.
+func (c *Child) read(r reads) (err error) {
+	if c.Run, err = Find(r, c.Run.ID); err != nil {
+		return err
+	}
+	c.Output, err = Output(r, c.Run.ID)
+	return err
+}
+
 // childAt reads a child of a map run; nil for none.
 func childAt(r reads, id string, index int64) (*Child, error) {
 	b, err := r.Get(childKey(id, index))
@@ -54,20 +63,29 @@ func (d *driver) conclude(ctx context.Context) (h Happening, err error) {
 	return h, nil
 }
 
-// close writes down how the run has ended, in the transaction that tells its state.
-func (d *driver) close(tx store.Tx) error {
+// close writes down how the run has ended, in the transaction that tells its state; or begins with the redrive that was
+// asked for since it was stopped.
+func (d *driver) close(tx store.Tx) (stopped bool, err error) {
 	run, err := FindMapRun(tx, d.run.ID)
-	if err != nil || run.Status != Running {
-		return err
+	if err != nil {
+		return false, err
 	}
-	run.Status, run.Stopped, run.Written = Succeeded, d.Clock(), d.run.Written
-	if d.failure != nil {
-		run.Status, run.Error, run.Cause = Failed, d.failure.Error, d.failure.Cause
+	run.Driven, run.Pending, run.PendingItems = false, 0, 0
+	if stopped = run.Status != Running; !stopped {
+		run.Status, run.Stopped, run.Written = Succeeded, d.Clock(), d.run.Written
+		if d.failure != nil {
+			run.Status, run.Error, run.Cause = Failed, d.failure.Error, d.failure.Cause
+		}
 	}
 	if err := tx.Drop(EndedQueue(&run.Run)); err != nil {
-		return err
+		return stopped, err
 	}
-	return tx.Set(mapRunKey(run.ID), encode(run))
+	if run.Wanted {
+		if err := run.again(tx); err != nil {
+			return stopped, err
+		}
+	}
+	return stopped, tx.Set(mapRunKey(run.ID), encode(run))
 }
 
 // abort stops the children that still run.
@@ -106,7 +124,7 @@ func (d *driver) abort(ctx context.Context) error {
 			}
 			if run.Express {
 				kept.Run.Status, kept.Run.Stopped = Aborted, d.Clock()
-			} else if kept.Run, err = Find(tx, c.Run.ID); err != nil {
+			} else if err := kept.read(tx); err != nil {
 				return err
 			}
 			kept.Ended = true

@@ -144,6 +144,14 @@ func (e *Engine) perform(ctx context.Context, m store.Message) courier.Verdict {
 		e.Log.Error("states: a task cannot be read and is dropped", "error", err)
 		return courier.Verdict{}
 	}
+	if m.Deliveries > 1 {
+		switch wanted, err := e.wanted(ctx, t); {
+		case err != nil:
+			return courier.Again(time.Second)
+		case !wanted: // it was answered, or timed out, before the process died
+			return courier.Verdict{}
+		}
+	}
 	reply := e.Perform(ctx, t)
 	if ctx.Err() != nil && !reply.Done && reply.Failure == nil {
 		return courier.Again(0)
@@ -211,11 +219,6 @@ func (e *Engine) change(ctx context.Context, id string, h Happening) error {
 // Stop aborts an execution.
 func (e *Engine) Stop(ctx context.Context, id, failure, cause string) error {
 	return e.change(ctx, id, Happening{Kind: stopped, Failure: &asl.Failure{Error: failure, Cause: cause}})
-}
-
-// Redrive goes on with an execution that did not end well.
-func (e *Engine) Redrive(ctx context.Context, id string) error {
-	return e.change(ctx, id, Happening{Kind: redriven})
 }
 
 // Answer gives the result of the task that a token names.

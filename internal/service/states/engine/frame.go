@@ -60,6 +60,8 @@ type frame struct {
 	Kids      []int64 `cbor:"22,keyasint,omitempty"` // the frames under way
 	AtOnce    int     `cbor:"23,keyasint,omitempty"`
 
+	MapRun string `cbor:"29,keyasint,omitempty"` // id of the one that a distributed Map began last
+
 	Forked int64 `cbor:"27,keyasint,omitempty"` // the event that the children follow
 
 	// of an item: what the context object has under Map
@@ -112,6 +114,11 @@ func (s *step) load(id int64) (*frame, error) {
 
 // drop removes a frame and all below it.
 func (s *step) drop(f *frame) error {
+	if f.MapRun != "" {
+		if err := s.stopMapRun(f.MapRun); err != nil {
+			return err
+		}
+	}
 	for _, id := range f.Kids {
 		kid, err := s.load(id)
 		if err != nil {

@@ -48,6 +48,9 @@ func (s *step) happen(h Happening) error {
 	case began:
 		return s.start(h.Output)
 	case redriven:
+		if NotRedrivable(s.run, s.now) != "" {
+			return ErrLate
+		}
 		return s.redrive()
 	}
 	if s.run.Status != Running {
@@ -109,6 +112,7 @@ func (s *step) turn(f *frame, h Happening) error {
 		return nil
 	case heartbeatDue:
 		if rest := f.Beat.Add(s.e.scaled(f.Heartbeat)).Sub(s.now); rest > 0 {
+			rest = min(rest, s.e.scaled(f.Heartbeat)) // the clock may have been set back
 			return s.enqueue(timerQueue, Happening{Run: s.run.ID, Frame: f.ID, Turn: f.Turn, Kind: heartbeatDue}, rest)
 		}
 		h.Failure = &asl.Failure{Error: asl.Timeout, Heartbeat: true}
@@ -172,6 +176,9 @@ func (s *step) resume(id, previous int64) error {
 	}
 	f.Phase, f.Previous = going, previous
 	f.Attempts, f.Retries = make([]int64, len(s.state(f).Retriers)), 0
+	if again, err := s.redriveMapRun(f); again || err != nil {
+		return err
+	}
 	if t := s.state(f).Type; t == asl.Fail || t == asl.Wait || t == asl.Pass || t == asl.Choice || t == asl.Succeed {
 		f.Entered = 0 // it is entered anew
 	}

@@ -47,6 +47,19 @@ type MapRun struct {
 	Written   int64  `cbor:"27,keyasint,omitempty"`
 	Error     string `cbor:"28,keyasint,omitempty"`
 	Cause     string `cbor:"29,keyasint,omitempty"`
+
+	Driven bool `cbor:"30,keyasint,omitempty"` // a driver is at work, or will be
+
+	// of redrives
+	Redrives      int64     `cbor:"31,keyasint,omitempty"`
+	Redriven      time.Time `cbor:"32,keyasint,omitempty"`
+	Wanted        bool      `cbor:"33,keyasint,omitempty"` // once the driver has ended that is at work
+	Redriving     bool      `cbor:"34,keyasint,omitempty"` // there are children to be looked at, from Looked on
+	Looked        int64     `cbor:"35,keyasint,omitempty"`
+	Pending       int64     `cbor:"36,keyasint,omitempty"` // children that wait to be redriven
+	PendingItems  int64     `cbor:"37,keyasint,omitempty"`
+	NotRedrivable int64     `cbor:"38,keyasint,omitempty"` // children that failed for good
+	LostItems     int64     `cbor:"39,keyasint,omitempty"` // theirs
 }
 
 // Source is where items are read from, or results are written to.
