@@ -557,6 +557,64 @@ def test_list_with_filters(client, function):
         durable.client.stop_durable_execution(DurableExecutionArn=arn)
 
 
+def test_an_execution_stays_with_its_version(client, function):
+    """An alias that moves on meanwhile is for the executions that begin then."""
+    answers = "from aws_durable_execution_sdk_python import *\nfrom aws_durable_execution_sdk_python.config import Duration\n" \
+              "@durable_execution\ndef handler(event, context):\n    context.create_callback('go').result()\n    return '%s'\n"
+    name = function("", Zip=package_with(["aws_durable_execution_sdk_python"], answers % "one"), Timeout=60, MemorySize=512,
+                    DurableConfig={"ExecutionTimeout": 900}, Publish=True)
+    durable = Durable(client, name, None)
+    durable.client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    arns = [durable.invoke({}, qualifier="live", InvocationType="Event")["DurableExecutionArn"]]
+    callbacks = [details(durable.event(arns[0], "CallbackStarted"))["CallbackId"]]
+    durable.client.update_function_code(FunctionName=name, ZipFile=package_with(["aws_durable_execution_sdk_python"], answers % "two"))
+    durable.client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 1200})
+    assert durable.client.publish_version(FunctionName=name)["Version"] == "2"
+    durable.client.update_alias(FunctionName=name, Name="live", FunctionVersion="2")
+    arns.append(durable.invoke({}, qualifier="live", InvocationType="Event")["DurableExecutionArn"])
+    callbacks.append(details(durable.event(arns[1], "CallbackStarted"))["CallbackId"])
+    for id in callbacks:
+        durable.client.send_durable_execution_callback_success(CallbackId=id, Result=b"")
+    assert [durable.result(a) for a in arns] == ["one", "two"] and [durable.get(a)["Version"] for a in arns] == ["1", "2"]
+
+
+def test_outcomes_go_to_destinations(client, function):
+    name = function("", Zip=code(), Timeout=60, MemorySize=512, DurableConfig={"ExecutionTimeout": 900}, Publish=True)
+    sqs, durable = client("sqs"), Durable(client, name, None)
+    queues = {kind: sqs.create_queue(QueueName=unique())["QueueUrl"] for kind in ("OnSuccess", "OnFailure")}
+    durable.client.put_function_event_invoke_config(FunctionName=name, Qualifier="1", DestinationConfig={
+        kind: {"Destination": sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]}
+        for kind, url in queues.items()})
+
+    def told(kind):
+        return json.loads(eventually(lambda: sqs.receive_message(QueueUrl=queues[kind], WaitTimeSeconds=5).get("Messages"))[0]["Body"])
+    durable.invoke({"do": "child", "n": 4}, qualifier="1", InvocationType="Event")
+    good = told("OnSuccess")
+    assert good["responsePayload"] == {"child": 8} and good["requestPayload"] == {"do": "child", "n": 4}
+    assert good["requestContext"]["functionArn"].endswith(f":{name}:1")
+    durable.invoke({"do": "child", "n": 4, "fail": True}, qualifier="1", InvocationType="Event")
+    bad = told("OnFailure")
+    assert bad["responsePayload"]["errorType"] == "KeyError" and bad["requestPayload"]["fail"]
+
+
+def test_a_queue_begins_executions(client, durable, function):
+    source = "from aws_durable_execution_sdk_python import *\nfrom aws_durable_execution_sdk_python.config import Duration\n" \
+             "@durable_execution\ndef handler(event, context):\n    context.wait(Duration.from_seconds(10))\n" \
+             "    return context.step(lambda _: [r['body'] for r in event['Records']])\n"
+    name = function("", Zip=package_with(["aws_durable_execution_sdk_python"], source), Timeout=60, MemorySize=512,
+                    DurableConfig={"ExecutionTimeout": 900}, Publish=True)
+    queue = client("sqs").create_queue(QueueName=unique(), Attributes={"VisibilityTimeout": "900"})["QueueUrl"]
+    arn = client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    mapping = durable.client.create_event_source_mapping(FunctionName=f"{name}:1", EventSourceArn=arn, BatchSize=1)["UUID"]
+    client("sqs").send_message(QueueUrl=queue, MessageBody="one")
+
+    def ended():
+        found = durable.client.list_durable_executions_by_function(FunctionName=name, Statuses=["SUCCEEDED"])["DurableExecutions"]
+        return found and found[0]["DurableExecutionArn"]
+    assert json.loads(durable.get(eventually(ended))["Result"]) == ["one"]
+    durable.client.delete_event_source_mapping(UUID=mapping)
+
+
 def test_what_is_refused(client, durable, function):
     awslambda = durable.client
     assert refused(awslambda.invoke, FunctionName=durable.name, Payload="{}") == (
