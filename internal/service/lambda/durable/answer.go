@@ -16,9 +16,12 @@ func (s *Step) Take(invocation string) (told []string, err error) {
 	if err := s.Tick(); err != nil || s.Ended {
 		return nil, err
 	}
-	s.Invocation, s.Receipt = invocation, nil
+	if s.Invocation != "" { // it never ended, or did not come to run: nothing was told
+		s.Untold = append(s.Untold, s.Taken...)
+	}
+	s.Invocation, s.Receipt, s.Taken = invocation, nil, s.told()
 	told = []string{}
-	for _, n := range s.told() {
+	for _, n := range s.Taken {
 		op, err := s.Numbered(n)
 		if err != nil {
 			return nil, err
@@ -57,7 +60,7 @@ func (s *Step) Answered(a Answer) error {
 	if s.Invocation != a.Invocation {
 		return ErrLate
 	}
-	s.Invocation, s.Invoking, s.Receipt = "", false, nil
+	s.Invocation, s.Invoking, s.Receipt, s.Taken = "", false, nil, nil
 	completed := Event{Type: api.EventTypeInvocationCompleted, Request: a.Request, Began: a.Began}
 	if !s.Running() { // by a checkpoint, or it was stopped: that stands
 		return s.record(nil, completed)

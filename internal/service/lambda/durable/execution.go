@@ -45,6 +45,8 @@ type Execution struct {
 	Invoking bool `json:",omitempty"`
 	// Invocation names the one that may make checkpoints; "" for none.
 	Invocation string `json:",omitempty"`
+	// Taken is what that one was begun for.
+	Taken []int `json:",omitempty"`
 	// Sequence counts checkpoints: a token is good for one.
 	Sequence int64
 	Receipt  *Receipt `json:",omitempty"`
@@ -85,5 +87,5 @@ func (x *Execution) told() []int {
 	told := x.Untold
 	x.Untold = nil
 	slices.Sort(told)
-	return told
+	return slices.Compact(told)
 }
