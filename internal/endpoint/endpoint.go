@@ -11,7 +11,12 @@ import (
 	"cirro/internal/awsapi"
 	"cirro/internal/endpoint/rest"
 	"cirro/internal/endpoint/wire"
+
+	"github.com/google/uuid"
 )
+
+// Each request has an id: randomness for many at once costs about as much as for one.
+func init() { uuid.EnableRandPool() }
 
 // DefaultRegion is the region of requests whose credentials name none; awsapi.DefaultAccount is the account.
 const DefaultRegion = "us-east-1"

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 
 	"cirro/internal/awsapi"
 	"cirro/internal/endpoint/wire"
@@ -21,7 +22,9 @@ func Decode(b []byte, p *wire.Plan, v reflect.Value) error {
 	if len(bytes.TrimLeft(b, " \t\r\n")) == 0 {
 		return nil
 	}
-	d := &decoder{jsontext.NewDecoder(bytes.NewBuffer(b), jsontext.AllowDuplicateNames(true)), 0}
+	d := decoders.Get().(*decoder)
+	defer d.free()
+	d.Reset(bytes.NewBuffer(b), jsontext.AllowDuplicateNames(true))
 	if err := d.value(p, v); err != nil {
 		return err
 	}
@@ -34,6 +37,15 @@ func Decode(b []byte, p *wire.Plan, v reflect.Value) error {
 type decoder struct {
 	*jsontext.Decoder
 	depth int
+}
+
+var decoders = sync.Pool{New: func() any { return &decoder{Decoder: new(jsontext.Decoder)} }}
+
+// free lets another document be read. The decoder forgets this one.
+func (d *decoder) free() {
+	d.depth = 0
+	d.Reset(new(bytes.Buffer))
+	decoders.Put(d)
 }
 
 func (d *decoder) value(p *wire.Plan, v reflect.Value) error {

@@ -28,6 +28,7 @@ type record struct {
 type queue struct {
 	address
 	record record
+	key    []byte // the record's in the store
 	raw    []byte // the record as it is stored
 
 	messages     string // the store's queue
@@ -50,7 +51,14 @@ type flight struct{ counted, leased atomic.Int64 }
 
 // queue reads a queue within a transaction. What was read before is decoded already.
 func (s *Service) queue(r store.Reader, a address) (*queue, error) {
-	key := a.key()
+	var q *queue
+	var key []byte
+	if known, ok := s.known.Load(a); ok {
+		q = known.(*queue)
+		key = q.key
+	} else {
+		key = a.key()
+	}
 	raw, err := r.Get(key)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, noSuchQueue()
@@ -58,12 +66,10 @@ func (s *Service) queue(r store.Reader, a address) (*queue, error) {
 	if err != nil {
 		return nil, err
 	}
-	if known, ok := s.known.Load(a); ok {
-		if q := known.(*queue); bytes.Equal(q.raw, raw) {
-			return q, nil
-		}
+	if q != nil && bytes.Equal(q.raw, raw) {
+		return q, nil
 	}
-	q := &queue{address: a, raw: raw, flight: new(flight)}
+	q = &queue{address: a, key: key, raw: raw, flight: new(flight)}
 	if err := json.Unmarshal(raw, &q.record); err != nil {
 		return nil, fmt.Errorf("sqs: the record of queue %s: %w", a.arn(), err)
 	}

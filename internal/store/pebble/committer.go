@@ -145,6 +145,7 @@ func (c *committer) apply(g *bundle) {
 		_ = g.batch.Close() // it was not used
 		return
 	}
+	_ = c.snapshots.renew() // it was only read
 	var err error
 	if g.sync {
 		err = c.db.ApplyNoSyncWait(g.batch, pebble.Sync)
@@ -156,7 +157,6 @@ func (c *committer) apply(g *bundle) {
 		panic("store: a batch cannot be applied: " + err.Error())
 	}
 	c.applied.Store(g.last)
-	_ = c.snapshots.renew() // it was only read
 	for _, s := range g.steps {
 		s.applied()
 	}

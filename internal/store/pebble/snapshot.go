@@ -19,12 +19,17 @@ type snapshot struct {
 	asOf uint64 // a commit that the snapshot has; it may have later ones
 }
 
-func (v *snapshot) open() *pebble.Snapshot {
+// begin fixes the moment.
+func (v *snapshot) begin() {
 	if v.snap == nil {
 		v.snap = v.s.committer.snapshots.borrow()
 		v.asOf = v.snap.asOf
 	}
-	return v.snap.Snapshot
+}
+
+func (v *snapshot) open() *pebble.Snapshot {
+	v.begin()
+	return v.s.committer.snapshots.of(v.snap)
 }
 
 func (v *snapshot) close() error {
@@ -35,11 +40,11 @@ func (v *snapshot) close() error {
 }
 
 func (v *snapshot) get(key []byte) ([]byte, error) {
-	snap := v.open()
+	v.begin()
 	if value, known := v.s.memo.get(key, v.asOf); known {
 		return append(make([]byte, 0, len(value)), value...), nil
 	}
-	value, closer, err := snap.Get(key)
+	value, closer, err := v.open().Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, store.ErrNotFound
 	}

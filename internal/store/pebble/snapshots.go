@@ -8,7 +8,8 @@ import (
 )
 
 // snapshots lends snapshots of the database. All that read between two commits share one: making one and
-// closing it takes the database's lock, and closing it looks for compactions.
+// closing it takes the database's lock, and closing it looks for compactions. So it is not made before somebody
+// needs it: who finds all in the memo never does.
 type snapshots struct {
 	db      *pebble.DB
 	applied *atomic.Uint64 // the last commit that can be read
@@ -19,9 +20,9 @@ type snapshots struct {
 
 // lent is a snapshot that is lent to some.
 type lent struct {
-	*pebble.Snapshot
-	asOf  uint64 // a commit that the snapshot has; it may have later ones
-	users int    // and one while it is the current one
+	snapshot atomic.Pointer[pebble.Snapshot] // nil until it is needed
+	asOf     uint64                          // a commit that the snapshot has; it may have later ones
+	users    int                             // and one while it is the current one
 }
 
 // borrow returns a snapshot that has every commit that can be read.
@@ -30,47 +31,79 @@ func (s *snapshots) borrow() *lent {
 	applied := s.applied.Load()
 	l, old := s.current, (*lent)(nil)
 	if l == nil || l.asOf != applied {
-		old, l = l, &lent{Snapshot: s.db.NewSnapshot(), asOf: applied, users: 1}
+		old, l = l, &lent{asOf: applied, users: 1}
 		s.current = l
 	}
 	l.users++
-	if old != nil && !old.left() {
-		old = nil
-	}
+	closes := s.retire(old)
 	s.mu.Unlock()
-	if old != nil {
-		_ = old.Close() // it was only read
+	if closes != nil {
+		_ = closes.Close() // it was only read
 	}
 	return l
+}
+
+// of is the snapshot that is lent.
+func (s *snapshots) of(l *lent) *pebble.Snapshot {
+	if made := l.snapshot.Load(); made != nil {
+		return made
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.make(l)
+}
+
+// make makes the snapshot, if it is not there. The lock is held.
+func (s *snapshots) make(l *lent) *pebble.Snapshot {
+	made := l.snapshot.Load()
+	if made == nil {
+		made = s.db.NewSnapshot()
+		l.snapshot.Store(made)
+	}
+	return made
 }
 
 // giveBack ends a loan.
 func (s *snapshots) giveBack(l *lent) error {
 	s.mu.Lock()
-	last := l.left()
+	closes := l.left()
 	s.mu.Unlock()
-	if !last {
+	if closes == nil {
 		return nil
 	}
-	return l.Close()
+	return closes.Close()
 }
 
-// renew lets those who read from now on have another snapshot, so that the database need not keep this one for
-// nobody.
+// renew comes before a commit that can be read. Who reads from then on has another snapshot, so that the database need
+// not keep this one for nobody; who has this one has it without the commit.
 func (s *snapshots) renew() error {
 	s.mu.Lock()
-	l := s.current
+	closes := s.retire(s.current)
 	s.current = nil
-	last := l != nil && l.left()
 	s.mu.Unlock()
-	if !last {
+	if closes == nil {
 		return nil
 	}
-	return l.Close()
+	return closes.Close()
 }
 
-// left counts a user less, and says whether it was the last. The lock is held.
-func (l *lent) left() bool {
-	l.users--
-	return l.users == 0
+// retire ends the time of a snapshot as the current one, nil for none. Those who have it still may need it, as it is
+// now. It returns what is to be closed. The lock is held.
+func (s *snapshots) retire(l *lent) (closes *pebble.Snapshot) {
+	if l == nil {
+		return nil
+	}
+	closes = l.left()
+	if l.users > 0 {
+		s.make(l)
+	}
+	return closes
+}
+
+// left counts a user less, and returns what the last one leaves to be closed. The lock is held.
+func (l *lent) left() (closes *pebble.Snapshot) {
+	if l.users--; l.users > 0 {
+		return nil
+	}
+	return l.snapshot.Load()
 }

@@ -28,7 +28,7 @@ func TestSnapshotsAreShared(t *testing.T) {
 		t.Error("a snapshot without what was committed before it")
 	}
 	for l, want := range map[*lent]string{a: "1", c: "2"} {
-		value, closer, err := l.Get([]byte{dataSpace, 'k'})
+		value, closer, err := lender.of(l).Get([]byte{dataSpace, 'k'})
 		if err != nil || string(value) != want {
 			t.Errorf("%q, %v; want %q", value, err, want)
 			continue
@@ -72,5 +72,34 @@ func TestSnapshotsUnderWrites(t *testing.T) {
 	all.Wait()
 	if l := s.committer.snapshots.current; l != nil && l.users != 1 {
 		t.Errorf("%d users when all have left", l.users)
+	}
+}
+
+// Who finds all in the memo needs no snapshot.
+func TestSnapshotIsMadeWhereItIsNeeded(t *testing.T) {
+	s, ctx := openTest(t, t.TempDir()), context.Background()
+	if err := s.Update(ctx, func(tx store.Tx) error { return tx.Set([]byte("k"), []byte("v")) }); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 { // what is read twice is kept
+		if err := s.View(ctx, func(r store.Reader) error { _, err := r.Get([]byte("k")); return err }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lender := &s.committer.snapshots
+	if err := lender.renew(); err != nil {
+		t.Fatal(err)
+	}
+	err := s.View(ctx, func(r store.Reader) error {
+		if _, err := r.Get([]byte("k")); err != nil || lender.current.snapshot.Load() != nil {
+			t.Errorf("a snapshot for what is in the memo, %v", err)
+		}
+		if _, err := r.Get([]byte("other")); err != store.ErrNotFound || lender.current.snapshot.Load() == nil {
+			t.Errorf("no snapshot for what is not, %v", err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }

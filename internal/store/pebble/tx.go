@@ -55,7 +55,7 @@ func (tx *transaction) read(k []byte) ([]byte, error) {
 		}
 		return append(make([]byte, 0, len(w.Value)), w.Value...), nil
 	}
-	tx.open()
+	tx.begin()
 	tx.reads.AsOf = tx.asOf
 	tx.reads.Keys = append(tx.reads.Keys, k)
 	return tx.get(k)
@@ -68,7 +68,7 @@ func (tx *transaction) Range(r store.Range) iter.Seq2[store.KV, error] {
 			return
 		}
 		read := dataSpan(r)
-		tx.open()
+		tx.begin()
 		tx.reads.AsOf = tx.asOf
 		// Only what was walked over has been read.
 		seen := read

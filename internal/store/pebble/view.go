@@ -23,7 +23,7 @@ func (v *view) Get(key []byte) ([]byte, error) {
 func (v *view) Range(r store.Range) iter.Seq2[store.KV, error] {
 	return func(yield func(store.KV, error) bool) {
 		s := dataSpan(r)
-		v.open()
+		v.open() // before it is known what must be on disk
 		v.s.awaitDurable(&optimistic.Reads{Spans: []optimistic.Span{s}})
 		n := 0
 		for kv, err := range v.walk(new(optimistic.Overlay), s, r.Reverse) {
