@@ -91,14 +91,18 @@ def carry_out(awslambda, number):
     arn = awslambda.invoke(FunctionName="handlers", Qualifier="$LATEST", InvocationType="Event", DurableExecutionName=f"{number}-{unique()}",
                            Payload=json.dumps(values.substitute(asked.get("Input"))))["DurableExecutionArn"]
     answer(awslambda, arn, values.substitute(asked.get("CallbackActions", [])))
-    deadline = time.monotonic() + 240
-    while (execution := awslambda.get_durable_execution(DurableExecutionArn=arn))["Status"] == "RUNNING" and time.monotonic() < deadline:
+    expected, deadline = values.substitute(asked.get("ExpectedResult")), time.monotonic() + 240
+    while time.monotonic() < deadline:
+        execution = awslambda.get_durable_execution(DurableExecutionArn=arn)
+        events = settled(awslambda.get_durable_execution_history(DurableExecutionArn=arn, IncludeExecutionData=True, MaxItems=1000)["Events"])
+        if execution["Status"] != "RUNNING" or not expected and len(events) > len(asked["ExpectedExecutionHistory"]):
+            break
         time.sleep(0.1)
-    events = settled(awslambda.get_durable_execution_history(DurableExecutionArn=arn, IncludeExecutionData=True, MaxItems=1000)["Events"])
     told = "\n".join(f"{e['EventId']} {e['EventType']} {e.get('Name', '')}" for e in events)
     errors = list(EventHistoryMatcher(values).match(asked["ExpectedExecutionHistory"], events).errors)
-    expected = values.substitute(asked["ExpectedResult"])
-    if execution["Status"] != expected["ExecutionStatus"]:
+    if not expected:
+        awslambda.stop_durable_execution(DurableExecutionArn=arn)
+    elif execution["Status"] != expected["ExecutionStatus"]:
         errors.append(f"ended {execution['Status']}: {execution.get('Error')}")
     elif "Result" in expected and expected["Result"] not in (json.loads(execution["Result"]), execution["Result"]):
         errors.append(f"result {execution['Result']}")

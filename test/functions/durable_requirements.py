@@ -3,8 +3,10 @@
 The name of an execution begins with the requirement's number.
 https://github.com/aws/aws-durable-execution-conformance-tests
 """
+import datetime
 import json
 import os
+import time
 
 from aws_durable_execution_sdk_python import durable_execution
 from aws_durable_execution_sdk_python.config import (
@@ -15,6 +17,7 @@ from aws_durable_execution_sdk_python.serdes import SerDes
 from aws_durable_execution_sdk_python.waits import WaitForConditionConfig, WaitForConditionDecision, WaitStrategyConfig, create_wait_strategy
 
 HANDLERS = {}
+BEGINS = True  # this is the execution's first invocation
 NO_RETRY = StepConfig(retry_strategy=lambda error, attempt: RetryDecision.no_retry())
 
 
@@ -27,6 +30,8 @@ def requirement(*numbers):
 
 
 def handler(event, context):
+    global BEGINS
+    BEGINS = len(event["InitialExecutionState"]["Operations"]) == 1
     name = event["DurableExecutionArn"].split("/")[2]
     return HANDLERS["-".join(name.split("-")[:2])](event, context)
 
@@ -224,6 +229,11 @@ def two_waits(event, context):
     return {"completedWaits": 2}
 
 
+@requirement("2-4", "2-5")
+def long_wait(event, context):
+    context.wait(Duration.from_minutes(1) if number(context) == "2-4" else Duration.from_hours(1))
+
+
 # Child contexts
 
 def in_child(*operations):
@@ -280,6 +290,11 @@ def child_retries(event, context):
     return run(context, lambda c: c.step(fails_until(2, event), config=StepConfig(retry_strategy=retry(3))))
 
 
+@requirement("3-8")
+def child_gives_up(event, context):
+    return run(context, lambda c: c.step(fails(ValueError("inner")), config=StepConfig(retry_strategy=retry(2))))
+
+
 @requirement("3-9")
 def child_then_wait(event, context):
     value = run(context, in_child(a_step(event)))
@@ -294,6 +309,38 @@ def child_waits(event, context):
         c.wait(seconds(1))
         return value
     return run(context, child)
+
+
+@requirement("3-11")
+def child_grows(event, context):
+    large = run(context, lambda c: c.step(returns(event)) * 40_000)
+    context.wait(seconds(1))
+    return len(large)
+
+
+@requirement("3-12")
+def child_crashes(event, context):
+    def crash(_):
+        if BEGINS:
+            time.sleep(3)  # until it is on record that this has begun
+            os._exit(1)
+        return event
+
+    return run(context, lambda c: c.step(crash))
+
+
+@requirement("3-13")
+def child_waits_first(event, context):
+    run(context, lambda c: c.wait(seconds(1)) or event)
+    return context.step(returns(event))
+
+
+@requirement("3-18")
+def child_then_step_and_wait(event, context):
+    child_waits(event, context)
+    value = context.step(returns(event))
+    context.wait(seconds(1))
+    return value
 
 
 @requirement("3-14")
@@ -389,6 +436,20 @@ def callback_timeout_caught(event, context):
     message = Caught("caught")(create(context, event, timeout=3).result)
     context.wait(seconds(2))
     return message
+
+
+class Received(SerDes):
+    def serialize(self, value, _):
+        return json.dumps(value)
+
+    def deserialize(self, data, _):
+        value = json.loads(data)
+        return {**value, "timestamp": int(datetime.datetime.fromisoformat(value["timestamp"]).timestamp())}
+
+
+@requirement("4-15")
+def callback_structured(event, context):
+    return {"received": context.create_callback(event, CallbackConfig(serdes=Received())).result()}
 
 
 @requirement("4-16")
@@ -552,6 +613,11 @@ def named_submit(event, context):
     return submitted(context, "approval")
 
 
+@requirement("7-3")
+def nameless_submit(event, context):
+    return submitted(context, None)
+
+
 @requirement("7-5")
 def submit_timeout(event, context):
     return submitted(context, event, timeout=seconds(3))
@@ -617,6 +683,27 @@ def projected(batch, *fields):
 def parallel(event, context):
     branches = [lambda c: c.step(returns("task-1")), lambda c: c.step(returns("task-2"))]
     return context.parallel(branches, "parallel", ParallelConfig(max_concurrency=1)).get_results()
+
+
+@requirement("8-2", "8-4", "8-5")
+def parallel_values(event, context):
+    values = {"8-2": ["alpha", "beta"], "8-4": ["hello", 42, {"k": "v"}], "8-5": []}[number(context)]
+    return context.parallel([returns(v) for v in values], config=ParallelConfig(max_concurrency=1)).get_results()
+
+
+@requirement("8-14")
+def parallel_waits(event, context):
+    def waits(c):
+        c.wait(seconds(2))
+        return "b1"
+    return context.parallel([a_step("b0"), waits], config=ParallelConfig(max_concurrency=1)).get_results()
+
+
+@requirement("8-21")
+def parallel_in_parallel(event, context):
+    def inner(c):
+        return c.parallel([a_step("i1"), a_step("i2")], config=ParallelConfig(max_concurrency=1)).get_results()
+    return context.parallel([inner], config=ParallelConfig(max_concurrency=1)).get_results()
 
 
 @requirement("8-22")
@@ -686,6 +773,13 @@ def map_waits(event, context):
 @requirement("9-16")
 def map_large(event, context):
     return projected(mapped(context, range(4), returns("x" * 70_000)), "successCount", "totalCount")
+
+
+@requirement("9-17")
+def map_succeeds_then_waits(event, context):
+    batch = mapped(context, ["a", "b"], lambda c, item, *_: item.upper())
+    context.wait(seconds(1))
+    return batch.get_results()
 
 
 @requirement("9-18")
