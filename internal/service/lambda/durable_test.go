@@ -774,3 +774,26 @@ func TestDurableFunctionThatIsGone(t *testing.T) {
 		t.Fatalf("%+v", x)
 	}
 }
+
+// FuzzSealed reads what anybody may send for a token, and what was made.
+func FuzzSealed(f *testing.F) {
+	s := &Service{signing: []byte("key")}
+	f.Add("bm8=", "id", int64(3), "more")
+	f.Add(s.sealed("callback", "id", 1, ""), "", int64(-1), "\x00")
+	f.Add(s.sealed("checkpoint", "id", 1, ""), "", int64(0), "")
+	f.Fuzz(func(t *testing.T, text, id string, n int64, more string) {
+		if _, _, _, ok := s.unsealed("checkpoint", text); ok && text != s.sealed("checkpoint", "id", 1, "") {
+			t.Fatalf("%q was never sealed", text)
+		}
+		if strings.Contains(id, "\x00") {
+			return
+		}
+		made := s.sealed("checkpoint", id, n, more)
+		if id2, n2, more2, ok := s.unsealed("checkpoint", made); !ok || id2 != id || n2 != n || more2 != more {
+			t.Fatalf("%q %d %q came back as %q %d %q", id, n, more, id2, n2, more2)
+		}
+		if _, _, _, ok := s.unsealed("callback", made); ok {
+			t.Fatal("a token of another kind is good")
+		}
+	})
+}
