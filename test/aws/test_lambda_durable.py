@@ -14,7 +14,7 @@ import time
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cirro import Cirro
+from cirro import ROOT, Cirro
 from conftest import ROLE, RUNTIME, eventually, make_client, package, package_with, unique
 
 SOURCE = '''
@@ -613,6 +613,26 @@ def test_a_queue_begins_executions(client, durable, function):
         return found and found[0]["DurableExecutionArn"]
     assert json.loads(durable.get(eventually(ended))["Result"]) == ["one"]
     durable.client.delete_event_source_mapping(UUID=mapping)
+
+
+def test_the_example_of_the_documentation(client, function):
+    page = (ROOT / "docs" / "workflows.md").read_text().split("## Durable functions")[1]
+    source = re.search(r"```python\n(.*?)```", page, re.DOTALL)[1]
+    name = function("", Zip=package_with(["aws_durable_execution_sdk_python"], source), Timeout=60, MemorySize=512, DurableConfig={"ExecutionTimeout": 900})
+    durable = Durable(client, name, None)
+
+    def order(id, *prices):
+        return durable.invoke({"id": id, "prices": prices}, InvocationType="Event")["DurableExecutionArn"]
+
+    def approve(arn, word):
+        id = details(durable.event(arn, "CallbackStarted"))["CallbackId"]
+        durable.client.send_durable_execution_callback_success(CallbackId=id, Result=word)
+    cheap, dear, refused = order(1, 20, 30), order(2, 80, 40), order(3, 200)
+    approve(dear, "yes")
+    approve(refused, "no")
+    assert durable.result(cheap) == {"order": 1, "paid": 50}
+    assert durable.result(dear) == {"order": 2, "paid": 120}
+    assert durable.result(refused) == {"order": 3, "refused": True}
 
 
 def test_what_is_refused(client, durable, function):
