@@ -31,11 +31,13 @@ type call struct {
 }
 
 func (s *Service) newCall(ctx context.Context, t *engine.Task, r engine.Resource) (*call, error) {
-	v, err := document.Decode([]byte(t.Parameters))
-	if err != nil {
-		return nil, err
+	c := &call{service: s, task: t, resource: r}
+	if r.Kind != engine.Function { // which gets its parameters as they are
+		var err error
+		if c.parameters, err = document.Decode([]byte(t.Parameters)); err != nil {
+			return nil, err
+		}
 	}
-	c := &call{service: s, task: t, resource: r, parameters: v}
 	c.ctx, c.principal = s.onBehalf(ctx, t)
 	if r.Service == "states" || r.Service == "aws-sdk:sfn" {
 		c.ctx = context.WithValue(c.ctx, beginnerKey{}, s.engine.Token(t))

@@ -24,64 +24,58 @@ type Ended struct {
 
 // Express runs an execution in memory, to its end. Only ctx's end is an error; the execution is aborted then.
 func (e *Engine) Express(ctx context.Context, run *Run, input string) (*Ended, error) {
-	ctx, cancel := context.WithCancel(ctx)
+	x := &express{Engine: e, memory: newMemory(), happenings: make(chan Happening)}
+	limited, cancel := context.WithTimeout(ctx, e.scaled(ExpressTimeout))
 	defer cancel()
-	m := newMemory()
-	if err := e.Begin(m, run, input); err != nil {
+	if err := e.Begin(x.memory, run, input); err != nil {
 		return nil, err
 	}
-	happenings := make(chan Happening)
-	defer func() { e.keepLogs(m) }()
-	limit := time.NewTimer(e.scaled(ExpressTimeout))
-	defer limit.Stop()
-	defer m.stopTimers()
+	defer x.keepLogs()
+	defer x.stopTimers()
 	for {
-		if err := e.carry(ctx, m, happenings); err != nil {
+		if err := x.carry(limited); err != nil {
 			return nil, err
 		}
-		if m.run.Status != Running && len(m.sent) == 0 {
-			return ended(m)
+		if x.run.Status != Running && len(x.sent) == 0 {
+			return x.ended()
 		}
-		var goes <-chan struct{} // more is to be carried
-		if len(m.sent) > 0 {
-			goes = always
+		h, ok := x.next(limited)
+		if err := ctx.Err(); err != nil {
+			return nil, err
 		}
-		h := Happening{Kind: executionDue, Turn: run.Redrives}
-		select {
-		case <-goes:
+		if !ok {
 			continue
-		case h = <-happenings:
-		case <-limit.C:
-		case <-ctx.Done():
-			return nil, ctx.Err()
 		}
-		if err := e.settled(e.step(m, run.ID, h), run.ID); err != nil {
+		if err := e.settled(e.step(x.memory, run.ID, h), run.ID); err != nil {
 			return nil, err
 		}
 	}
 }
 
-var always = func() <-chan struct{} {
-	c := make(chan struct{})
-	close(c)
-	return c
-}()
+// express is an execution that runs in memory.
+type express struct {
+	*Engine
+	*memory
+	happenings chan Happening
+	tasks      []*Task // to be performed
+	under      int     // tasks under way
+}
 
 // carry carries what was sent: steps at once, times and tasks meanwhile.
-func (e *Engine) carry(ctx context.Context, m *memory, happenings chan<- Happening) error {
-	for _, s := range m.take() {
+func (x *express) carry(limited context.Context) error {
+	for _, s := range x.take() {
 		switch s.queue {
 		case LogQueue:
-			if m.logs = append(m.logs, s.NewMessage); len(m.logs) == logsAtATime {
-				e.keepLogs(m)
+			if x.logs = append(x.logs, s.NewMessage); len(x.logs) == logsAtATime {
+				x.keepLogs()
 			}
 		case taskQueue:
-			go e.performed(ctx, s.task, happenings)
+			x.tasks = append(x.tasks, s.task)
 		case timerQueue:
-			m.timers = append(m.timers, time.AfterFunc(s.Delay, func() { send(ctx, happenings, *s.happening) }))
+			x.timers = append(x.timers, time.AfterFunc(s.Delay, func() { x.send(limited, *s.happening) }))
 		case stepQueue:
 			h := *s.happening
-			if err := e.settled(e.step(m, h.Run, h), h.Run); err != nil {
+			if err := x.settled(x.step(x.memory, h.Run, h), h.Run); err != nil {
 				return err
 			}
 		default:
@@ -91,17 +85,81 @@ func (e *Engine) carry(ctx context.Context, m *memory, happenings chan<- Happeni
 	return nil
 }
 
+// next waits for what happens next; it answers false where there is more to carry. A task that nothing else can
+// come before is performed here.
+func (x *express) next(limited context.Context) (Happening, bool) {
+	tasks := x.tasks
+	x.tasks = nil
+	if len(tasks) == 1 && x.under == 0 && len(x.timers) == 0 && len(x.sent) == 0 {
+		if h, ok := x.performed(limited, tasks[0]); ok {
+			return h, true
+		}
+		tasks = nil
+	}
+	for _, t := range tasks {
+		x.under++
+		go func() {
+			if h, ok := x.performed(limited, t); ok {
+				x.send(limited, h)
+			}
+		}()
+	}
+	if len(x.sent) > 0 && limited.Err() == nil {
+		return Happening{}, false
+	}
+	select {
+	case h := <-x.happenings:
+		if h.Kind == result {
+			x.under--
+		}
+		return h, true
+	case <-limited.Done():
+		return Happening{Kind: executionDue, Turn: x.run.Redrives}, true
+	}
+}
+
+func (x *express) send(limited context.Context, h Happening) {
+	select {
+	case x.happenings <- h:
+	case <-limited.Done():
+	}
+}
+
+// performed is what comes of a task; it answers false where the execution is over before.
+func (x *express) performed(limited context.Context, t *Task) (Happening, bool) {
+	for wait := 50 * time.Millisecond; limited.Err() == nil; wait *= 2 {
+		reply := x.Perform(limited, t)
+		if reply.Again {
+			select {
+			case <-time.After(wait):
+			case <-limited.Done():
+			}
+			continue
+		}
+		if !reply.Done && reply.Failure == nil {
+			reply.Failure = &asl.Failure{Error: asl.Runtime, Cause: "An express execution cannot wait for an answer"}
+		}
+		return Happening{Run: t.Run, Frame: t.Frame, Turn: t.Turn, Kind: result, Output: reply.Output, Failure: reply.Failure, Submitted: reply.Submitted}, true
+	}
+	return Happening{}, false
+}
+
+func (x *express) ended() (*Ended, error) {
+	output, err := Output(x.memory, x.run.ID)
+	return &Ended{x.run, output}, err
+}
+
 // logsAtATime is how many messages with events of an execution in memory are sent on in one transaction.
 const logsAtATime = 64
 
 // keepLogs sends on what an execution in memory has to log.
-func (e *Engine) keepLogs(m *memory) {
-	if len(m.logs) == 0 {
+func (x *express) keepLogs() {
+	if len(x.logs) == 0 {
 		return
 	}
-	logs := m.logs
-	m.logs = nil
-	err := e.Store.Update(context.Background(), func(tx store.Tx) error {
+	logs := x.logs
+	x.logs = nil
+	err := x.Store.Update(context.Background(), func(tx store.Tx) error {
 		for _, n := range logs {
 			if _, err := tx.Enqueue(LogQueue, n); err != nil {
 				return err
@@ -110,7 +168,7 @@ func (e *Engine) keepLogs(m *memory) {
 		return nil
 	})
 	if err != nil {
-		e.Log.Error("states: an express execution's events are not logged", "error", err)
+		x.Log.Error("states: an express execution's events are not logged", "error", err)
 	}
 }
 
@@ -145,35 +203,4 @@ func (e *Engine) runBegun(ctx context.Context, m store.Message) courier.Verdict 
 		return courier.Again(0)
 	}
 	return courier.Verdict{}
-}
-
-func send(ctx context.Context, to chan<- Happening, h Happening) {
-	select {
-	case to <- h:
-	case <-ctx.Done():
-	}
-}
-
-// performed performs a task of an express execution.
-func (e *Engine) performed(ctx context.Context, t *Task, to chan<- Happening) {
-	for wait := 50 * time.Millisecond; ctx.Err() == nil; wait *= 2 {
-		reply := e.Perform(ctx, t)
-		if reply.Again {
-			select {
-			case <-time.After(wait):
-			case <-ctx.Done():
-			}
-			continue
-		}
-		if !reply.Done && reply.Failure == nil {
-			reply.Failure = &asl.Failure{Error: asl.Runtime, Cause: "An express execution cannot wait for an answer"}
-		}
-		send(ctx, to, Happening{Run: t.Run, Frame: t.Frame, Turn: t.Turn, Kind: result, Output: reply.Output, Failure: reply.Failure, Submitted: reply.Submitted})
-		return
-	}
-}
-
-func ended(m *memory) (*Ended, error) {
-	output, err := Output(m, m.run.ID)
-	return &Ended{m.run, output}, err
 }
