@@ -19,9 +19,18 @@ require (
 	github.com/hashicorp/cronexpr v1.1.3
 	github.com/minio/crc64nvme v1.1.1
 	github.com/tidwall/btree v1.8.2
+	github.com/parquet-go/parquet-go v0.32.0
 	golang.org/x/net v0.59.0
 	golang.org/x/sys v0.48.0
 	gvisor.dev/gvisor v0.0.0-20260224225140-573d5e7127a8
+)
+
+require (
+	github.com/andybalholm/brotli v1.1.1 // indirect
+	github.com/parquet-go/bitpack v1.0.0 // indirect
+	github.com/parquet-go/jsonlite v1.0.0 // indirect
+	github.com/pierrec/lz4/v4 v4.1.21 // indirect
+	github.com/twpayne/go-geom v1.6.1 // indirect
 )
 
 require (

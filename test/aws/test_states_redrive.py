@@ -100,8 +100,8 @@ def test_a_stopped_map_run_is_redriven_while_it_still_stops(sfn):
 
     def work():
         while not over.is_set():
-            t = sfn.get_activity_task(activityArn=activity)
             try:
+                t = sfn.get_activity_task(activityArn=activity)
                 if "taskToken" in t:
                     sfn.send_task_success(taskToken=t["taskToken"], output=json.dumps(int(t["input"]) * 10))
             except (sfn.exceptions.TaskTimedOut, sfn.exceptions.TaskDoesNotExist):

@@ -2,9 +2,7 @@ package states
 
 import (
 	"bufio"
-	"compress/gzip"
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"io"
@@ -26,27 +24,32 @@ func (s *Service) openItems(ctx context.Context, m *engine.MapRun, state *asl.St
 	if m.Reader == nil {
 		return itemsOfInput(m, state)
 	}
-	var at struct{ Bucket, Prefix, Key, VersionId string }
+	var at struct{ Bucket, Prefix, Key, VersionId, ExpectedBucketOwner string }
 	if err := json.Unmarshal([]byte(m.Reader.Parameters), &at); err != nil || at.Bucket == "" {
 		return nil, engine.ReaderFailed("The parameters of the ItemReader name no bucket")
 	}
-	r := &mapReader{service: s, run: m, state: state}
+	r := &mapReader{service: s, run: m, config: &state.Reader.Config, owner: at.ExpectedBucketOwner}
 	switch m.Reader.Resource {
 	case "arn:aws:states:::s3:listObjectsV2":
-		return &listing{mapReader: r, bucket: at.Bucket, prefix: at.Prefix}, nil
+		list := &listing{mapReader: r, bucket: at.Bucket, prefix: at.Prefix}
+		if r.config.Transformation != "LOAD_AND_FLATTEN" {
+			return list, nil
+		}
+		if r.config.InputType == "" {
+			return nil, engine.ReaderFailed("InputType must be given where Transformation is LOAD_AND_FLATTEN")
+		}
+		return &flattened{mapReader: r, files: list.file}, nil
 	case "arn:aws:states:::s3:getObject":
-		body, err := r.object(ctx, at.Bucket, at.Key, at.VersionId)
-		if err != nil {
-			return nil, err
-		}
-		items, err := r.file(ctx, body, at.Bucket, at.Key)
-		if err != nil {
-			return nil, errors.Join(err, body.Close())
-		}
-		return items, nil
+		return r.open(ctx, file{at.Bucket, at.Key, at.VersionId})
 	}
 	return nil, engine.ReaderFailed("Cirro does not implement the ItemReader %s", m.Reader.Resource)
 }
+
+// file is a file in a bucket.
+type file struct{ bucket, key, version string }
+
+// source is how the context object names where an item is from.
+func (f file) source() string { return "S3://" + f.bucket + "/" + f.key }
 
 // given are items that are there.
 type given struct{ items []any }
@@ -87,7 +90,8 @@ func (g *given) Close() error { return nil }
 type mapReader struct {
 	service *Service
 	run     *engine.MapRun
-	state   *asl.State
+	config  *asl.ReaderConfig
+	owner   string // that buckets shall have; "" for any
 }
 
 func (r *mapReader) call(ctx context.Context, operation string, in any) (any, error) {
@@ -100,13 +104,10 @@ func (r *mapReader) call(ctx context.Context, operation string, in any) (any, er
 	return out, err
 }
 
-// object opens an object.
-func (r *mapReader) object(ctx context.Context, bucket, key, version string) (io.ReadCloser, error) {
-	in := &s3api.GetObjectRequest{Bucket: &bucket, Key: &key}
-	if version != "" {
-		in.VersionId = &version
-	}
-	out, err := r.call(ctx, "GetObject", in)
+// object opens an object, or a part of it; "" for the whole.
+func (r *mapReader) object(ctx context.Context, f file, part string) (io.ReadCloser, error) {
+	out, err := r.call(ctx, "GetObject", &s3api.GetObjectRequest{Bucket: &f.bucket, Key: &f.key, VersionId: some(f.version),
+		ExpectedBucketOwner: some(r.owner), Range: some(part)})
 	if err != nil {
 		return nil, err
 	}
@@ -117,21 +118,90 @@ func (r *mapReader) object(ctx context.Context, bucket, key, version string) (io
 	return io.NopCloser(body), nil
 }
 
-// file reads the items of a file by its type.
-func (r *mapReader) file(ctx context.Context, body io.ReadCloser, bucket, key string) (engine.Items, error) {
-	source := "S3://" + bucket + "/" + key
-	switch kind := r.state.Reader.Config.InputType; kind {
-	case "CSV":
-		return r.csv(body, source)
-	case "JSONL":
-		return &lines{body, bufio.NewReaderSize(body, 64<<10), source}, nil
-	case "JSON", "":
-		return r.json(body, source)
-	case "MANIFEST":
-		return r.manifest(ctx, body)
-	default:
-		return nil, engine.ReaderFailed("Cirro does not implement the InputType %s of an ItemReader", kind)
+// unpacked opens a file, and unpacks one whose name says that it is packed.
+func (r *mapReader) unpacked(ctx context.Context, f file) (io.ReadCloser, error) {
+	body, err := r.object(ctx, f, "")
+	if err != nil {
+		return nil, err
 	}
+	text, err := unpack(f.key, body)
+	if err != nil {
+		return nil, errors.Join(engine.ReaderFailed("%s cannot be unpacked: %v", f.key, err), body.Close())
+	}
+	return text, nil
+}
+
+// open opens the items of a file, or of the files that a manifest names.
+func (r *mapReader) open(ctx context.Context, f file) (engine.Items, error) {
+	switch {
+	case r.config.ManifestType == "ATHENA_DATA":
+		return r.athena(ctx, f)
+	case r.config.ManifestType == "S3_INVENTORY" || r.config.InputType == "MANIFEST":
+		return r.inventory(ctx, f)
+	}
+	return r.items(ctx, f)
+}
+
+// items opens the items of a file by its type.
+func (r *mapReader) items(ctx context.Context, f file) (engine.Items, error) {
+	if r.config.InputType == "PARQUET" {
+		return r.parquet(ctx, f)
+	}
+	body, err := r.unpacked(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	var items engine.Items
+	switch kind := r.config.InputType; kind {
+	case "CSV":
+		items, err = r.csv(body, f.source())
+	case "JSONL":
+		items = &lines{body, bufio.NewReaderSize(body, 64<<10), f.source()}
+	case "JSON", "":
+		items, err = r.json(body, f.source())
+	default:
+		err = engine.ReaderFailed("Cirro does not implement the InputType %s of an ItemReader", kind)
+	}
+	if err != nil {
+		return nil, errors.Join(err, body.Close())
+	}
+	return items, nil
+}
+
+// flattened are the items of many files, one after the other.
+type flattened struct {
+	*mapReader
+	files func(context.Context) (file, bool, error)
+	items engine.Items
+}
+
+func (l *flattened) Next(ctx context.Context) (item engine.Item, ok bool, err error) {
+	for {
+		if l.items == nil {
+			f, ok, err := l.files(ctx)
+			if !ok || err != nil {
+				return item, false, err
+			}
+			if l.items, err = l.mapReader.items(ctx, f); err != nil {
+				return item, false, err
+			}
+		}
+		if item, ok, err = l.items.Next(ctx); ok || err != nil {
+			return item, ok, err
+		}
+		if err := l.Close(); err != nil {
+			return item, false, err
+		}
+	}
+}
+
+func (l *flattened) Close() error {
+	if l.items == nil {
+		return nil
+	}
+	items := l.items
+	l.items = nil
+	return items.Close()
 }
 
 // listing are the objects of a bucket.
@@ -144,25 +214,44 @@ type listing struct {
 }
 
 func (l *listing) Next(ctx context.Context) (engine.Item, bool, error) {
+	o, err := l.next(ctx)
+	if o == nil || err != nil {
+		return engine.Item{}, false, err
+	}
+	return engine.Item{Source: "S3://" + l.bucket, Value: document.NewObject("Etag", awsapi.Val(o.ETag), "Key", awsapi.Val(o.Key),
+		"LastModified", o.LastModified.Unix(), "Size", awsapi.Val(o.Size), "StorageClass", awsapi.Val(o.StorageClass))}, true, nil
+}
+
+// next is the next object; nil after the last.
+func (l *listing) next(ctx context.Context) (*s3api.Object, error) {
 	for len(l.page) == 0 {
 		if l.over {
-			return engine.Item{}, false, nil
+			return nil, nil
 		}
-		in := &s3api.ListObjectsV2Request{Bucket: &l.bucket, ContinuationToken: l.token}
-		if l.prefix != "" {
-			in.Prefix = &l.prefix
-		}
-		out, err := l.call(ctx, "ListObjectsV2", in)
+		out, err := l.call(ctx, "ListObjectsV2", &s3api.ListObjectsV2Request{Bucket: &l.bucket, ContinuationToken: l.token, Prefix: some(l.prefix),
+			ExpectedBucketOwner: some(l.owner)})
 		if err != nil {
-			return engine.Item{}, false, err
+			return nil, err
 		}
 		page := out.(*s3api.ListObjectsV2Output)
 		l.page, l.token, l.over = page.Contents, page.NextContinuationToken, page.NextContinuationToken == nil
 	}
-	o := l.page[0]
+	o := &l.page[0]
 	l.page = l.page[1:]
-	return engine.Item{Source: "S3://" + l.bucket, Value: document.NewObject("Etag", awsapi.Val(o.ETag), "Key", awsapi.Val(o.Key),
-		"LastModified", o.LastModified.Unix(), "Size", awsapi.Val(o.Size), "StorageClass", awsapi.Val(o.StorageClass))}, true, nil
+	return o, nil
+}
+
+// file is the next object that has anything in it: what looks like a folder has nothing.
+func (l *listing) file(ctx context.Context) (file, bool, error) {
+	for {
+		o, err := l.next(ctx)
+		if o == nil || err != nil {
+			return file{}, false, err
+		}
+		if awsapi.Val(o.Size) > 0 {
+			return file{bucket: l.bucket, key: awsapi.Val(o.Key)}, true, nil
+		}
+	}
 }
 
 func (l *listing) Close() error { return nil }
@@ -177,7 +266,7 @@ type array struct {
 
 func (r *mapReader) json(body io.ReadCloser, source string) (engine.Items, error) {
 	a := &array{body, jsontext.NewDecoder(bufio.NewReaderSize(body, 64<<10)), false, source}
-	for step := range strings.SplitSeq(strings.TrimPrefix(r.state.Reader.Config.ItemsPointer, "/"), "/") {
+	for step := range strings.SplitSeq(strings.TrimPrefix(r.config.ItemsPointer, "/"), "/") {
 		if step == "" {
 			continue
 		}
@@ -290,140 +379,4 @@ func (l *lines) line() (line []byte, err error) {
 			return line, err
 		}
 	}
-}
-
-// rows are the rows of a CSV file.
-type rows struct {
-	io.Closer
-	r       *csv.Reader
-	headers []string
-	source  string
-}
-
-func (r *mapReader) csv(body io.ReadCloser, source string) (*rows, error) {
-	c := &r.state.Reader.Config
-	reader := csv.NewReader(bufio.NewReaderSize(body, 64<<10))
-	reader.FieldsPerRecord, reader.LazyQuotes, reader.ReuseRecord = -1, true, false
-	if delimiter, ok := map[string]rune{"PIPE": '|', "SEMICOLON": ';', "SPACE": ' ', "TAB": '\t'}[c.CSVDelimiter]; ok {
-		reader.Comma = delimiter
-	}
-	out := &rows{body, reader, c.CSVHeaders, source}
-	if c.CSVHeaderLocation == "GIVEN" {
-		if len(out.headers) == 0 {
-			return nil, engine.ReaderFailed("CSVHeaders must be given where CSVHeaderLocation is GIVEN")
-		}
-		return out, nil
-	}
-	headers, err := reader.Read()
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, notCSV(err)
-	}
-	if len(headers) > 0 {
-		headers[0] = strings.TrimPrefix(headers[0], "\uFEFF")
-	}
-	out.headers = headers
-	return out, nil
-}
-
-func notCSV(err error) error {
-	if _, ok := errors.AsType[*csv.ParseError](err); ok {
-		return engine.ReaderFailed("The file is not valid CSV: %v", err)
-	}
-	return err
-}
-
-func (r *rows) Next(context.Context) (item engine.Item, ok bool, err error) {
-	row, err := r.r.Read()
-	if errors.Is(err, io.EOF) {
-		return item, false, nil
-	}
-	if err != nil {
-		return item, false, notCSV(err)
-	}
-	o := document.NewObject()
-	for i, name := range r.headers {
-		v := ""
-		if i < len(row) {
-			v = row[i]
-		}
-		o.Set(name, v)
-	}
-	return engine.Item{Value: o, Source: r.source}, true, nil
-}
-
-// inventory are the rows of the files that an S3 inventory's manifest lists.
-// https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory-location.html
-type inventory struct {
-	*mapReader
-	bucket  string
-	headers []string
-	files   []string
-	rows    *rows
-}
-
-func (r *mapReader) manifest(_ context.Context, body io.ReadCloser) (engine.Items, error) {
-	defer func() { _ = body.Close() }() // it was only read
-	var m struct {
-		FileFormat, FileSchema, DestinationBucket string
-		Files                                     []struct{ Key string }
-	}
-	if err := json.NewDecoder(io.LimitReader(body, maxLine)).Decode(&m); err != nil {
-		return nil, notJSON(err)
-	}
-	if m.FileFormat != "CSV" {
-		return nil, engine.ReaderFailed("Cirro does not implement manifests of the format %q", m.FileFormat)
-	}
-	inv := &inventory{mapReader: r, bucket: strings.TrimPrefix(m.DestinationBucket, "arn:aws:s3:::")}
-	for name := range strings.SplitSeq(m.FileSchema, ",") {
-		inv.headers = append(inv.headers, strings.TrimSpace(name))
-	}
-	for _, f := range m.Files {
-		inv.files = append(inv.files, f.Key)
-	}
-	return inv, nil
-}
-
-func (i *inventory) Next(ctx context.Context) (item engine.Item, ok bool, err error) {
-	for {
-		if i.rows == nil {
-			if len(i.files) == 0 {
-				return item, false, nil
-			}
-			if err := i.open(ctx, i.files[0]); err != nil {
-				return item, false, err
-			}
-			i.files = i.files[1:]
-		}
-		if item, ok, err = i.rows.Next(ctx); ok || err != nil {
-			return item, ok, err
-		}
-		if err := i.Close(); err != nil {
-			return item, false, err
-		}
-	}
-}
-
-func (i *inventory) open(ctx context.Context, key string) error {
-	body, err := i.object(ctx, i.bucket, key, "")
-	if err != nil {
-		return err
-	}
-	var text io.Reader = body
-	if strings.HasSuffix(key, ".gz") {
-		if text, err = gzip.NewReader(body); err != nil {
-			return errors.Join(engine.ReaderFailed("%s is not gzip: %v", key, err), body.Close())
-		}
-	}
-	i.rows = &rows{body, csv.NewReader(text), i.headers, "S3://" + i.bucket + "/" + key}
-	i.rows.r.FieldsPerRecord = -1
-	return nil
-}
-
-func (i *inventory) Close() error {
-	if i.rows == nil {
-		return nil
-	}
-	r := i.rows
-	i.rows = nil
-	return r.Close()
 }

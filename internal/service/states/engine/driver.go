@@ -50,6 +50,12 @@ func ReaderFailed(cause string, args ...any) error {
 	return failedReading{&asl.Failure{Error: asl.ItemReaderFailed, Cause: fmt.Sprintf(cause, args...)}}
 }
 
+// IsReaderFailure reports whether a map run fails with an error.
+func IsReaderFailure(err error) bool {
+	_, ok := errors.AsType[failedReading](err)
+	return ok
+}
+
 // driver drives one map run: one process does, under the lease of the map run's message.
 type driver struct {
 	*Engine

@@ -50,7 +50,7 @@ func (d *driver) conclude(ctx context.Context) (h Happening, err error) {
 			return h, err
 		}
 	}
-	if d.run.Status == Running && d.failure == nil || d.failure != nil && d.run.Writer != nil {
+	if d.run.Status == Running && d.failure == nil || d.failure != nil && d.run.Writer != nil && d.run.Writer.Resource != "" {
 		output, err := d.results(ctx)
 		if err != nil {
 			return h, err
@@ -147,7 +147,10 @@ func (d *driver) results(ctx context.Context) (string, error) {
 			d.failure = f.Failure
 			return "", nil
 		}
-		d.run.Written = written
+		if d.run.Written = written; len(out) > document.MaxSize && d.failure == nil {
+			d.failure = tooLarge(d.run.State)
+			return "", err
+		}
 		return out, err
 	}
 	b := []byte{'['}

@@ -259,7 +259,7 @@ func (r response) read() (Response, error) {
 	case r.Throw == nil:
 		return Response{}, errors.New("there is neither Return nor Throw")
 	case r.Throw.Error == nil || r.Throw.Cause == nil:
-		return Response{}, errors.New("Throw must have Error and Cause")
+		return Response{}, errors.New("a Throw must have Error and Cause")
 	}
 	return Response{Error: *r.Throw.Error, Cause: *r.Throw.Cause}, nil
 }

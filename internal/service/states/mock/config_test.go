@@ -64,7 +64,7 @@ func TestWhatIsWrong(t *testing.T) {
 		{`{"StateMachines":{},"MockedResponses":{"R":{}}}`, "MockedResponses.R: there is no response"},
 		{`{"StateMachines":{},"MockedResponses":{"R":{"0":{}}}}`, "MockedResponses.R.0: there is neither Return nor Throw"},
 		{`{"StateMachines":{},"MockedResponses":{"R":{"0":{"Return":1,"Throw":{"Error":"a","Cause":"b"}}}}}`, "MockedResponses.R.0: there are both Return and Throw"},
-		{`{"StateMachines":{},"MockedResponses":{"R":{"0":{"Throw":{"Error":"a"}}}}}`, "MockedResponses.R.0: Throw must have Error and Cause"},
+		{`{"StateMachines":{},"MockedResponses":{"R":{"0":{"Throw":{"Error":"a"}}}}}`, "MockedResponses.R.0: a Throw must have Error and Cause"},
 		{`{"StateMachines":{},"MockedResponses":{"R":{"x":{"Return":1}}}}`, `MockedResponses.R: "x" names no invocations: write "0", or "1-2" for a range`},
 		{`{"StateMachines":{},"MockedResponses":{"R":{"2-1":{"Return":1}}}}`, `"2-1" names no invocations`},
 		{`{"StateMachines":{},"MockedResponses":{"R":{"-1":{"Return":1}}}}`, `"-1" names no invocations`},
