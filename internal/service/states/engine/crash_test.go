@@ -377,3 +377,46 @@ func back(events []Event, e Event, is func(Event) bool) int64 {
 	}
 	return 0
 }
+
+// TestATaskThatIsNotWanted delivers a task again, as after a crash, whose answer was taken before: it is not performed.
+func TestATaskThatIsNotWanted(t *testing.T) {
+	m, diagnostics := asl.Parse([]byte(crashes[0].machine))
+	if m == nil {
+		t.Fatal(diagnostics)
+	}
+	st, err := pebble.Open(t.TempDir(), pebble.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	e := &Engine{Store: st, Log: slog.Default(), Machines: func(Tx, *Run) (*asl.Machine, error) { return m, nil }}
+	performed := 0
+	e.Perform = func(context.Context, *Task) Reply {
+		performed++
+		return Reply{Done: true, Output: `1`}
+	}
+	if err := e.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := st.Update(t.Context(), func(tx store.Tx) error { return e.Begin(tx, &Run{ID: caseID}, `{}`) }); err != nil {
+		t.Fatal(err)
+	}
+	messages, err := st.Receive(t.Context(), taskQueue, store.ReceiveOptions{Max: 1, Lease: time.Minute})
+	if err != nil || len(messages) != 1 {
+		t.Fatal(messages, err)
+	}
+	again := messages[0]
+	again.Deliveries = 2
+	for want := 1; want < 3; want++ { // wanted; and then not
+		v := e.perform(t.Context(), again)
+		if v.Then != nil {
+			if err := st.Update(t.Context(), v.Then); err != nil {
+				t.Fatal(err)
+			}
+			v.Finally()
+		}
+		if performed != 1 {
+			t.Errorf("time %d: performed %d times", want, performed)
+		}
+	}
+}

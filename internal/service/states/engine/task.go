@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -295,4 +296,25 @@ func (s *step) submitted(f *frame, h Happening) error {
 	e.Output = h.Output
 	s.record(f, e)
 	return nil
+}
+
+// wanted reports whether a task is still waited for.
+func (e *Engine) wanted(ctx context.Context, t *Task) (wanted bool, err error) {
+	err = e.Store.View(ctx, func(r store.Reader) error {
+		b, err := r.Get(frameKey(t.Run, t.Frame))
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		f := &frame{}
+		if err := cbor.Unmarshal(b, f); err != nil {
+			return err
+		}
+		run, err := Find(r, t.Run)
+		wanted = err == nil && run.Status == Running && f.Turn == t.Turn && f.Phase == working
+		return err
+	})
+	return wanted, err
 }
