@@ -97,12 +97,12 @@ func (r *ItemReader) Parameters(s *State, sc *Scope) (any, *Failure) {
 	return given(s, sc, r.parameters, "ItemReader/"+s.argumentsField())
 }
 
-// MaxItems is how many items are read at most; 0 for all.
+// MaxItems is how many items are read at most; 0 for all, and less for what the reader fails of.
 func (r *ItemReader) MaxItems(s *State, sc *Scope) (int64, *Failure) {
 	if r.Config.maxItems == nil {
 		return 0, nil
 	}
-	return s.whole(sc, r.Config.maxItems, "MaxItems", 0, 1<<31-1)
+	return s.whole(sc, r.Config.maxItems, "MaxItems", -1<<31, 1<<31-1)
 }
 
 // Parameters are those of a writer.

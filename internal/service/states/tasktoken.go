@@ -18,6 +18,9 @@ func (s *Service) SendTaskSuccess(ctx context.Context, in *api.SendTaskSuccessIn
 	if err != nil {
 		return nil, api.InvalidOutput.New("Invalid Output: '%v'", err)
 	}
+	if len(*in.Output) > document.MaxSize { // the model counts characters
+		return nil, api.InvalidOutput.New("Invalid Output: 'The output is larger than %d bytes'", document.MaxSize)
+	}
 	return &api.SendTaskSuccessOutput{}, answered(s.engine.Answer(ctx, *in.TaskToken, string(document.Encode(v)), nil))
 }
 

@@ -163,6 +163,9 @@ func (d *driver) resume(ctx context.Context) error {
 	if d.run.Exhausted {
 		return nil
 	}
+	if r := d.run.Reader; r != nil && r.MaxItems < 0 {
+		return d.readingFailed(ReaderFailed("field MaxItems must be positive"))
+	}
 	var err error
 	if d.items, err = d.OpenItems(ctx, d.run, d.state); err != nil {
 		return d.readingFailed(err)
