@@ -15,7 +15,7 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cirro import ROOT, Cirro
-from conftest import ROLE, RUNTIME, eventually, make_client, package, package_with, unique
+from conftest import ROLE, RUNTIME, eventually, make_client, package_with, unique
 
 SOURCE = '''
 import os
@@ -762,7 +762,7 @@ def check(events):
     """A history is well formed: no number is missing, each operation begins before it ends, and ends once."""
     assert [e["EventId"] for e in events] == list(range(1, len(events) + 1))
     assert events[0]["EventType"] == "ExecutionStarted" and events[-1]["EventType"] == "ExecutionSucceeded"
-    under_way, ended, parents = set(), set(), set()
+    under_way, ended = set(), set()
     for e in events[:-1]:
         kind, id = e["EventType"], e.get("Id")
         if kind == "InvocationCompleted":
