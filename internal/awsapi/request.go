@@ -41,9 +41,15 @@ func IsAccount(s string) bool {
 	return true
 }
 
+const defaultRoot = "arn:aws:iam::" + DefaultAccount + ":root"
+
 // RootPrincipal is the root user of an account.
 func RootPrincipal(account, accessKey string) Principal {
-	return Principal{Account: account, ARN: "arn:aws:iam::" + account + ":root", UserID: account, AccessKey: accessKey}
+	arn := defaultRoot // most often
+	if account != DefaultAccount {
+		arn = "arn:aws:iam::" + account + ":root"
+	}
+	return Principal{Account: account, ARN: arn, UserID: account, AccessKey: accessKey}
 }
 
 // Request is what the front door knows of a request besides the operation's input.

@@ -139,22 +139,22 @@ type lastTarget struct {
 	url  url.URL
 }
 
-// parse reads a target, and returns a URL that is the caller's.
-func (t *lastTarget) parse(text string) (*url.URL, bool) {
+// parse reads a target.
+func (t *lastTarget) parse(text string) (u url.URL, ok bool) {
 	if text != t.text {
 		u, err := url.ParseRequestURI(text)
 		if err != nil {
-			return nil, false
+			return url.URL{}, false
 		}
 		t.text, t.url = strings.Clone(text), *u
 	}
-	u := t.url
-	return &u, true
+	return t.url, true
 }
 
 // exchange is a request with its body.
 type exchange struct {
 	request http.Request
+	url     url.URL
 	body    body
 }
 
@@ -164,9 +164,9 @@ func (c *conn) request(h *Head, payload []byte) (*exchange, bool) {
 	if !ok {
 		return nil, false
 	}
-	x := &exchange{request: *c.blank, body: body{rest: payload}}
+	x := &exchange{request: *c.blank, url: u, body: body{rest: payload}}
 	r := &x.request
-	r.Method, r.URL, r.RequestURI, r.Host = h.Method, u, h.Target, h.Host
+	r.Method, r.URL, r.RequestURI, r.Host = h.Method, &x.url, h.Target, h.Host
 	r.Header, r.ContentLength = h.header(), h.length
 	r.Body = &x.body
 	if h.length == 0 {

@@ -25,13 +25,14 @@ func (b *Buffer) Free() {
 // Send writes a whole reply. An empty contentType stands for none.
 func Send(w http.ResponseWriter, status int, contentType string, body []byte) error {
 	h := w.Header()
+	values := [...]string{contentType, strconv.Itoa(len(body))}
 	if contentType != "" {
-		h["Content-Type"] = []string{contentType}
+		h["Content-Type"] = values[:1:1]
 	} else if _, ok := h["Content-Type"]; !ok {
 		h["Content-Type"] = nil // net/http must not guess one
 	}
 	if status != http.StatusNoContent && status != http.StatusNotModified && status >= 200 {
-		h["Content-Length"] = []string{strconv.Itoa(len(body))}
+		h["Content-Length"] = values[1:]
 	}
 	w.WriteHeader(status)
 	if len(body) == 0 {

@@ -3,6 +3,7 @@ package sqs
 import (
 	"crypto/md5"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 )
 
@@ -59,6 +60,13 @@ func (a *attribute) append(b []byte) []byte {
 	}
 	b = append(b, form)
 	return append(binary.AppendUvarint(b, uint64(len(a.value))), a.value...)
+}
+
+// shown is an MD5 as clients see it.
+func shown(sum [md5.Size]byte) *string {
+	var text [2 * md5.Size]byte
+	hex.Encode(text[:], sum[:])
+	return new(string(text[:]))
 }
 
 // decodeMessage reads a message whose body and values are parts of b.

@@ -2,7 +2,6 @@ package sqs
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"strconv"
 	"time"
@@ -162,7 +161,7 @@ func (q *queue) show(m *store.Message, system map[string]bool, attributes select
 		MessageId:     new(m.ID),
 		ReceiptHandle: new(receipt{queue: q.record.ID, received: time.Now(), until: m.LeaseExpires, id: m.ID, token: m.Token}.String()),
 		Body:          new(string(said.body)),
-		MD5OfBody:     new(hex.EncodeToString(said.sum[:])),
+		MD5OfBody:     shown(said.sum),
 		Attributes:    q.systemAttributes(m, &said, system),
 	}
 	if len(attributes) > 0 && len(said.attributes) > 0 {

@@ -188,7 +188,7 @@ func (m *outgoing) identify(q *queue, out *store.NewMessage) {
 	}
 }
 
-func (m *outgoing) bodySum() *string { return new(hex.EncodeToString(m.sum[:])) }
+func (m *outgoing) bodySum() *string { return shown(m.sum) }
 
 // sequenceNumber is nil where the queue is not FIFO.
 func (m *outgoing) sequenceNumber() *string {

@@ -2,6 +2,7 @@ package pebble
 
 import (
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -14,9 +15,9 @@ var errConflict = errors.New("store: conflict")
 
 // commit is the step that ends a transaction.
 type commit struct {
-	tx        *transaction
-	onApplied func()
-	outcome   chan error
+	tx   *transaction
+	turn *turn // ends when others can read what was committed
+	outcome
 }
 
 func (c *commit) prepare(b *pebble.Batch, number uint64) error {
@@ -53,7 +54,7 @@ func (c *commit) refused(err error) {
 	c.outcome <- err
 }
 
-func (c *commit) applied() { c.onApplied() }
+func (c *commit) applied() { c.turn.end() }
 
 func (c *commit) published(err error) {
 	c.tx.s.crowd.n.Add(-1)
@@ -67,6 +68,19 @@ func (c *commit) published(err error) {
 }
 
 func (c *commit) durable() bool { return true }
+
+// outcome is how a step tells the one who waits for it. It is told once, and awaited once.
+type outcome chan error
+
+var outcomes = sync.Pool{New: func() any { return make(outcome, 1) }}
+
+func newOutcome() outcome { return outcomes.Get().(outcome) }
+
+func (o outcome) await() error {
+	err := <-o
+	outcomes.Put(o)
+	return err
+}
 
 // write adds an overlay's writes to a batch.
 func write(b *pebble.Batch, o *optimistic.Overlay) error {

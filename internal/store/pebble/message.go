@@ -99,13 +99,16 @@ func decodeEntry(b []byte) (entry, error) {
 	return e, r.err()
 }
 
-// encode notes a lease and when it ends; 0 when it has.
-func (l lease) encode(until int64) []byte {
-	b := make([]byte, 0, 4*binary.MaxVarintLen64)
+// append notes a lease and when it ends; 0 when it has. That takes as many bytes as size says.
+func (l lease) append(b []byte, until int64) []byte {
 	b = binary.BigEndian.AppendUint64(b, l.nonce)
 	b = binary.AppendUvarint(b, uint64(l.deliveries))
 	b = binary.AppendVarint(b, l.first)
 	return binary.AppendVarint(b, until)
+}
+
+func (l lease) size(until int64) int {
+	return 8 + uvarintSize(uint64(l.deliveries)) + varintSize(l.first) + varintSize(until)
 }
 
 func decodeLease(b []byte) (l lease, until int64, err error) {

@@ -20,8 +20,13 @@ func TestRecords(t *testing.T) {
 		}
 	}
 	l := lease{nonce: 1 << 63, deliveries: 3, first: 5}
-	if got, until, err := decodeLease(l.encode(7)); err != nil || got != l || until != 7 {
+	if got, until, err := decodeLease(l.append(nil, 7)); err != nil || got != l || until != 7 {
 		t.Errorf("%+v became %+v, %d, %v", l, got, until, err)
+	}
+	for _, until := range []int64{0, 7, 1 << 62} {
+		if got, want := l.size(until), len(l.append(nil, until)); got != want {
+			t.Errorf("a lease until %d takes %d bytes, not %d", until, want, got)
+		}
 	}
 }
 
@@ -57,7 +62,7 @@ func FuzzRecords(f *testing.F) {
 	f.Add(m.encode())
 	f.Add(entry{group: "g", ready: 1, expiry: 2}.encode())
 	f.Add(entry{fair: "t", ready: 1, expiry: 2}.encode())
-	f.Add(lease{nonce: 1, deliveries: 2, first: 3}.encode(4))
+	f.Add(lease{nonce: 1, deliveries: 2, first: 3}.append(nil, 4))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if _, err := decodeEntry(b); err != nil && !errors.Is(err, errCorrupt) {

@@ -78,11 +78,18 @@ func (q *queue) key(space byte, seq uint64) []byte {
 
 // set begins to write a record of a message into a batch: what is returned takes so many bytes.
 func (q *queue) set(b *pebble.Batch, space byte, seq uint64, bytes int) *pebble.DeferredBatchOp {
-	op := b.SetDeferred(1+len(q.name)+8, bytes)
-	op.Key[0] = space
-	copy(op.Key[1:], q.name)
-	binary.BigEndian.PutUint64(op.Key[1+len(q.name):], seq)
+	op := b.SetDeferred(q.keySize(), bytes)
+	q.putKey(op.Key, space, seq)
 	return op
+}
+
+// keySize is how many bytes the key of a record of a message has.
+func (q *queue) keySize() int { return 1 + len(q.name) + 8 }
+
+func (q *queue) putKey(to []byte, space byte, seq uint64) {
+	to[0] = space
+	copy(to[1:], q.name)
+	binary.BigEndian.PutUint64(to[1+len(q.name):], seq)
 }
 
 // load builds the index. Nobody writes to the queue before.
@@ -170,21 +177,32 @@ func (q *queue) firstLive() uint64 {
 // erase adds the deletion of a removed message to a batch. What was written once vanishes with its
 // deletion at the next flush.
 func (q *queue) erase(b *pebble.Batch, seq uint64, h *held) error {
-	err := errors.Join(b.SingleDelete(q.key(indexSpace, seq), nil), b.SingleDelete(q.key(bodySpace, seq), nil))
+	for _, space := range [...]byte{indexSpace, bodySpace} {
+		if err := q.eraseRecord(b.SingleDeleteDeferred(q.keySize()), space, seq); err != nil {
+			return err
+		}
+	}
 	switch {
 	case h == nil || h.writes == 0:
-		return err
+		return nil
 	case h.writes == 1:
-		return errors.Join(err, b.SingleDelete(q.key(leaseSpace, seq), nil))
+		return q.eraseRecord(b.SingleDeleteDeferred(q.keySize()), leaseSpace, seq)
 	default:
-		return errors.Join(err, b.Delete(q.key(leaseSpace, seq), nil))
+		return q.eraseRecord(b.DeleteDeferred(q.keySize()), leaseSpace, seq)
 	}
+}
+
+func (q *queue) eraseRecord(op *pebble.DeferredBatchOp, space byte, seq uint64) error {
+	q.putKey(op.Key, space, seq)
+	return op.Finish()
 }
 
 // writeLease adds a lease to a batch.
 func (q *queue) writeLease(b *pebble.Batch, h *held) error {
 	h.writes++
-	return b.Set(q.key(leaseSpace, h.seq), h.lease.encode(h.at), nil)
+	op := q.set(b, leaseSpace, h.seq, h.lease.size(h.at))
+	h.lease.append(op.Value[:0], h.at)
+	return op.Finish()
 }
 
 // ready says whether a message can be leased.

@@ -71,9 +71,9 @@ func (r *receiver) try(ctx context.Context) (messages []store.Message, more bool
 	if err := r.s.room.check(); err != nil {
 		return nil, false, err
 	}
-	l := &leasing{q: r.q, o: r.o, room: r.s.room, outcome: make(chan error, 1)}
+	l := &leasing{q: r.q, o: r.o, room: r.s.room, outcome: newOutcome()}
 	r.s.committer.submit(l)
-	if err := <-l.outcome; err != nil {
+	if err := l.await(); err != nil {
 		if errors.Is(err, errNothing) {
 			err = nil
 		}
@@ -175,7 +175,7 @@ type leasing struct {
 	o           store.ReceiveOptions
 	room        *room
 	taken, dead []held
-	outcome     chan error
+	outcome
 }
 
 func (l *leasing) prepare(b *pebble.Batch, _ uint64) error {

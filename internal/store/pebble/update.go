@@ -64,7 +64,7 @@ func (a *attempt) run(f func(*transaction) error) error {
 	}
 	a.tx.s.crowd.n.Add(1)
 	a.tx.s.committer.submit(c)
-	return <-c.outcome
+	return c.await()
 }
 
 // runAlone runs while the committer does nothing else.
@@ -85,7 +85,7 @@ func (a *attempt) runAlone(ctx context.Context, f func(*transaction) error) erro
 	if !e.end(c) {
 		a.tx.s.committer.submit(c)
 	}
-	return <-c.outcome
+	return c.await()
 }
 
 // call calls the function. It returns what is to be committed, or, where there is nothing, the answer.
@@ -104,7 +104,7 @@ func (a *attempt) call(f func(*transaction) error) (c *commit, err error) {
 	if err := a.tx.s.room.check(); err != nil {
 		return nil, err
 	}
-	return &commit{tx: a.tx, onApplied: a.turn.end, outcome: make(chan error, 1)}, nil
+	return &commit{tx: a.tx, turn: a.turn, outcome: newOutcome()}, nil
 }
 
 // turn is the right to run as the only one of the contended transactions.
