@@ -12,12 +12,14 @@ import signal
 import time
 
 import pytest
+import requests
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cirro import ROOT, Cirro
 from conftest import ROLE, RUNTIME, eventually, make_client, package_with, unique
 
 SOURCE = '''
+import json
 import os
 import time
 
@@ -184,6 +186,8 @@ def sleeps(event, context):
 
 @durable_execution
 def handler(event, context):
+    if "body" in event:  # by a URL
+        event = json.loads(event["body"])
     return globals()[event["do"]](event, context)
 '''
 
@@ -613,6 +617,31 @@ def test_a_queue_begins_executions(client, durable, function):
         return found and found[0]["DurableExecutionArn"]
     assert json.loads(durable.get(eventually(ended))["Result"]) == ["one"]
     durable.client.delete_event_source_mapping(UUID=mapping)
+
+
+def test_a_state_machine_and_a_url_wait_for_the_end(client, function, endpoint):
+    name = function("", Zip=code(), Timeout=60, MemorySize=512, DurableConfig={"ExecutionTimeout": 900}, Publish=True)
+    durable = Durable(client, name, None)
+    durable.client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    sfn, live = client("stepfunctions"), {"FunctionName": f"{name}:live"}
+
+    def run(**parameters):
+        machine = {"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": True,
+                                                    "Parameters": {**live, **parameters}}}}
+        arn = sfn.create_state_machine(name=unique(), definition=json.dumps(machine), roleArn=ROLE)["stateMachineArn"]
+        execution = sfn.start_execution(stateMachineArn=arn)["executionArn"]
+        return eventually(lambda: (d := sfn.describe_execution(executionArn=execution))["status"] != "RUNNING" and d)
+    assert json.loads(run(Payload={"do": "child", "n": 4})["output"])["Payload"] == {"child": 8}
+    assert run(Payload={"do": "child", "n": 4, "fail": True})["error"] == "KeyError"
+
+    durable.client.add_permission(FunctionName=name, Qualifier="live", StatementId="all", Action="lambda:InvokeFunctionUrl", Principal="*",
+                                  FunctionUrlAuthType="NONE")
+    url = durable.client.create_function_url_config(FunctionName=name, Qualifier="live", AuthType="NONE")["FunctionUrl"]
+    by_path = f"{endpoint}/_aws/lambda-url/{re.match(r'https?://([^.]+)', url)[1]}/"
+    answer = requests.post(by_path, json={"do": "child", "n": 5})
+    assert (answer.status_code, answer.json()) == (200, {"child": 10})
+    assert requests.post(by_path, json={"do": "child", "n": 5, "fail": True}).status_code == 502
+    assert len(durable.client.list_durable_executions_by_function(FunctionName=name)["DurableExecutions"]) == 4
 
 
 def test_the_example_of_the_documentation(client, function):
