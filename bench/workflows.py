@@ -107,6 +107,10 @@ class Workflows:
             raise RuntimeError(f"{f['failed']} of {f['requests']} failed")
         return f
 
+    def begin(self, arn, clients, n, name, text):
+        """Begins n executions, each with a name of its own."""
+        self.load("fill", clients, "StartExecution", {"stateMachineArn": arn, "name": f"{name}-########", "input": text}, "-keys", str(n))
+
     def ended(self, arn, n, within=300):
         """Waits until n executions of a machine have succeeded."""
         until = time.monotonic() + within
@@ -149,13 +153,13 @@ class Rows:
 
 
 def transitions(rows, w):
-    rounds = ROUNDS.get(rows.name, 10)
+    rounds = ROUNDS.get(rows.name, 40)
     loop = json.loads(json.dumps(LOOP))
     loop["States"]["Enough"]["Choices"][0]["NumericLessThan"] = rounds
     arn = w.machine("loop", loop)
 
     def go():
-        w.load("fill", AT_ONCE, "StartExecution", {"stateMachineArn": arn, "input": '{"n":0}'}, "-keys", str(AT_ONCE))
+        w.begin(arn, AT_ONCE, AT_ONCE, "loop", '{"n":0}')
         w.ended(arn, AT_ONCE)
     took, burnt = w.timed(go)
     rows.rate(f"standard transitions, {AT_ONCE} executions at once", AT_ONCE * 3 * rounds, took, burnt, f"{3 * rounds} each: Pass, Choice and Wait of 0 s")
@@ -166,11 +170,11 @@ def tasks(rows, w):
     states = {f"T{i}": {"Type": "Task", "Resource": w.echo(), **({"Next": f"T{i + 1}"} if i < each else {"End": True})} for i in range(1, each + 1)}
     arn = w.machine("tasks", {"StartAt": "T1", "States": states})
 
-    def go(ended):
-        w.load("fill", AT_ONCE, "StartExecution", {"stateMachineArn": arn, "input": '{"id":"42"}'}, "-keys", str(AT_ONCE))
-        w.ended(arn, ended)
-    go(AT_ONCE)  # until there are as many environments as are needed
-    took, burnt = w.timed(lambda: go(2 * AT_ONCE))
+    def go(turn):
+        w.begin(arn, AT_ONCE, AT_ONCE, f"tasks-{turn}", '{"id":"42"}')
+        w.ended(arn, turn * AT_ONCE)
+    go(1)  # until there are as many environments as are needed
+    took, burnt = w.timed(lambda: go(2))
     rows.rate(f"Lambda task states, {AT_ONCE} executions at once", AT_ONCE * each, took, burnt, f"{each} each, one after the other, Python")
 
 
@@ -254,7 +258,7 @@ def waiting(report, begin, n):
     far = json.dumps({"until": stamp(time.time() + 100_000)})
     late(report, w, due, "no other waits")
     before = memory(process_tree(server.process.pid), "Pss")
-    took, burnt = w.timed(lambda: w.load("fill", 64, "StartExecution", {"stateMachineArn": arn, "input": far}, "-keys", str(n)))
+    took, burnt = w.timed(lambda: w.begin(arn, 64, n, "sleep", far))
     report.row("cirro", f"{n:,} executions begun that wait", n / took, "/s", f"64 clients; {burnt / n * 1e6:.0f} us of processor each")
     time.sleep(5)
     report.row("cirro", f"memory with {n:,} executions that wait", memory(process_tree(server.process.pid), "Pss"), "MB", f"{before:.0f} MB before")
@@ -303,6 +307,7 @@ def late(report, w, arn, beside, n=2000, over=10):
 
 
 def start(name, data):
+    os.environ["MOTO_ACCOUNT_ID"] = ACCOUNT
     server = STARTERS[name](data)
     if name == "moto":  # which else only pretends to run machines
         urllib.request.urlopen(urllib.request.Request(server.url + "/moto-api/config", json.dumps({"stepfunctions": {"execute_state_machine": True}}).encode(),
