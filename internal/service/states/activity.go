@@ -3,6 +3,7 @@ package states
 import (
 	"context"
 	"errors"
+	"reflect"
 	"time"
 
 	"cirro/internal/awsapi"
@@ -29,6 +30,12 @@ func (s *Service) CreateActivity(ctx context.Context, in *api.CreateActivityInpu
 	if err := checkName(*in.Name); err != nil {
 		return nil, err
 	}
+	if err := checkTags(in.Tags, *in.Name); err != nil {
+		return nil, err
+	}
+	if err := checkEncryption(in.EncryptionConfiguration); err != nil {
+		return nil, err
+	}
 	at := scopeOf(ctx)
 	a := activity{Name: *in.Name, Created: s.Clock(), Encryption: in.EncryptionConfiguration, Tags: tagsOf(in.Tags)}
 	err := s.Store.Update(ctx, func(tx store.Tx) error {
@@ -37,6 +44,9 @@ func (s *Service) CreateActivity(ctx context.Context, in *api.CreateActivityInpu
 			return err
 		}
 		if found {
+			if !reflect.DeepEqual(encryption(known.Encryption), encryption(a.Encryption)) {
+				return api.ActivityAlreadyExists.New("Activity Already Exists: '%s'", at.arn("activity", a.Name))
+			}
 			a = known
 			return nil
 		}

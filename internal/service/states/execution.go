@@ -79,7 +79,7 @@ func (s *Service) start(ctx context.Context, in *api.StartExecutionInput, parent
 			return err
 		}
 		r := *run
-		r.Revision, r.Role, r.Version, r.Alias, r.Log = c.ID, c.Role, c.Version, c.Alias, logOf(c.Logging)
+		r.Revision, r.Role, r.Version, r.Alias, r.Log = c.ID, c.Role, c.Version, c.Alias, logOf(c.revision.Logging)
 		if err := s.engine.Begin(tx, &r, input); err != nil {
 			return err
 		}
@@ -191,7 +191,7 @@ func (s *Service) express(ctx context.Context, run *engine.Run, res resource) er
 			return api.StateMachineTypeNotSupported.New("This operation is not supported by this type of state machine")
 		}
 		run.ARN = res.arn("express", c.machine.Name+":"+run.Name+":"+run.ID)
-		run.Revision, run.Role, run.Version, run.Alias, run.Log = c.ID, c.Role, c.Version, c.Alias, logOf(c.Logging)
+		run.Revision, run.Role, run.Version, run.Alias, run.Log = c.ID, c.Role, c.Version, c.Alias, logOf(c.revision.Logging)
 		return nil
 	})
 }
@@ -224,6 +224,9 @@ func (s *Service) StartSyncExecution(ctx context.Context, in *api.StartSyncExecu
 		out.Error, out.Cause = &r.Error, &r.Cause
 	} else {
 		out.Output, out.OutputDetails = &ended.Output, included()
+	}
+	if awsapi.Val(in.IncludedData) == api.IncludedDataMetadataOnly {
+		out.Input, out.Output, out.InputDetails, out.OutputDetails, out.Error, out.Cause = nil, nil, nil, nil, nil, nil
 	}
 	return out, nil
 }
@@ -303,8 +306,16 @@ func (s *Service) DescribeStateMachineForExecution(ctx context.Context, in *api.
 			return err
 		}
 		name := run.Machine[strings.LastIndexByte(run.Machine, ':')+1:]
-		out = &api.DescribeStateMachineForExecutionOutput{VariableReferences: parsed.References, EncryptionConfiguration: encryption(nil), StateMachineArn: &run.Machine, Name: &name, Definition: &rev.Definition, RoleArn: &rev.Role,
-			UpdateDate: &rev.Updated, RevisionId: &run.Revision, LoggingConfiguration: logging(nil), TracingConfiguration: &api.TracingConfiguration{Enabled: new(false)}}
+		out = &api.DescribeStateMachineForExecutionOutput{StateMachineArn: &run.Machine, Name: &name, Definition: &rev.Definition, RoleArn: &rev.Role,
+			UpdateDate: &rev.Updated, RevisionId: &run.Revision, LoggingConfiguration: logging(rev.Logging),
+			TracingConfiguration: &api.TracingConfiguration{Enabled: &rev.Tracing}, EncryptionConfiguration: encryption(rev.Encryption),
+			VariableReferences: parsed.References, MapRunArn: some(run.MapRun)}
+		if _, label, child := strings.Cut(name, "/"); child {
+			out.Label = &label
+		}
+		if awsapi.Val(in.IncludedData) == api.IncludedDataMetadataOnly {
+			out.Definition, out.VariableReferences = nil, nil
+		}
 		return nil
 	})
 	return out, err

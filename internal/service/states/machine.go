@@ -3,6 +3,7 @@ package states
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"regexp"
 	"strings"
 	"time"
@@ -34,6 +35,14 @@ type revision struct {
 	Definition string
 	Role       string
 	Updated    time.Time
+	Logging    *api.LoggingConfiguration
+	Tracing    bool
+	Encryption *api.EncryptionConfiguration
+}
+
+// set reports whether a revision has the settings of another.
+func (r *revision) set(as *revision) bool {
+	return r.Tracing == as.Tracing && reflect.DeepEqual(logging(r.Logging), logging(as.Logging)) && reflect.DeepEqual(encryption(r.Encryption), encryption(as.Encryption))
 }
 
 func machineKey(s scope, name string) []byte {
@@ -110,11 +119,17 @@ func (s *Service) CreateStateMachine(ctx context.Context, in *api.CreateStateMac
 	if err := checkLogging(in.LoggingConfiguration); err != nil {
 		return nil, err
 	}
+	if err := checkEncryption(in.EncryptionConfiguration); err != nil {
+		return nil, err
+	}
+	if err := checkTags(in.Tags, *in.Name); err != nil {
+		return nil, err
+	}
 	at := scopeOf(ctx)
 	out := &api.CreateStateMachineOutput{StateMachineArn: new(at.arn("stateMachine", *in.Name))}
 	m := machine{Name: *in.Name, Type: kind, Created: s.Clock(), Revision: uuid.NewString(), Logging: in.LoggingConfiguration,
 		Tracing: in.TracingConfiguration != nil && awsapi.Val(in.TracingConfiguration.Enabled), Encryption: in.EncryptionConfiguration, Tags: tagsOf(in.Tags)}
-	r := revision{*in.Definition, *in.RoleArn, m.Created}
+	r := revision{*in.Definition, *in.RoleArn, m.Created, m.Logging, m.Tracing, m.Encryption}
 	err = s.Store.Update(ctx, func(tx store.Tx) error {
 		known, found, err := store.GetRecord[machine](tx, machineKey(at, m.Name))
 		if err != nil {
@@ -125,7 +140,7 @@ func (s *Service) CreateStateMachine(ctx context.Context, in *api.CreateStateMac
 			if err != nil {
 				return err
 			}
-			if was.Definition != r.Definition || was.Role != r.Role || known.Type != m.Type {
+			if was.Definition != r.Definition || known.Type != m.Type || !was.set(&r) { // the role and the tags stay as they were
 				return api.StateMachineAlreadyExists.New("State Machine Already Exists: '%s'", at.arn("stateMachine", m.Name))
 			}
 			out.CreationDate = &known.Created
@@ -243,14 +258,32 @@ func (s *Service) DescribeStateMachine(ctx context.Context, in *api.DescribeStat
 		}
 		m := c.machine
 		out = &api.DescribeStateMachineOutput{VariableReferences: parsed.References, StateMachineArn: in.StateMachineArn, Name: &m.Name, Status: new(api.StateMachineStatusActive),
-			Definition: &c.Definition, RoleArn: &c.Role, Type: &m.Type, CreationDate: &c.Created, LoggingConfiguration: logging(m.Logging),
-			TracingConfiguration: &api.TracingConfiguration{Enabled: &m.Tracing}, Description: some(c.Description), EncryptionConfiguration: encryption(m.Encryption)}
+			Definition: &c.Definition, RoleArn: &c.Role, Type: &m.Type, CreationDate: &c.Created, LoggingConfiguration: logging(c.revision.Logging),
+			TracingConfiguration: &api.TracingConfiguration{Enabled: &c.revision.Tracing}, Description: some(c.Description), EncryptionConfiguration: encryption(c.revision.Encryption)}
 		if !c.Updated.Equal(m.Created) { // a machine's first revision has no id to its user
 			out.RevisionId = &c.ID
+		}
+		if awsapi.Val(in.IncludedData) == api.IncludedDataMetadataOnly {
+			out.Definition, out.VariableReferences = nil, nil
 		}
 		return nil
 	})
 	return out, err
+}
+
+// checkEncryption says what is wrong with an encryption configuration.
+// https://docs.aws.amazon.com/step-functions/latest/apireference/API_EncryptionConfiguration.html
+func checkEncryption(e *api.EncryptionConfiguration) error {
+	if e == nil {
+		return nil
+	}
+	switch has := awsapi.Val(e.KmsKeyId) != ""; {
+	case *e.Type == api.EncryptionTypeCustomerManagedKmsKey && !has:
+		return api.InvalidEncryptionConfiguration.New("Invalid Encryption Configuration: kmsKeyId must be set when the type is CUSTOMER_MANAGED_KMS_KEY")
+	case *e.Type == api.EncryptionTypeAwsOwnedKey && (has || e.KmsDataKeyReusePeriodSeconds != nil):
+		return api.InvalidEncryptionConfiguration.New("Invalid Encryption Configuration: kmsKeyId and kmsDataKeyReusePeriodSeconds must not be set when the type is AWS_OWNED_KEY")
+	}
+	return nil
 }
 
 func logging(l *api.LoggingConfiguration) *api.LoggingConfiguration {
@@ -283,6 +316,9 @@ func (s *Service) UpdateStateMachine(ctx context.Context, in *api.UpdateStateMac
 	if err := checkLogging(in.LoggingConfiguration); err != nil {
 		return nil, err
 	}
+	if err := checkEncryption(in.EncryptionConfiguration); err != nil {
+		return nil, err
+	}
 	now, id := s.Clock(), uuid.NewString()
 	out := &api.UpdateStateMachineOutput{UpdateDate: &now, RevisionId: &id}
 	err = s.Store.Update(ctx, func(tx store.Tx) error {
@@ -309,6 +345,7 @@ func (s *Service) UpdateStateMachine(ctx context.Context, in *api.UpdateStateMac
 			m.Encryption = in.EncryptionConfiguration
 		}
 		m.Revision, rev.Updated = id, now
+		rev.Logging, rev.Tracing, rev.Encryption = m.Logging, m.Tracing, m.Encryption
 		if err := store.SetRecord(tx, revisionKey(id), rev); err != nil {
 			return err
 		}

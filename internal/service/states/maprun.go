@@ -68,11 +68,23 @@ func (s *Service) ListMapRuns(ctx context.Context, in *api.ListMapRunsInput) (*a
 		if err != nil {
 			return err
 		}
+		_, limit, err := pageOf(store.Range{}, nil, in.MaxResults)
+		if err != nil {
+			return err
+		}
+		from, err := numberOf(in.NextToken)
+		if err != nil {
+			return err
+		}
 		ids, err := engine.MapRuns(r, run.ID)
 		if err != nil {
 			return err
 		}
-		for _, id := range ids {
+		for i, id := range ids[min(from, int64(len(ids))):] {
+			if i == limit {
+				out.NextToken = new(textOfNumber(from + int64(i)))
+				break
+			}
 			m, err := engine.FindMapRun(r, id)
 			if err != nil {
 				return err

@@ -22,6 +22,14 @@ func tagsOf(tags []api.Tag) map[string]string {
 	return all
 }
 
+// checkTags says whether there are too many tags for a new resource.
+func checkTags(tags []api.Tag, name string) error {
+	if len(tagsOf(tags)) > maxTags {
+		return api.TooManyTags.New("The maximum number of tags of a resource is %d", maxTags).With("resourceName", name)
+	}
+	return nil
+}
+
 // tagged reads the tags of what an ARN names, and writes them where change has changed them.
 func (s *Service) tagged(ctx context.Context, arn string, change func(map[string]string) error) (tags map[string]string, err error) {
 	res, err := parseARN(arn, "stateMachine", "activity")

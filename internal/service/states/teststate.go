@@ -71,6 +71,9 @@ func (t *trial) read() error {
 			return api.ValidationException.New("RoleArn is required for a Task state unless it is mocked")
 		}
 	}
+	if c := t.in.StateConfiguration; c != nil && c.MapItemReaderData != nil {
+		return api.ValidationException.New("Cirro does not implement mapItemReaderData of TestState: give the items in the input")
+	}
 	if (t.state.Type == asl.Map || t.state.Type == asl.Parallel) && t.in.Mock == nil {
 		return api.ValidationException.New("State type '%s' is not supported when a mock is not specified", t.state.Type)
 	}
@@ -207,8 +210,30 @@ func (t *trial) outcome(ctx context.Context) (out asl.Outcome, failure *asl.Fail
 	return s.Finish(sc)
 }
 
+// tolerated is the failure of a Map state of which more iterations fail, as its trial says, than it tolerates.
+func (t *trial) tolerated() *asl.Failure {
+	if t.state.Type != asl.Map || t.in.StateConfiguration == nil || t.in.StateConfiguration.MapIterationFailureCount == nil {
+		return nil
+	}
+	count, percent, failure := t.state.Tolerated(t.scope)
+	if failure != nil {
+		return failure
+	}
+	bad := int64(*t.in.StateConfiguration.MapIterationFailureCount)
+	if bad == 0 || bad <= count {
+		return nil
+	}
+	if items, failure := t.state.Items(t.scope, t.scope.Input); failure == nil && percent > 0 && float64(bad) <= percent/100*float64(len(items)) {
+		return nil
+	}
+	return &asl.Failure{Error: asl.ExceedToleratedFailureThreshold, Cause: "The specified tolerated failure threshold was exceeded"}
+}
+
 // work is what a mock says, or what the task gives.
 func (t *trial) work(ctx context.Context, effective any) (any, *asl.Failure) {
+	if failure := t.tolerated(); failure != nil {
+		return nil, failure
+	}
 	if m := t.in.Mock; m != nil {
 		if e := m.ErrorOutput; e != nil {
 			return nil, &asl.Failure{Error: awsapi.Val(e.Error), Cause: awsapi.Val(e.Cause)}

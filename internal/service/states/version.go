@@ -157,6 +157,9 @@ type chosen struct {
 // present one. pick is a number from 0 to 99.
 func choose(r store.Reader, res resource, pick func() int64) (c chosen, err error) {
 	name, qualifier := res.split()
+	if strings.Contains(name, "/") { // https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeStateMachine.html
+		return c, api.ValidationException.New("Expected a state machine ARN, but received that of a Distributed Map state: %s", res.arn(res.Kind, res.Rest))
+	}
 	c.machine, c.revision, err = find(r, resource{res.scope, res.Kind, name})
 	if err != nil {
 		return c, missingMachine(err, res)
