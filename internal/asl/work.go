@@ -2,6 +2,7 @@ package asl
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"cirro/internal/asl/document"
@@ -229,13 +230,11 @@ func (s *State) Catch(sc *Scope, f *Failure) (out Outcome, caught bool, failure 
 }
 
 // Catches reports whether one of the state's catchers names a failure.
-func (s *State) Catches(f *Failure) bool {
-	for _, c := range s.Catchers {
-		if f.caught(c.ErrorEquals) {
-			return true
-		}
-	}
-	return false
+func (s *State) Catches(f *Failure) bool { return s.CaughtBy(f) >= 0 }
+
+// CaughtBy is the place of the catcher that a failure is for; -1 for none.
+func (s *State) CaughtBy(f *Failure) int {
+	return slices.IndexFunc(s.Catchers, func(c Catcher) bool { return f.caught(c.ErrorEquals) })
 }
 
 // ErrorOutput is a failure as a catcher's state gets it.

@@ -145,6 +145,7 @@ func (t *trial) run(ctx context.Context) {
 			return
 		}
 		if out, caught, again := t.state.Catch(t.scope, failure); caught && again == nil {
+			t.data.ErrorDetails = &api.InspectionErrorDetails{CatchIndex: new(int32(t.state.CaughtBy(failure)))}
 			t.succeeded(out, api.TestExecutionStatusCaughtError)
 			return
 		}
