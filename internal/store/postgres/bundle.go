@@ -130,7 +130,7 @@ func (b *bundle) write(commits []*commit) (left []*commit, err error) {
 	case broken(err):
 		return accepted, err
 	case err != nil:
-		refuse(accepted, err)
+		refuse(accepted, b.s.explain(err))
 		return nil, nil
 	}
 	for _, c := range accepted {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/google/uuid"
@@ -234,8 +235,14 @@ func broken(err error) bool {
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-// explain marks the errors that come of a database that is away.
+// diskFull is PostgreSQL's code for a disk without room: https://www.postgresql.org/docs/15/errcodes-appendix.html
+const diskFull = "53100"
+
+// explain marks the errors that come of a database that is away, or has no room.
 func (s *Store) explain(err error) error {
+	if answer := (*pgconn.PgError)(nil); errors.As(err, &answer) && answer.Code == diskFull && !errors.Is(err, store.ErrFull) {
+		return fmt.Errorf("%w: %w: %w", store.ErrFull, syscall.ENOSPC, err)
+	}
 	if err == nil || errors.Is(err, ErrUnavailable) || !broken(err) {
 		return err
 	}
