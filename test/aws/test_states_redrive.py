@@ -151,3 +151,16 @@ def test_a_clients_token_asks_for_one_redrive(sfn):
     assert sfn.describe_execution(executionArn=execution)["redriveCount"] == 1
     sfn.redrive_execution(executionArn=execution, clientToken="other")
     assert ended(sfn, execution)["redriveCount"] == 2
+
+
+@pytest.mark.parametrize("state, status, reason", [({"Type": "Pass", "End": True}, "NOT_REDRIVABLE", "Execution is SUCCEEDED and cannot be redriven"),
+                                                   ({"Type": "Fail", "Error": "E"}, "REDRIVABLE", None)])
+def test_an_execution_that_is_waited_for_says_whether_it_can_be_redriven(sfn, state, status, reason):
+    child = sfn.create_state_machine(name=unique("sm"), definition=json.dumps({"StartAt": "A", "States": {"A": state}}), roleArn=ROLE)["stateMachineArn"]
+    execution = start(sfn, {"StartAt": "A", "States": {"A": {
+        "Type": "Task", "Resource": "arn:aws:states:::states:startExecution.sync:2", "Parameters": {"StateMachineArn": child}, "End": True}}}, {})
+    d = ended(sfn, execution)
+    told = json.loads(d["output"] if reason else d["cause"])
+    assert (told["RedriveCount"], told["RedriveStatus"], told.get("RedriveStatusReason")) == (0, status, reason)
+    names = [n for n in told if n not in ("Error", "Cause")]
+    assert names == sorted(names)

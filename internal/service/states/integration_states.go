@@ -119,6 +119,11 @@ func childEnd(d *api.DescribeExecutionOutput, parsed bool) *document.Object {
 		o.Set("Output", value(d.Output))
 		o.Set("OutputDetails", document.NewObject("Included", true))
 	}
+	o.Set("RedriveCount", int64(*d.RedriveCount))
+	o.Set("RedriveStatus", *d.RedriveStatus)
+	if d.RedriveStatusReason != nil {
+		o.Set("RedriveStatusReason", *d.RedriveStatusReason)
+	}
 	o.Set("StartDate", d.StartDate.UnixMilli())
 	o.Set("StateMachineArn", *d.StateMachineArn)
 	o.Set("Status", *d.Status)
