@@ -1,11 +1,16 @@
 """Redrives of map runs, and of whatever else did not end well, with boto3."""
 import json
+import os
+import signal
 import threading
 
 import pytest
 from botocore.exceptions import BotoCoreError
 
-from conftest import ROLE, eventually, unique
+from cirro import Cirro
+from conftest import ROLE, eventually, make_client, unique
+
+LONG = os.environ.get("CIRRO_LONG") == "1"
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +88,24 @@ def test_a_failed_map_run_goes_on_with_what_did_not_end_well(sfn, client, mode):
         assert len(sfn.list_executions(mapRunArn=listed["mapRunArn"], redriveFilter="NOT_REDRIVEN")["executions"]) == 4
     else:
         assert sfn.describe_execution(executionArn=failed["executionArn"])["status"] == "SUCCEEDED", "the same ARN"
+
+
+@pytest.mark.parametrize("mode", ["STANDARD", "EXPRESS"] if LONG else ["STANDARD"])  # whoever drives the map run is waited for until its lease ends
+def test_a_redrive_survives_sigkill(tmp_path, mode):
+    with Cirro(tmp_path) as platform:
+        sfn, sqs = make_client(platform.url, "stepfunctions"), make_client(platform.url, "sqs")
+        execution = start(sfn, mapped(ASKING, mode, ToleratedFailureCount=299, MaxConcurrency=50), ["q"] * 300)
+        assert ended(sfn, execution)["error"] == "States.ExceedToleratedFailureThreshold"
+        sqs.create_queue(QueueName="q")
+        for _ in range(3 if LONG else 1):
+            if sfn.describe_execution(executionArn=execution)["status"] == "FAILED":
+                sfn.redrive_execution(executionArn=execution)
+            platform.restart(signal.SIGKILL)
+        d = ended(sfn, execution)
+        assert (d["status"], json.loads(d["output"])) == ("SUCCEEDED", [1] * 300)
+        (m,) = sfn.list_map_runs(executionArn=execution)["mapRuns"]
+        counts = sfn.describe_map_run(mapRunArn=m["mapRunArn"])["executionCounts"]
+        assert [counts[k] for k in ("succeeded", "failed", "running", "total", "pendingRedrive")] == [300, 0, 0, 300, 0]
 
 
 def test_a_stopped_map_run_is_redriven_while_it_still_stops(sfn):
