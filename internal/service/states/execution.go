@@ -211,6 +211,9 @@ func (s *Service) StartSyncExecution(ctx context.Context, in *api.StartSyncExecu
 		return nil, err
 	}
 	run.Trace = awsapi.Val(in.TraceHeader)
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	defer context.AfterFunc(s.ctx, end)() // below net/http, a request's context does not end by itself
 	ended, err := s.engine.Express(ctx, run, input)
 	if err != nil {
 		return nil, err
