@@ -3,6 +3,7 @@ package engine
 import (
 	"container/heap"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -315,6 +316,32 @@ func TestLongExpress(t *testing.T) {
 	e := &Engine{Log: slog.Default(), Scale: 1, key: []byte("key"), Clock: time.Now, Machines: func(Tx, *Run) (*asl.Machine, error) { return m, nil }}
 	ended, err := e.Express(t.Context(), &Run{ID: "r", Machine: "m"}, `{"n":0}`)
 	if err != nil || ended.Run.Status != Succeeded || ended.Output != `{"n":10000}` {
+		t.Fatal(ended, err)
+	}
+}
+
+// TestExpressIsLimited ends an express execution whose only task does not end in time, and one whose caller gives up.
+func TestExpressIsLimited(t *testing.T) {
+	m, diagnostics := asl.Parse([]byte(`{"StartAt":"A","States":{"A":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:000000000000:function:f","End":true}}}`))
+	if m == nil {
+		t.Fatal(diagnostics)
+	}
+	ctx, giveUp := context.WithCancel(t.Context())
+	e := &Engine{Log: slog.Default(), Scale: 0.0001, key: []byte("key"), Clock: time.Now, Machines: func(Tx, *Run) (*asl.Machine, error) { return m, nil },
+		Perform: func(limited context.Context, _ *Task) Reply {
+			<-limited.Done()
+			return Reply{Again: true}
+		}}
+	ended, err := e.Express(ctx, &Run{ID: "r", Machine: "m"}, `{}`)
+	if err != nil || ended.Run.Status != TimedOut {
+		t.Fatal(ended, err)
+	}
+	e.Scale, e.Perform = 1, func(limited context.Context, _ *Task) Reply {
+		giveUp()
+		<-limited.Done()
+		return Reply{Again: true}
+	}
+	if ended, err := e.Express(ctx, &Run{ID: "r", Machine: "m"}, `{}`); !errors.Is(err, context.Canceled) {
 		t.Fatal(ended, err)
 	}
 }
