@@ -302,7 +302,13 @@ func (f *fields) words(name string) expression {
 			f.take(name)
 			f.one(name, name+"Path")
 		}
-		return f.dynamic(v, name+"Path", f.at+"/"+name+"Path")
+		if text, ok := v.(string); ok && intrinsic.Is(text) {
+			return f.dynamic(v, name+"Path", f.at+"/"+name+"Path")
+		}
+		if p := f.path(v, name+"Path"); p != nil {
+			return path{p}
+		}
+		return nil
 	}
 	if !f.has(name) {
 		return nil
@@ -555,8 +561,8 @@ func (f *fields) test() condition {
 		f.take(name)
 		found++
 		t.operator, t.value, t.compare = name, v, compare
-		if t.path == nil && !fits(name, v) {
-			f.schema(f.at+"/"+name, "The value for the field '%s' has the wrong type", name)
+		if t.path == nil {
+			f.fits(name, v)
 		}
 	}
 	if found != 1 {
@@ -586,21 +592,28 @@ var operators = func() map[string]bool {
 	return names
 }()
 
-// fits reports whether a value is one that an operator compares with.
-func fits(operator string, v any) bool {
+// fits checks that a value is one that an operator compares with.
+func (f *fields) fits(operator string, v any) {
+	want, ok := "String", false
 	switch {
 	case strings.HasPrefix(operator, "Boolean"):
-		_, ok := v.(bool)
-		return ok
+		want = "Boolean"
+		_, ok = v.(bool)
 	case strings.HasPrefix(operator, "Numeric"):
-		_, ok := document.Float(v)
-		return ok
+		want = "Number"
+		_, ok = document.Float(v)
+	default:
+		var s string
+		if s, ok = v.(string); !ok || !strings.HasPrefix(operator, "Timestamp") {
+			break
+		}
+		if _, valid := Timestamp(s); !valid {
+			f.schema(f.at+"/"+operator, "String does not match RFC3339 timestamp")
+		}
 	}
-	s, ok := v.(string)
-	if ok && strings.HasPrefix(operator, "Timestamp") {
-		_, ok = Timestamp(s)
+	if !ok {
+		f.schema(f.at+"/"+operator, "Expected value of type %s", want)
 	}
-	return ok
 }
 
 func readMap(s *State, f *fields, depth int) {
