@@ -330,3 +330,35 @@ def test_the_variables_that_states_refer_to(sfn):
     execution = sfn.start_execution(stateMachineArn=arn)["executionArn"]
     assert sfn.describe_state_machine_for_execution(executionArn=execution)["variableReferences"] == {"B": ["x"]}
     assert "variableReferences" not in sfn.describe_state_machine(stateMachineArn=make(sfn)["stateMachineArn"])
+
+
+def test_what_sdks_send_and_read_of_newer_members(client):
+    """The members that AWS's API had added last travel under the names that SDKs know."""
+    sfn = client("stepfunctions", config=Config(inject_host_prefix=False))
+
+    def tried(state, **kw):
+        return sfn.test_state(definition=json.dumps(state), inspectionLevel="DEBUG", **kw)
+    task = {"Type": "Task", "QueryLanguage": "JSONata", "Resource": "arn:aws:states:::lambda:invoke", "Arguments": {"FunctionName": "{% $f %}"},
+            "Retry": [{"ErrorEquals": ["E"], "IntervalSeconds": 3, "BackoffRate": 2}], "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "C"}], "End": True}
+    out = tried(task, variables='{"f": "g"}', mock={"result": '{"Payload": 1}', "fieldValidationMode": "NONE"})
+    assert (out["status"], json.loads(out["output"]), json.loads(out["inspectionData"]["afterArguments"])) == ("SUCCEEDED", {"Payload": 1}, {"FunctionName": "g"})
+    error = {"errorOutput": {"error": "E", "cause": "c"}}
+    out = tried(task, variables='{"f": "g"}', mock=error, stateConfiguration={"retrierRetryCount": 1})
+    assert (out["status"], out["inspectionData"]["errorDetails"]) == ("RETRIABLE", {"retryIndex": 0, "retryBackoffIntervalSeconds": 6})
+    out = tried(task, variables='{"f": "g"}', mock=error, stateConfiguration={"retrierRetryCount": 3})
+    assert (out["status"], out["inspectionData"]["errorDetails"]) == ("CAUGHT_ERROR", {"catchIndex": 0})
+    machine = json.dumps({"QueryLanguage": "JSONata", "StartAt": "A", "States": {
+        "A": {"Type": "Pass", "Assign": {"x": [1]}, "Next": "B"}, "B": {"Type": "Pass", "Output": "{% 1 + 'a' %}", "End": True}}})
+    out = sfn.test_state(definition=machine, stateName="A", context='{"Execution": {"Id": "e"}}', inspectionLevel="DEBUG")
+    assert json.loads(out["inspectionData"]["variables"]) == {"x": [1]}
+    execution = sfn.start_execution(stateMachineArn=make(sfn, machine)["stateMachineArn"])["executionArn"]
+    assert ended(sfn, execution)["error"] == "States.QueryEvaluationError"
+    events = {e["type"]: e for e in sfn.get_execution_history(executionArn=execution)["events"]}
+    left = events["PassStateExited"]["stateExitedEventDetails"]
+    assert (left["assignedVariables"], left["assignedVariablesDetails"]) == ({"x": "[1]"}, {"truncated": False})
+    failed = events["EvaluationFailed"]["evaluationFailedEventDetails"]
+    assert (failed["state"], failed["location"], failed["error"]) == ("B", "Output", "States.QueryEvaluationError")
+    faulty = '{"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}, "C": {"Type": "Pass", "Next": "D"}}}'
+    out = sfn.validate_state_machine_definition(definition=faulty, maxResults=1)
+    assert (len(out["diagnostics"]), out["truncated"]) == (1, True)
+    assert sfn.validate_state_machine_definition(definition=faulty, severity="WARNING")["truncated"] is False

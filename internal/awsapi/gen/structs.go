@@ -15,7 +15,8 @@ import (
 // the model it goes on from, whose names it takes over.
 func readStructs(dir string, base *model) (*model, error) {
 	r := &structReader{base: base, model: &model{Operations: map[string]*operation{}, Shapes: map[string]*shape{}},
-		structs: map[string]*ast.StructType{}, unions: map[string]bool{}, lower: base.Metadata.Protocol == "rest-json"}
+		structs: map[string]*ast.StructType{}, unions: map[string]bool{}, rest: base.Metadata.Protocol == "rest-json"}
+	r.lower = r.rest || base.lower()
 	var err error
 	if r.enums, err = readEnums(dir); err != nil {
 		return nil, err
@@ -54,7 +55,23 @@ type structReader struct {
 	enums   map[string][]string
 	structs map[string]*ast.StructType // of types and of inputs and outputs
 	unions  map[string]bool            // interfaces, whose variants are structures with the prefix XMember
+	rest    bool                       // operations have methods and paths of their own
 	lower   bool                       // members begin with a lower case letter
+}
+
+// lower reports whether the members of a model begin with a lower case letter: nearly all do, or nearly none.
+func (m *model) lower() bool {
+	n := 0
+	for _, s := range m.Shapes {
+		for name := range s.Members {
+			if name[0] >= 'a' {
+				n++
+			} else {
+				n--
+			}
+		}
+	}
+	return n > 0
 }
 
 func (r *structReader) baseShape(name string) *shape {
@@ -284,7 +301,7 @@ func (r *structReader) operation(name string, f *ast.FuncDecl) {
 				o.HTTP.RequestURI = literal(n.Args[0])
 			}
 		case *ast.AssignStmt:
-			if s, ok := n.Lhs[0].(*ast.SelectorExpr); ok && s.Sel.Name == "Method" && r.lower {
+			if s, ok := n.Lhs[0].(*ast.SelectorExpr); ok && s.Sel.Name == "Method" && r.rest {
 				o.HTTP.Method = literal(n.Rhs[0])
 			}
 		}

@@ -64,7 +64,7 @@ var shapes = [...]awsapi.Shape{
 	12: {Name: "AliasDescription", Kind: awsapi.String, Range: &awsapi.Range{Max: 256, HasMax: true}, Sensitive: true},
 	13: {Name: "Arn", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 256, HasMax: true}},
 	14: {Name: "AssignedVariablesDetails", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Truncated", Shape: 18}, // Boolean
+		{Name: "truncated", Shape: 18}, // Boolean
 	}},
 	15: {Name: "BilledDuration", Kind: awsapi.Long, Range: &awsapi.Range{Min: 0, HasMin: true}},
 	16: {Name: "BilledMemoryUsed", Kind: awsapi.Long, Range: &awsapi.Range{Min: 0, HasMin: true}},
@@ -216,7 +216,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "label", Shape: 159},                          // MapRunLabel
 		{Name: "revisionId", Shape: 183},                     // RevisionId
 		{Name: "encryptionConfiguration", Shape: 53},         // EncryptionConfiguration
-		{Name: "VariableReferences", Shape: 154},             // MapOfStringToListOfString
+		{Name: "variableReferences", Shape: 154},             // MapOfStringToListOfString
 	}},
 	50: {Name: "DescribeStateMachineInput", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "stateMachineArn", Shape: 13, Required: true}, // Arn
@@ -236,7 +236,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "revisionId", Shape: 183},                     // RevisionId
 		{Name: "description", Shape: 273},                    // VersionDescription
 		{Name: "encryptionConfiguration", Shape: 53},         // EncryptionConfiguration
-		{Name: "VariableReferences", Shape: 154},             // MapOfStringToListOfString
+		{Name: "variableReferences", Shape: 154},             // MapOfStringToListOfString
 	}},
 	52: {Name: "Enabled", Kind: awsapi.Boolean},
 	53: {Name: "EncryptionConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
@@ -247,10 +247,10 @@ var shapes = [...]awsapi.Shape{
 	54: {Name: "EncryptionType", Kind: awsapi.String, Enum: []string{"AWS_OWNED_KEY", "CUSTOMER_MANAGED_KMS_KEY"}},
 	55: {Name: "ErrorMessage", Kind: awsapi.String},
 	56: {Name: "EvaluationFailedEventDetails", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "State", Shape: 219},    // String
-		{Name: "Cause", Shape: 219},    // String
-		{Name: "Error", Shape: 219},    // String
-		{Name: "Location", Shape: 219}, // String
+		{Name: "state", Shape: 219},    // String
+		{Name: "cause", Shape: 219},    // String
+		{Name: "error", Shape: 219},    // String
+		{Name: "location", Shape: 219}, // String
 	}},
 	57: {Name: "EventId", Kind: awsapi.Long},
 	58: {Name: "ExecutionAbortedEventDetails", Kind: awsapi.Structure, Members: []awsapi.Member{
@@ -376,7 +376,7 @@ var shapes = [...]awsapi.Shape{
 		{Name: "mapRunStartedEventDetails", Shape: 163},                // MapRunStartedEventDetails
 		{Name: "mapRunFailedEventDetails", Shape: 157},                 // MapRunFailedEventDetails
 		{Name: "mapRunRedrivenEventDetails", Shape: 162},               // MapRunRedrivenEventDetails
-		{Name: "EvaluationFailedEventDetails", Shape: 56},              // EvaluationFailedEventDetails
+		{Name: "evaluationFailedEventDetails", Shape: 56},              // EvaluationFailedEventDetails
 	}},
 	85: {Name: "HistoryEventExecutionDataDetails", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "truncated", Shape: 276}, // truncated
@@ -396,16 +396,16 @@ var shapes = [...]awsapi.Shape{
 		{Name: "afterResultPath", Shape: 193},           // SensitiveData
 		{Name: "request", Shape: 93},                    // InspectionDataRequest
 		{Name: "response", Shape: 94},                   // InspectionDataResponse
-		{Name: "AfterArguments", Shape: 219},            // String
-		{Name: "AfterItemBatcher", Shape: 219},          // String
-		{Name: "AfterItemSelector", Shape: 219},         // String
-		{Name: "AfterItemsPath", Shape: 219},            // String
-		{Name: "AfterItemsPointer", Shape: 219},         // String
-		{Name: "ErrorDetails", Shape: 95},               // InspectionErrorDetails
-		{Name: "MaxConcurrency", Shape: 97},             // Integer
-		{Name: "ToleratedFailureCount", Shape: 97},      // Integer
-		{Name: "ToleratedFailurePercentage", Shape: 73}, // Float
-		{Name: "Variables", Shape: 219},                 // String
+		{Name: "afterArguments", Shape: 219},            // String
+		{Name: "afterItemBatcher", Shape: 219},          // String
+		{Name: "afterItemSelector", Shape: 219},         // String
+		{Name: "afterItemsPath", Shape: 219},            // String
+		{Name: "afterItemsPointer", Shape: 219},         // String
+		{Name: "errorDetails", Shape: 95},               // InspectionErrorDetails
+		{Name: "maxConcurrency", Shape: 97},             // Integer
+		{Name: "toleratedFailureCount", Shape: 97},      // Integer
+		{Name: "toleratedFailurePercentage", Shape: 73}, // Float
+		{Name: "variables", Shape: 219},                 // String
 	}},
 	93: {Name: "InspectionDataRequest", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "protocol", Shape: 81}, // HTTPProtocol
@@ -422,9 +422,9 @@ var shapes = [...]awsapi.Shape{
 		{Name: "body", Shape: 78},          // HTTPBody
 	}},
 	95: {Name: "InspectionErrorDetails", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "CatchIndex", Shape: 97},                  // Integer
-		{Name: "RetryBackoffIntervalSeconds", Shape: 97}, // Integer
-		{Name: "RetryIndex", Shape: 97},                  // Integer
+		{Name: "catchIndex", Shape: 97},                  // Integer
+		{Name: "retryBackoffIntervalSeconds", Shape: 97}, // Integer
+		{Name: "retryIndex", Shape: 97},                  // Integer
 	}},
 	96: {Name: "InspectionLevel", Kind: awsapi.String, Enum: []string{"INFO", "DEBUG", "TRACE"}},
 	97: {Name: "Integer", Kind: awsapi.Integer},
@@ -641,13 +641,13 @@ var shapes = [...]awsapi.Shape{
 		{Name: "message", Shape: 55}, // ErrorMessage
 	}},
 	168: {Name: "MockErrorOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "Cause", Shape: 219}, // String
-		{Name: "Error", Shape: 219}, // String
+		{Name: "cause", Shape: 219}, // String
+		{Name: "error", Shape: 219}, // String
 	}},
 	169: {Name: "MockInput", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ErrorOutput", Shape: 168},         // MockErrorOutput
-		{Name: "FieldValidationMode", Shape: 170}, // MockResponseValidationMode
-		{Name: "Result", Shape: 219},              // String
+		{Name: "errorOutput", Shape: 168},         // MockErrorOutput
+		{Name: "fieldValidationMode", Shape: 170}, // MockResponseValidationMode
+		{Name: "result", Shape: 219},              // String
 	}},
 	170: {Name: "MockResponseValidationMode", Kind: awsapi.String, Enum: []string{"STRICT", "PRESENT", "NONE"}},
 	171: {Name: "Name", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 80, HasMax: true}},
@@ -747,8 +747,8 @@ var shapes = [...]awsapi.Shape{
 		{Name: "name", Shape: 171, Required: true},    // Name
 		{Name: "output", Shape: 193},                  // SensitiveData
 		{Name: "outputDetails", Shape: 85},            // HistoryEventExecutionDataDetails
-		{Name: "AssignedVariables", Shape: 155},       // MapOfStringToString
-		{Name: "AssignedVariablesDetails", Shape: 14}, // AssignedVariablesDetails
+		{Name: "assignedVariables", Shape: 155},       // MapOfStringToString
+		{Name: "assignedVariablesDetails", Shape: 14}, // AssignedVariablesDetails
 	}},
 	203: {Name: "StateMachineAliasList", Kind: awsapi.List, Elem: awsapi.Element{Shape: 204}},
 	204: {Name: "StateMachineAliasListItem", Kind: awsapi.Structure, Members: []awsapi.Member{
@@ -869,22 +869,22 @@ var shapes = [...]awsapi.Shape{
 	239: {Name: "TaskToken", Kind: awsapi.String, Range: &awsapi.Range{Min: 1, HasMin: true, Max: 2048, HasMax: true}},
 	240: {Name: "TestExecutionStatus", Kind: awsapi.String, Enum: []string{"SUCCEEDED", "FAILED", "RETRIABLE", "CAUGHT_ERROR"}},
 	241: {Name: "TestStateConfiguration", Kind: awsapi.Structure, Members: []awsapi.Member{
-		{Name: "ErrorCausedByState", Shape: 219},      // String
-		{Name: "MapItemReaderData", Shape: 219},       // String
-		{Name: "MapIterationFailureCount", Shape: 97}, // Integer
-		{Name: "RetrierRetryCount", Shape: 97},        // Integer
+		{Name: "errorCausedByState", Shape: 219},      // String
+		{Name: "mapItemReaderData", Shape: 219},       // String
+		{Name: "mapIterationFailureCount", Shape: 97}, // Integer
+		{Name: "retrierRetryCount", Shape: 97},        // Integer
 	}},
 	242: {Name: "TestStateInput", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "definition", Shape: 31, Required: true}, // Definition
-		{Name: "roleArn", Shape: 13, Required: true},    // Arn
+		{Name: "roleArn", Shape: 13},                    // Arn
 		{Name: "input", Shape: 193},                     // SensitiveData
 		{Name: "inspectionLevel", Shape: 96},            // InspectionLevel
 		{Name: "revealSecrets", Shape: 181},             // RevealSecrets
-		{Name: "Context", Shape: 219},                   // String
-		{Name: "Mock", Shape: 169},                      // MockInput
-		{Name: "StateConfiguration", Shape: 241},        // TestStateConfiguration
-		{Name: "StateName", Shape: 219},                 // String
-		{Name: "Variables", Shape: 219},                 // String
+		{Name: "context", Shape: 219},                   // String
+		{Name: "mock", Shape: 169},                      // MockInput
+		{Name: "stateConfiguration", Shape: 241},        // TestStateConfiguration
+		{Name: "stateName", Shape: 219},                 // String
+		{Name: "variables", Shape: 219},                 // String
 	}},
 	243: {Name: "TestStateOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "output", Shape: 193},        // SensitiveData
@@ -955,15 +955,15 @@ var shapes = [...]awsapi.Shape{
 	265: {Name: "ValidateStateMachineDefinitionInput", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "definition", Shape: 31, Required: true}, // Definition
 		{Name: "type", Shape: 212},                      // StateMachineType
-		{Name: "MaxResults", Shape: 97},                 // Integer
-		{Name: "Severity", Shape: 270},                  // ValidateStateMachineDefinitionSeverity
+		{Name: "maxResults", Shape: 97},                 // Integer
+		{Name: "severity", Shape: 270},                  // ValidateStateMachineDefinitionSeverity
 	}},
 	266: {Name: "ValidateStateMachineDefinitionLocation", Kind: awsapi.String},
 	267: {Name: "ValidateStateMachineDefinitionMessage", Kind: awsapi.String},
 	268: {Name: "ValidateStateMachineDefinitionOutput", Kind: awsapi.Structure, Members: []awsapi.Member{
 		{Name: "result", Shape: 269, Required: true},      // ValidateStateMachineDefinitionResultCode
 		{Name: "diagnostics", Shape: 264, Required: true}, // ValidateStateMachineDefinitionDiagnosticList
-		{Name: "Truncated", Shape: 18},                    // Boolean
+		{Name: "truncated", Shape: 18},                    // Boolean
 	}},
 	269: {Name: "ValidateStateMachineDefinitionResultCode", Kind: awsapi.String, Enum: []string{"OK", "FAIL"}},
 	270: {Name: "ValidateStateMachineDefinitionSeverity", Kind: awsapi.String, Enum: []string{"ERROR", "WARNING"}},
