@@ -50,8 +50,8 @@ def test_services_that_are_not_there(client):
 
 
 def test_operations_that_are_not_there(client):
-    code, message, status = refused(client("lambda").list_durable_executions_by_function, FunctionName="f")
-    assert (code, message, status) == ("NotImplemented", "Cirro does not implement lambda.ListDurableExecutionsByFunction", 501)
+    code, message, status = refused(client("lambda").list_code_signing_configs)
+    assert (code, message, status) == ("NotImplemented", "Cirro does not implement lambda.ListCodeSigningConfigs", 501)
 
 
 def test_constraints_in_each_protocol(client):
