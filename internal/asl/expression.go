@@ -36,6 +36,15 @@ type view struct {
 	*Scope
 	state *State
 	root  any
+	left  int // bytes that may still be made
+}
+
+// take bounds what an expression makes, with all that was made beside it.
+func (v *view) take(value any) (any, *Failure) {
+	if !document.Fits(value, &v.left) {
+		return nil, TooLarge(v.state.Name)
+	}
+	return value, nil
 }
 
 // expression is what a field of a definition holds: a value, what makes one, or both in a template.
@@ -100,7 +109,7 @@ func (p path) eval(v *view, field string) (any, *Failure) {
 		return nil, v.runtime("The JSONPath '%s' specified for the field '%s' could not be found in the input '%s'",
 			p.Text, field, document.Encode(v.rootOf(p.Path)))
 	}
-	return value, nil
+	return v.take(value)
 }
 
 // beyond reports whether a path leads to an item behind a list's last, which is null in a template, and nowhere else.
@@ -175,7 +184,7 @@ func (c call) eval(v *view, field string) (any, *Failure) {
 	if err != nil {
 		return nil, v.runtime("The function '%s' had the following error: %v", c.Text, err)
 	}
-	return value, nil
+	return v.take(value)
 }
 
 // notFound says which argument was not found.
@@ -199,7 +208,7 @@ func (q query) eval(v *view, field string) (any, *Failure) {
 		failure.Location = field
 		return nil, failure
 	}
-	return value, nil
+	return v.take(value)
 }
 
 // states is the reserved variable $states.

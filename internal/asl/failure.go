@@ -30,6 +30,11 @@ const (
 	Timeout                         = "States.Timeout"
 )
 
+// TooLarge is the failure of a state that would pass on more than may pass between states.
+func TooLarge(state string) *Failure {
+	return fail(DataLimitExceeded, "The state/task '%s' returned a result with a size exceeding the maximum number of bytes service limit.", state)
+}
+
 // fail makes a failure.
 func fail(name, cause string, args ...any) *Failure {
 	return &Failure{Error: name, Cause: fmt.Sprintf(cause, args...)}

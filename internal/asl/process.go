@@ -12,7 +12,9 @@ type Outcome struct {
 	Next      string         // the next state; "" where the machine ends
 }
 
-func (s *State) view(sc *Scope, root any) *view { return &view{Scope: sc, state: s, root: root} }
+func (s *State) view(sc *Scope, root any) *view {
+	return &view{Scope: sc, state: s, root: root, left: document.MaxWork}
+}
 
 // filtered is what InputPath or OutputPath leaves of a value.
 func (f *filter) filtered(v *view) (any, *Failure) {
@@ -29,7 +31,7 @@ func (f *filter) filtered(v *view) (any, *Failure) {
 	if !ok {
 		return nil, v.runtime("Invalid path '%s' : No results for path: %s", f.Text, spelled(f.Path))
 	}
-	return value, nil
+	return v.take(value)
 }
 
 // spelled is a path as the service's library spells it.

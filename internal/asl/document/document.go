@@ -25,6 +25,9 @@ import (
 // https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html#service-limits-task-executions
 const MaxSize = 256 << 10
 
+// MaxWork is how many bytes of JSON may be made on the way to a value: far more than what may pass between states.
+const MaxWork = 8 << 20
+
 // maxDepth bounds how deep values nest.
 const maxDepth = 1000
 

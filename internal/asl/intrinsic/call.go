@@ -62,14 +62,22 @@ func (c *Call) Paths() (paths []*jsonpath.Path) {
 // Eval calls the function. lookup finds what a path names; its errors are returned as they are. All errors are about
 // the whole call, whichever function within it failed.
 func (c *Call) Eval(lookup func(*jsonpath.Path) (any, error)) (any, error) {
+	left := document.MaxWork
+	return c.eval(lookup, &left)
+}
+
+// eval takes the size of what it makes from what is left: so what a function gets is not larger either.
+func (c *Call) eval(lookup func(*jsonpath.Path) (any, error), left *int) (any, error) {
 	args := make([]any, len(c.args))
 	for i, a := range c.args {
 		var err error
 		switch a := a.(type) {
 		case *Call:
-			args[i], err = a.Eval(lookup)
+			args[i], err = a.eval(lookup, left)
 		case *jsonpath.Path:
-			args[i], err = lookup(a)
+			if args[i], err = lookup(a); err == nil && !a.Definite && !document.Fits(args[i], left) {
+				err = c.invalid(errArguments)
+			}
 		case literal:
 			if args[i] = a.value; c.function.template && i == 0 {
 				args[i] = a
@@ -85,6 +93,9 @@ func (c *Call) Eval(lookup func(*jsonpath.Path) (any, error)) (any, error) {
 		return nil, c.invalid(errArguments)
 	}
 	v, err := c.function.apply(args)
+	if err == nil && !document.Fits(v, left) {
+		err = errArguments
+	}
 	if err != nil {
 		return nil, c.invalid(err)
 	}

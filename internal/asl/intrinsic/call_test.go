@@ -2,6 +2,7 @@ package intrinsic
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"cirro/internal/asl/document"
@@ -101,4 +102,23 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Values that are named many times take no more than they may before they are made into text.
+func TestCallsThatMakeTooMuchEnd(t *testing.T) {
+	big := strings.Repeat("x", document.MaxSize)
+	for _, text := range []string{
+		"States.JsonToString(States.Array(" + strings.Repeat("$, ", 1000) + "$))",
+		"States.ArrayUnique(States.Array(" + strings.Repeat("States.Array($, $), ", 100) + "$))",
+		"States.Array(" + strings.Repeat("States.ArrayRange(1, 1000, 1), ", 10_000) + "1)",
+	} {
+		call, err := Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := call.Eval(func(*jsonpath.Path) (any, error) { return big, nil })
+		if err == nil || !strings.HasPrefix(err.Error(), "Invalid arguments in States.Array") {
+			t.Errorf("%.40s makes a %T, %v", text, v, err)
+		}
+	}
 }

@@ -10,11 +10,12 @@ import (
 	"time"
 
 	"github.com/recolabs/gnata"
+
+	"cirro/internal/asl/document"
 )
 
-// MaxBytes is how much text a function makes at once, and how large a result may be: far more than what may
-// pass between states.
-const MaxBytes = 8 << 20
+// MaxBytes is how much text a function makes at once, and how large a result may be.
+const MaxBytes = document.MaxWork
 
 // An expression ends when the heap has grown by maxGrowth while it was evaluated. The heap is looked at once in
 // a while, between two of the expression's parts: so it grows by no more than one part can make of what is there.

@@ -36,9 +36,12 @@ type Path struct {
 	Name     string // of the variable
 	Definite bool   // it names at most one value
 
-	steps []any // of a definite path: names and indexes
-	expr  jp.Expr
+	steps []any     // of a definite path: names and indexes
+	parts []jp.Expr // of another path: one after the other, each below what the one before found
 }
+
+// maxFound bounds how many values a path may find on its way: more than an input has.
+const maxFound = 1 << 18
 
 // Parse compiles a path.
 func Parse(text string) (*Path, error) {
@@ -64,8 +67,24 @@ func Parse(text string) (*Path, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.expr = expr
+	p.parts = parts(expr[1:])
 	return p, nil
+}
+
+// parts cuts an expression, so that what it finds can be counted on the way: the library finds all at once, and of
+// what two descents find it leaves some out. A filter that looks at the root needs it, and is not cut off.
+func parts(expr jp.Expr) (list []jp.Expr) {
+	if strings.Contains(expr.String(), "$") {
+		return []jp.Expr{expr}
+	}
+	for i := 0; i < len(expr); i++ {
+		first := i
+		if _, descends := expr[i].(jp.Descent); descends {
+			i++ // to what it looks for at every depth
+		}
+		list = append(list, expr[first:i+1])
+	}
+	return list
 }
 
 // nameLength is how much of s is a variable's name.
@@ -92,14 +111,10 @@ func (p *Path) Parent() *Path {
 }
 
 // Get reads what the path names below root. found is false where a definite path leads nowhere; a path
-// that is not definite finds a list, which may be empty.
+// that is not definite finds a list, which may be empty, and nothing where that would be very long.
 func (p *Path) Get(root any) (v any, found bool) {
 	if !p.Definite {
-		list := p.expr.Get(root)
-		if list == nil {
-			list = []any{}
-		}
-		return list, true
+		return p.all(root)
 	}
 	for _, step := range p.steps {
 		switch step := step.(type) {
@@ -123,6 +138,20 @@ func (p *Path) Get(root any) (v any, found bool) {
 		}
 	}
 	return root, true
+}
+
+func (p *Path) all(root any) (any, bool) {
+	found := []any{root}
+	for _, part := range p.parts {
+		next := []any{}
+		for _, v := range found {
+			if next = append(next, part.Get(v)...); len(next) > maxFound {
+				return nil, false
+			}
+		}
+		found = next
+	}
+	return found, true
 }
 
 // Reference compiles a path that names one place, of names and indexes only.

@@ -1,7 +1,10 @@
 package jsonpath
 
 import (
+	"strings"
 	"testing"
+
+	"github.com/ohler55/ojg/jp"
 
 	"cirro/internal/asl/document"
 )
@@ -32,6 +35,44 @@ func TestGet(t *testing.T) {
 		}
 		if got != c.want {
 			t.Errorf("%s finds %s, not %s", c.path, got, c.want)
+		}
+	}
+}
+
+// A path is walked in parts, so that it can end; what it finds is what the library finds at once.
+func TestPartsFindWhatTheWholeFinds(t *testing.T) {
+	root, err := document.Decode([]byte(doc))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"$..p", "$..*", "$.items[*]..n", "$..[0]", "$.items[0,0][*]", "$..[?(@.p)].n", "$.a..[0:2]", "$.items[?(@.p > 1)]..*"} {
+		whole, err := jp.ParseString(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, _ := p.Get(root)
+		if got, want := string(document.Encode(got)), string(document.Encode(whole.Get(root))); got != want {
+			t.Errorf("%s finds %s, not %s", text, got, want)
+		}
+	}
+}
+
+func TestPathsThatFindTooMuchEnd(t *testing.T) {
+	deep := any("x")
+	for range 500 {
+		deep = []any{deep}
+	}
+	for _, text := range []string{"$..*..*..*", "$" + strings.Repeat("[0,0]", 100)} {
+		p, err := Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, found := p.Get(deep); found {
+			t.Errorf("%.20s finds all", text)
 		}
 	}
 }

@@ -208,7 +208,7 @@ func (s *step) joined(f *frame, state *asl.State, results []any) error {
 	}
 	text := document.Encode(results)
 	if len(text) > document.MaxSize {
-		failure := tooLarge(state.Name)
+		failure := asl.TooLarge(state.Name)
 		s.record(f, Event{Type: state.Type + "StateFailed"})
 		return s.failed(f, failure)
 	}

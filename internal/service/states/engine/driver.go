@@ -312,7 +312,7 @@ func (d *driver) next(ctx context.Context) (*Child, error) {
 	c.Items = int64(len(inputs))
 	c.Input = d.together(inputs)
 	if len(c.Input) > document.MaxSize {
-		return nil, failedReading{tooLarge(d.run.State)}
+		return nil, failedReading{asl.TooLarge(d.run.State)}
 	}
 	d.run.Begun++
 	c.Run = d.child()

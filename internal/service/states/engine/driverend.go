@@ -148,7 +148,7 @@ func (d *driver) results(ctx context.Context) (string, error) {
 			return "", nil
 		}
 		if d.run.Written = written; len(out) > document.MaxSize && d.failure == nil {
-			d.failure = tooLarge(d.run.State)
+			d.failure = asl.TooLarge(d.run.State)
 			return "", err
 		}
 		return out, err
@@ -170,7 +170,7 @@ func (d *driver) results(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if b = append(b, ']'); len(b) > document.MaxSize {
-		d.failure = tooLarge(d.run.State)
+		d.failure = asl.TooLarge(d.run.State)
 		return "", nil
 	}
 	return string(b), nil

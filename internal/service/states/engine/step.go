@@ -307,7 +307,7 @@ func (s *step) exit(f *frame, sc *asl.Scope, out asl.Outcome) error {
 		text = string(document.Encode(out.Output))
 	}
 	if len(text) > document.MaxSize {
-		return s.failed(f, tooLarge(state.Name))
+		return s.failed(f, asl.TooLarge(state.Name))
 	}
 	exited, size := Event{Type: state.Type + "StateExited", Name: state.Name, Output: text}, 0
 	for name, v := range out.Variables {
@@ -321,7 +321,7 @@ func (s *step) exit(f *frame, sc *asl.Scope, out asl.Outcome) error {
 		size += len(exited.Assigned[name])
 	}
 	if size > document.MaxSize { // https://docs.aws.amazon.com/step-functions/latest/dg/workflow-variables.html#limits-and-considerations
-		return s.failed(f, tooLarge(state.Name))
+		return s.failed(f, asl.TooLarge(state.Name))
 	}
 	for name, v := range exited.Assigned {
 		f.Variables[name] = v
@@ -342,11 +342,6 @@ func same(a, b any) bool {
 	x, ok := a.(*document.Object)
 	y, also := b.(*document.Object)
 	return ok && also && x == y
-}
-
-func tooLarge(what string) *asl.Failure {
-	return &asl.Failure{Error: asl.DataLimitExceeded,
-		Cause: fmt.Sprintf("The state/task '%s' returned a result with a size exceeding the maximum number of bytes service limit.", what)}
 }
 
 // ended ends a frame whose machine has ended with an output.

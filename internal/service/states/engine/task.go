@@ -124,7 +124,7 @@ func (s *step) schedule(f *frame, state *asl.State, sc *asl.Scope) error {
 	}
 	parameters := string(document.Encode(effective))
 	if len(parameters) > document.MaxSize {
-		return s.failed(f, tooLarge(state.Name))
+		return s.failed(f, asl.TooLarge(state.Name))
 	}
 	f.Phase, f.Turn = working, f.Turn+1
 	f.Heartbeat, f.Beat = heartbeat, s.now
@@ -267,7 +267,7 @@ func (s *step) returned(f *frame, h Happening) error {
 		}
 	}
 	if h.Failure == nil && len(h.Output) > document.MaxSize {
-		h.Failure = tooLarge(r.name(state.Resource))
+		h.Failure = asl.TooLarge(r.name(state.Resource))
 	}
 	if h.Failure != nil {
 		what := "Failed"
