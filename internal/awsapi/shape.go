@@ -2,7 +2,9 @@ package awsapi
 
 import (
 	"context"
+	"net/http"
 	"reflect"
+	"strings"
 )
 
 // Kind is a shape's type in the API model.
@@ -194,6 +196,16 @@ type Service struct {
 	QueryCompatible bool     // answers errors with x-amzn-query-error
 	Shapes          []Shape
 	Operations      []Operation
+}
+
+// Called is the name of the operation that a request calls, by its method, its target and its X-Amz-Target, as in the
+// JSON protocols; "" where that names none of this service.
+func (s *Service) Called(method, target, header string) string {
+	prefix, name, ok := strings.Cut(header, ".")
+	if !ok || prefix == "" || prefix != s.TargetPrefix || method != http.MethodPost || target != "/" && target != "" {
+		return ""
+	}
+	return name
 }
 
 // Shape returns the shape with the given id.
