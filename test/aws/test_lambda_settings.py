@@ -140,8 +140,3 @@ def test_runtime_and_recursion_settings(awslambda, function):
     assert awslambda.get_runtime_management_config(FunctionName=name)["UpdateRuntimeOn"] == "FunctionUpdate"
     awslambda.put_function_recursion_config(FunctionName=name, RecursiveLoop="Allow")
     assert awslambda.get_function_recursion_config(FunctionName=name)["RecursiveLoop"] == "Allow"
-
-
-def test_unimplemented_says_so(awslambda):
-    code, message, status = refused(awslambda.list_durable_executions_by_function, FunctionName="f")
-    assert (code, message, status) == ("NotImplemented", "Cirro does not implement lambda.ListDurableExecutionsByFunction", 501)
