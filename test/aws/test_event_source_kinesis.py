@@ -16,9 +16,9 @@ from test_event_source_queues import Aws, refused
 from test_event_source_streams import body_of
 
 WORKER = """
-    import base64, json
+    import base64, json, time
     def handler(event, context):
-        for r in event["Records"]: print("SEEN", json.dumps(r))
+        for r in event["Records"]: print("SEEN", time.time_ns(), json.dumps(r))
         for r in event["Records"]:
             if b"fail" in base64.b64decode(r["kinesis"]["data"]): raise ValueError("as told")
 """

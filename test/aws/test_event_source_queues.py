@@ -3,6 +3,7 @@
 https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 """
 import json
+import re
 import signal
 import time
 import uuid
@@ -21,7 +22,7 @@ WORKER = """
         for r in event["Records"]:
             try: m = json.loads(r["body"])
             except ValueError: m = {}
-            print("SEEN", json.dumps(r))
+            print("SEEN", time.time_ns(), json.dumps(r))
             times = int(r["attributes"]["ApproximateReceiveCount"])
             if times > m.get("times", 1 << 30): continue
             if m.get("do") == "report": failed.append({"itemIdentifier": r["messageId"]})
@@ -70,16 +71,18 @@ class Aws:
             self.sqs.send_message(QueueUrl=url, MessageBody=m if isinstance(m, str) else json.dumps(m), **more)
 
     def seen(self, fn):
-        """The records that a function was given, in the order of its log, which may be a little late."""
+        """The records that a function was given, in the order in which it told so; its log may be a little late. Where it
+        tells the time, that decides: lines of one millisecond are in no order among the streams of a log."""
         records, token = [], {}
         while True:
             try:
                 page = self.logs.filter_log_events(logGroupName=f"/aws/lambda/{fn}", **token)
             except self.logs.exceptions.ResourceNotFoundException:
                 return []
-            records += [json.loads(e["message"][5:]) for e in page["events"] if e["message"].startswith("SEEN")]
+            lines = [re.match(r"SEEN (\d+ )?(.*)", e["message"], re.DOTALL) for e in page["events"]]
+            records += [(int(line[1] or 0), json.loads(line[2])) for line in lines if line]
             if "nextToken" not in page:
-                return records
+                return [record for _, record in sorted(records, key=lambda r: r[0])]
             token = {"nextToken": page["nextToken"]}
 
     def bodies(self, fn):

@@ -15,9 +15,9 @@ from test_event_source_queues import Aws, refused
 
 # Logs the records of each batch; an item with "fail" fails, as a whole or as a report says.
 WORKER = """
-    import json
+    import json, time
     def handler(event, context):
-        for r in event["Records"]: print("SEEN", json.dumps(r))
+        for r in event["Records"]: print("SEEN", time.time_ns(), json.dumps(r))
         for r in event["Records"]:
             image = r["dynamodb"].get("NewImage", {})
             if "fail" in image: raise ValueError("as told")
@@ -200,7 +200,7 @@ def test_keys_in_parallel_keep_their_order(aws):
         import json, time
         def handler(event, context):
             time.sleep(0.01)
-            for r in event["Records"]: print("SEEN", json.dumps(r))
+            for r in event["Records"]: print("SEEN", time.time_ns(), json.dumps(r))
     """), aws.table()
     aws.map(arn, fn, StartingPosition="TRIM_HORIZON", ParallelizationFactor=10, BatchSize=2)
     for n in range(8):
