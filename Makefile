@@ -52,16 +52,14 @@ test-go: ## Run the Go tests: units, protocols, walls, vet, staticcheck
 test-aws: build $(VENV)/stamp ## Run the tests with AWS's own clients against bin/cirro
 	$(VENV)/bin/python -m pytest test/aws
 
-# All that keep something in the store, but what takes long and keeps it as others here do: AWS's requirements of durable
-# functions, SDKs in other languages, crashes of workflows, snapshots, libraries in functions. test_front_door.py is about the
-# wire, test_full_disk.py fills the disk of the embedded store, test_nodes.py is on PostgreSQL in any case.
-# `make test-postgres STORED=test/aws` runs them, too.
-APART  = front_door full_disk nodes lambda_durable_conformance lambda_durable_js states_crash lambda_snapstart powertools powertools_batch \
-         autoscaling s3_addresses
-STORED = $(filter-out $(patsubst %,test/aws/test_%.py,$(APART)),$(wildcard test/aws/test_*.py))
+# Functions, tables, events and workflows: what keeps most in the store, and not what takes long and keeps it as others here do.
+# `make test-postgres STORED=test/aws` runs the others, too.
+APART  = lambda_durable_conformance lambda_durable_js lambda_snapstart s3_addresses
+STORED = $(filter-out $(patsubst %,test/aws/test_%.py,$(APART)),$(wildcard $(addprefix test/aws/test_,lambda_*.py dynamodb_*.py \
+         event*.py kinesis*.py logs.py pipes*.py s3*.py scheduler*.py sns*.py sqs*.py states_e*.py states_ma*.py states_redrive.py)))
 
 .PHONY: test-postgres
-test-postgres: build $(VENV)/stamp ## Run those of them on PostgreSQL that keep something in the store
+test-postgres: build $(VENV)/stamp ## Run those of them on PostgreSQL that keep most in the store
 	CIRRO_STORE=postgres $(VENV)/bin/python -m pytest $(STORED)
 
 .PHONY: acceptance
