@@ -16,6 +16,7 @@ import (
 	api "cirro/internal/awsapi/lambda"
 	"cirro/internal/sandbox"
 	"cirro/internal/service/lambda/durable"
+	"cirro/internal/standing"
 	"cirro/internal/store"
 	"cirro/internal/store/pebble"
 )
@@ -512,41 +513,23 @@ func TestDurableStop(t *testing.T) {
 	}
 }
 
-// hands is a clock that a test moves on.
-type hands struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (h *hands) Now() time.Time {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.now
-}
-
-func (h *hands) move(d time.Duration) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.now = h.now.Add(d)
-}
-
 func TestDurableExecutionsTimeOutAndAreForgotten(t *testing.T) {
 	ids := make(chan string, 10)
-	clock := &hands{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	clock := standing.At(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 	d := newDurableStage(t, approved(ids), func(d *Deps) { d.Clock = clock.Now })
 	d.durable("f", 600)
 	arn := d.begin("f", `{}`)
 	<-ids
-	clock.move(10 * time.Minute)
+	clock.Add(10 * time.Minute)
 	d.durables.Poke()
 	x := d.ended(arn)
 	if *x.Status != "TIMED_OUT" || *x.Error.ErrorMessage != "Execution timed out after 600 seconds." {
 		t.Fatalf("%+v", x)
 	}
-	clock.move(13 * 24 * time.Hour)
+	clock.Add(13 * 24 * time.Hour)
 	d.durables.Poke()
 	d.get(arn)
-	clock.move(24 * time.Hour)
+	clock.Add(24 * time.Hour)
 	d.durables.Poke()
 	d.eventually("the execution to be forgotten", func() bool {
 		_, err := d.GetDurableExecution(d.ctx, &api.GetDurableExecutionRequest{DurableExecutionArn: &arn})
@@ -569,7 +552,7 @@ func TestDurableExecutionsTimeOutAndAreForgotten(t *testing.T) {
 }
 
 func TestDurableExecutionsAreListed(t *testing.T) {
-	clock := &hands{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	clock := standing.At(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 	d := newDurableStage(t, func(w *working) string {
 		if w.input == `"fail"` {
 			return `{"Status":"FAILED"}`
@@ -585,7 +568,7 @@ func TestDurableExecutionsAreListed(t *testing.T) {
 		}
 		arns = append(arns, d.begin("f", text))
 		d.ended(arns[i])
-		clock.move(time.Second)
+		clock.Add(time.Second)
 	}
 	for name, c := range map[string]struct {
 		change func(*api.ListDurableExecutionsByFunctionRequest)
