@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from conftest import ROLE, eventually, unique
+from conftest import unique
+from test_states_map import ended, output
 
 # Five rows of id, name and tags, in three groups, compressed with Snappy, as Apache Arrow wrote them.
 PARQUET = base64.b64decode("""
@@ -47,15 +48,8 @@ def run(sfn):
     def go(payload=None, processor=PASSING, **fields):
         definition = {"StartAt": "M", "States": {"M": {
             "Type": "Map", "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"}, **processor}, "End": True, **fields}}}
-        arn = sfn.create_state_machine(name=unique("sm"), definition=json.dumps(definition), roleArn=ROLE)["stateMachineArn"]
-        execution = sfn.start_execution(stateMachineArn=arn, input=json.dumps(payload if payload is not None else {}))["executionArn"]
-        return eventually(lambda: (lambda d: d if d["status"] != "RUNNING" else None)(sfn.describe_execution(executionArn=execution)))
+        return ended(sfn, definition, payload)
     return go
-
-
-def output(d):
-    assert d["status"] == "SUCCEEDED", d
-    return json.loads(d["output"])
 
 
 def reader(bucket, key, resource="getObject", parameters=None, **config):

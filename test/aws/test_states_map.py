@@ -24,13 +24,16 @@ def mapped(processor=None, mode="STANDARD", **fields):
                                              "End": True, **fields}}}
 
 
+def ended(sfn, definition, payload=None):
+    """The description of an execution of a new machine, when it has ended."""
+    arn = sfn.create_state_machine(name=unique("sm"), definition=json.dumps(definition), roleArn=ROLE)["stateMachineArn"]
+    execution = sfn.start_execution(stateMachineArn=arn, input=json.dumps(payload if payload is not None else {}))["executionArn"]
+    return eventually(lambda: (lambda d: d if d["status"] != "RUNNING" else None)(sfn.describe_execution(executionArn=execution)))
+
+
 @pytest.fixture(scope="module")
 def run(sfn):
-    def go(definition, payload=None):
-        arn = sfn.create_state_machine(name=unique("sm"), definition=json.dumps(definition), roleArn=ROLE)["stateMachineArn"]
-        execution = sfn.start_execution(stateMachineArn=arn, input=json.dumps(payload if payload is not None else {}))["executionArn"]
-        return eventually(lambda: (lambda d: d if d["status"] != "RUNNING" else None)(sfn.describe_execution(executionArn=execution)))
-    return go
+    return lambda definition, payload=None: ended(sfn, definition, payload)
 
 
 def output(d):
